@@ -1,0 +1,162 @@
+/* The daemon's mind: a pure state machine over constellations, tasks, attempts and devices. It does no
+   I/O, knows no clock and no randomness but its seed: events come in, effects come out, and the same
+   events give the same effects. Task bodies, keys and outputs are opaque to it and stay in the store.
+
+   A turn of the shell:
+       engine_step(each event that arrived) … engine_step(TICK)
+       for each EFFECT_PREPARE: store_apply, evaluate, engine_step(PREPARED)
+       engine_step(DISPATCH); store_apply; store_commit; send; engine_turn_end
+   Long work (a plan of a million tasks, a fan-out of 100,000) is cut into slices of ENGINE_SLICE rows a
+   turn; while some is left, engine_next_deadline() is in the past. */
+#ifndef ORCHESTRATOR_ENGINE_ENGINE_H
+#define ORCHESTRATOR_ENGINE_ENGINE_H
+
+#include "common/base/buf.h"
+#include "orchestrator/engine/effect.h"
+#include "orchestrator/engine/event.h"
+#include "orchestrator/engine/record.h"
+
+enum {
+    ENGINE_SLICE = 4096,      /* rows that one turn may touch in sliced work */
+    ENGINE_PREPARE_MAX = 256, /* evaluations asked for in one turn */
+    ENGINE_ASSIGN_MAX = 2048, /* assignments in one turn */
+    ENGINE_DEVICES_MAX = 20000,
+    ENGINE_CLASSES_MAX = 20000,
+    ENGINE_LIVE_TASKS_MAX = 4000000, /* in all constellations that are not final */
+};
+
+#define FENCE_COUNTER_BITS 40
+#define FENCE_EPOCH_MAX    ((1 << 23) - 1)
+
+struct engine_config {
+    uint64_t epoch;  /* of this start; committed before the engine is made */
+    uint64_t seed;
+    int64_t lease_ms;
+    int64_t ping_ms;
+    int64_t lost_after_ms; /* a silent device's tasks are given up after this */
+    /* The first free number of each kind of row. */
+    int64_t next_constellation_id;
+    int64_t next_task_id;
+    int64_t next_edge_id;
+};
+
+struct engine;
+
+struct engine *engine_new(const struct engine_config *config);
+void engine_free(struct engine *engine);
+
+/* Loading, once, before the first step, in this order. Records are copied. Only constellations that are
+   not final, with all their tasks, edges and the latest attempt of each task. */
+void engine_load_class(struct engine *engine, const struct class_record *record);
+void engine_load_policy(struct engine *engine, const struct policy_record *record);
+void engine_load_device(struct engine *engine, const struct device_record *record);
+void engine_load_constellation(struct engine *engine, const struct constellation_record *record);
+void engine_load_task(struct engine *engine, int64_t constellation_id,
+                      const struct task_record *record); /* ids rising within a constellation */
+void engine_load_edge(struct engine *engine, int64_t constellation_id,
+                      const struct edge_record *record); /* likewise */
+void engine_load_attempt(struct engine *engine, const struct attempt_record *record);
+/* Every lease runs in full from here. ERR_CORRUPT with the reason if what was loaded breaks a rule. */
+enum err engine_load_end(struct engine *engine, struct moment now, struct reason *reason);
+
+void engine_step(struct engine *engine, const struct event *event, struct effects *effects);
+/* The boot time at which a TICK is due; INT64_MAX: never. */
+int64_t engine_next_deadline(const struct engine *engine);
+/* After the commit: frees what has ended. Pointers in effects are dead after this. */
+void engine_turn_end(struct engine *engine);
+
+/* A receipt of a newer state was seen: nothing is assigned any more (see EFFECT on HISTORY_RESTORE_BLOCKED). */
+bool engine_is_blocked(const struct engine *engine);
+
+/* --- Looking in. Nothing below changes anything. --- */
+
+struct engine_counts {
+    uint32_t waiting; /* for dependencies */
+    uint32_t ready;
+    uint32_t assigned;
+    uint32_t running;
+    uint32_t backoff;
+    uint32_t succeeded;
+    uint32_t failed;
+    uint32_t cancelled;
+    uint32_t skipped;
+};
+
+struct engine_stats {
+    uint64_t constellations;
+    uint64_t tasks;     /* of those */
+    uint64_t ready;
+    uint64_t attempts;  /* that hold a slot */
+    uint64_t devices;
+    uint64_t connected; /* with a session that is ready */
+    uint64_t slots;     /* of those */
+    uint64_t assigned_total;
+    uint64_t ended_total[7];  /* by enum outcome */
+    uint64_t lost_total;
+    uint64_t stale_total;
+};
+struct engine_stats engine_stats(const struct engine *engine);
+
+/* NULL / false when it is not live (final, or never there): look in the store. */
+const struct constellation_record *engine_constellation(const struct engine *engine, int64_t id);
+bool engine_constellation_counts(const struct engine *engine, int64_t id,
+                                 struct engine_counts *ret_counts);
+const struct task_record *engine_task(const struct engine *engine, int64_t constellation_id,
+                                      int64_t task_id);
+/* What a person is told: task_state_name(), or "ready". */
+const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
+                              int64_t task_id);
+
+enum wait_kind {
+    WAIT_NOTHING = 0,
+    WAIT_DEPENDENCIES, /* `tasks`: the predecessors that are not final (the first few), `count` all */
+    WAIT_INPUTS,       /* its placeholders are about to be filled in */
+    WAIT_BACKOFF,      /* `wake_ms` from now */
+    WAIT_NO_DEVICE,    /* no known device fits; count = devices known; `unmet`: why not, a device */
+    WAIT_OFFLINE,      /* count devices fit, none of them is connected */
+    WAIT_SLOTS,        /* count devices fit and are connected, all their slots are taken */
+    WAIT_BLOCKED,      /* assignment is stopped: a restored database */
+    WAIT_STOPPING,     /* its attempt has been told to stop */
+    WAIT_DISCONNECTED, /* its attempt's device is cut off; wake_ms: given up then */
+    WAIT_TURN,         /* a slot is free: it is about to be assigned */
+};
+
+enum { WAIT_LIST_MAX = 8 };
+
+struct wait {
+    enum wait_kind kind;
+    uint32_t count;
+    int64_t wake_ms;
+    int64_t tasks[WAIT_LIST_MAX];
+    size_t tasks_count;
+    struct {
+        struct str device;
+        char why[160]; /* "label gpu is missing: selector gpu" */
+    } unmet[WAIT_LIST_MAX];
+    size_t unmet_count;
+};
+void engine_explain(const struct engine *engine, int64_t constellation_id, int64_t task_id,
+                    struct moment now, struct wait *ret_wait);
+
+struct device_view {
+    const struct device_record *record;
+    bool connected; /* has a session */
+    bool ready;     /* and it is durable: tasks are assigned */
+    uint32_t used;  /* slots */
+    int64_t silent_ms; /* since its last ping, if it is connected or has attempts; else 0 */
+    uint64_t channel;
+};
+/* In the order of their ids: start with *at = 0. */
+bool engine_each_device(const struct engine *engine, size_t *at, struct moment now,
+                        struct device_view *ret_view);
+bool engine_find_device(const struct engine *engine, struct str name, struct moment now,
+                        struct device_view *ret_view);
+bool engine_find_device_id(const struct engine *engine, int64_t id, struct moment now,
+                           struct device_view *ret_view);
+
+/* Every record, one a line, in a fixed order: two engines are equal if their dumps are (P10). */
+void engine_dump(const struct engine *engine, struct buf *text);
+/* Checks the invariants of check.c over everything. ERR_CORRUPT names the first that is broken. */
+enum err engine_check(const struct engine *engine, struct reason *reason);
+
+#endif

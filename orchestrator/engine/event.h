@@ -1,0 +1,60 @@
+/* All that can happen to the engine. Time comes in with every event; nothing else is asked for. */
+#ifndef ORCHESTRATOR_ENGINE_EVENT_H
+#define ORCHESTRATOR_ENGINE_EVENT_H
+
+#include "common/base/err.h"
+#include "orchestrator/engine/plan.h"
+#include "proto/msg/msg.h"
+
+struct moment {
+    int64_t boot_ms; /* CLOCK_BOOTTIME: what deadlines are measured by */
+    int64_t wall_ms; /* for display, and to carry deadlines over a restart */
+};
+
+enum event_kind {
+    EVENT_SUBMIT,   /* a plan; answered by EFFECT_REPLY when the last of its rows is in */
+    EVENT_CANCEL,   /* a constellation; answered by EFFECT_REPLY */
+    EVENT_MESSAGE,  /* one message of an agent */
+    EVENT_CHANNEL_CLOSED,
+    EVENT_PREPARED, /* the evaluator's answer to EFFECT_PREPARE */
+    EVENT_TICK,     /* once a turn, after all that arrived: timers, and sliced work */
+    EVENT_DISPATCH, /* once a turn, last: ready tasks to free devices */
+};
+
+struct event {
+    enum event_kind kind;
+    struct moment now;
+    union {
+        struct {
+            uint64_t request;        /* goes back in the reply */
+            const struct plan *plan; /* lives until EFFECT_PLAN_DONE */
+            struct str uid;          /* "NAME-4chars": not used before (the shell has looked) */
+            struct str actor;
+        } submit;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            struct str actor;
+        } cancel;
+        struct {
+            uint64_t channel;
+            const struct msg *msg;
+            /* Hello only: the device that the connection is bound to ("" any); the receipt is one of
+               ours and of a state that this database has not seen. */
+            struct str bound_device;
+            bool receipt_is_ahead;
+        } message;
+        struct {
+            uint64_t channel;
+            struct str reason;
+        } channel_closed;
+        struct {
+            int64_t constellation_id;
+            int64_t task_id;
+            enum err err; /* ERR_NONE: inputs are stored; else the task fails with the reason */
+            struct str reason;
+        } prepared;
+    };
+};
+
+#endif
