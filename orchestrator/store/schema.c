@@ -1,0 +1,175 @@
+/* The schema, as numbered steps: a step that has been released is never changed, a change is a new
+   step at the end.
+
+   The layout is what makes the daemon fast. Rows have integer keys in the order of submission, so a
+   turn touches neighbouring pages; what a transition changes is apart from text, so the pages are few;
+   and no column that a transition changes has an index. What must be found otherwise is found by a
+   range of ids (constellation.first_task_id …) or along a chain (task.fence → attempt.previous). */
+#include "orchestrator/store/schema.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+static const char step_1[] =
+    /* Single values: lineage, secret, fence, the ids that are spent, and the like. */
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;"
+    /* One row a start of the daemon. last_fence: the highest in the database when it had ended. */
+    "CREATE TABLE start(epoch INTEGER PRIMARY KEY, start_id BLOB NOT NULL,"
+    " wall_ms INTEGER NOT NULL, last_fence INTEGER NOT NULL DEFAULT 0) STRICT;"
+    /* retired: 0, or the newest constellation when the engine dropped it. Only older ones refer to
+       it, for display; it goes when the last of them has gone. */
+    "CREATE TABLE class(id INTEGER PRIMARY KEY, selector TEXT NOT NULL, device TEXT NOT NULL,"
+    " executor INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE policy(id INTEGER PRIMARY KEY, max_attempts INTEGER NOT NULL,"
+    " max_lost INTEGER NOT NULL, backoff_base_ms INTEGER NOT NULL,"
+    " backoff_max_ms INTEGER NOT NULL, backoff_factor_permille INTEGER NOT NULL,"
+    " run_timeout_ms INTEGER NOT NULL, kill_grace_ms INTEGER NOT NULL,"
+    " on_disconnect INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT;"
+    /* Its tasks are those of the id range that name it, its edges likewise; an empty range is 0, 0. */
+    "CREATE TABLE constellation(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL,"
+    " created_wall_ms INTEGER NOT NULL, finished_wall_ms INTEGER NOT NULL,"
+    " tasks INTEGER NOT NULL, edges INTEGER NOT NULL, succeeded INTEGER NOT NULL,"
+    " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, skipped INTEGER NOT NULL,"
+    " first_task_id INTEGER NOT NULL DEFAULT 0, last_task_id INTEGER NOT NULL DEFAULT 0,"
+    " first_edge_id INTEGER NOT NULL DEFAULT 0, last_edge_id INTEGER NOT NULL DEFAULT 0,"
+    " first_seq INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
+    " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE TABLE task(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
+    " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
+    " priority INTEGER NOT NULL, attempts INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    " lost INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
+    " prepared INTEGER NOT NULL) STRICT;"
+    /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL. */
+    "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " key TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB, reason TEXT) STRICT;"
+    "CREATE UNIQUE INDEX task_text_by_key ON task_text(constellation_id, key);"
+    "CREATE TABLE edge(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " from_id INTEGER NOT NULL, to_id INTEGER NOT NULL, \"when\" INTEGER NOT NULL,"
+    " decision INTEGER NOT NULL, fence INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX edge_by_to ON edge(to_id);"
+    /* previous: the fence of the task's attempt before, 0 at the first. */
+    "CREATE TABLE attempt(fence INTEGER PRIMARY KEY, previous INTEGER NOT NULL,"
+    " constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL, device_id INTEGER NOT NULL,"
+    " session INTEGER NOT NULL, number INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL, exit_code INTEGER NOT NULL, signal INTEGER NOT NULL,"
+    " output_truncated INTEGER NOT NULL, stop_wanted INTEGER NOT NULL,"
+    " assigned_wall_ms INTEGER NOT NULL, started_wall_ms INTEGER NOT NULL,"
+    " ended_wall_ms INTEGER NOT NULL, stdout_bytes INTEGER NOT NULL,"
+    " stderr_bytes INTEGER NOT NULL, reason TEXT, result TEXT) STRICT;"
+    /* The first 16 KiB of each stream; what is beyond stands in a file (output_file.h). */
+    "CREATE TABLE output(fence INTEGER PRIMARY KEY, stdout BLOB, stderr BLOB) STRICT;"
+    /* executors, tools: JSON arrays; labels: a JSON object. */
+    "CREATE TABLE device(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " journal_id TEXT NOT NULL, boot_id TEXT NOT NULL, process_id INTEGER NOT NULL,"
+    " session INTEGER NOT NULL, fence INTEGER NOT NULL, agent_version TEXT NOT NULL,"
+    " connected_wall_ms INTEGER NOT NULL, os TEXT NOT NULL, arch TEXT NOT NULL,"
+    " hostname TEXT NOT NULL, cpus INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,"
+    " slots INTEGER NOT NULL, executors TEXT NOT NULL, tools TEXT NOT NULL,"
+    " labels TEXT NOT NULL) STRICT;"
+    /* What happened, for ever rising; see docs/events.md. */
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL,"
+    " device_id INTEGER NOT NULL, fence INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL, number INTEGER NOT NULL, text TEXT) STRICT;"
+    /* hash: SHA-256 of the token; device: the one an agent's token is bound to; revoked 0: it is not. */
+    "CREATE TABLE token(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " hash BLOB NOT NULL UNIQUE, role TEXT NOT NULL, device TEXT NOT NULL DEFAULT '',"
+    " created_wall_ms INTEGER NOT NULL, revoked_wall_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE idempotency(scope TEXT NOT NULL, key TEXT NOT NULL, body_hash BLOB NOT NULL,"
+    " status INTEGER NOT NULL, response TEXT NOT NULL, created_wall_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(scope, key)) STRICT;"
+    /* Constellations that have been deleted: their own rows are gone, the rest goes in slices. */
+    "CREATE TABLE doomed(id INTEGER PRIMARY KEY, first_task_id INTEGER NOT NULL,"
+    " last_task_id INTEGER NOT NULL, first_edge_id INTEGER NOT NULL,"
+    " last_edge_id INTEGER NOT NULL) STRICT;";
+
+static const char *const steps[] = { step_1 };
+
+int schema_version(void)
+{
+    return (int)(sizeof steps / sizeof steps[0]);
+}
+
+static enum err read_number(sqlite3 *db, const char *sql, int *ret_number, struct reason *reason)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc != SQLITE_ROW) {
+        enum err err = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? ERR_CORRUPT : ERR_IO;
+        reason_set(reason, err, "the database cannot be read: %s", sqlite3_errmsg(db));
+        sqlite3_finalize(statement);
+        return err;
+    }
+    *ret_number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return ERR_NONE;
+}
+
+static enum err examine(sqlite3 *db, int *ret_version, struct reason *reason)
+{
+    int application = 0;
+    int version = 0;
+    int tables = 0;
+    enum err err = read_number(db, "PRAGMA application_id", &application, reason);
+    if (err == ERR_NONE) {
+        err = read_number(db, "PRAGMA user_version", &version, reason);
+    }
+    if (err == ERR_NONE) {
+        err = read_number(db, "SELECT count(*) FROM sqlite_schema", &tables, reason);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    if (application != SCHEMA_APPLICATION_ID && (application != 0 || version != 0 || tables != 0)) {
+        return reason_set(reason, ERR_CORRUPT, "the database was not made by asterismd");
+    }
+    if (version > schema_version()) {
+        return reason_set(reason, ERR_VERSION,
+                          "the database has version %d, this program knows up to %d: start the "
+                          "newer asterismd that wrote it, or restore an older backup",
+                          version, schema_version());
+    }
+    if (version < 0 || (version > 0 && tables == 0)) {
+        return reason_set(reason, ERR_CORRUPT, "the database says version %d and has %d tables",
+                          version, tables);
+    }
+    *ret_version = version;
+    return ERR_NONE;
+}
+
+enum err schema_check(sqlite3 *db, struct reason *reason)
+{
+    int version = 0;
+    enum err err = examine(db, &version, reason);
+    if (err == ERR_NONE && version == 0) {
+        err = reason_set(reason, ERR_CORRUPT, "the database is empty");
+    }
+    return err;
+}
+
+enum err schema_migrate(sqlite3 *db, struct reason *reason)
+{
+    int version = 0;
+    enum err err = examine(db, &version, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    for (; version < schema_version(); version++) {
+        char last[96];
+        snprintf(last, sizeof last, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
+                 SCHEMA_APPLICATION_ID, version + 1);
+        if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(db, steps[version], NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(db, last, NULL, NULL, NULL) != SQLITE_OK) {
+            return reason_set(reason, ERR_IO, "the database cannot be brought to version %d: %s",
+                              version + 1, sqlite3_errmsg(db));
+        }
+    }
+    return ERR_NONE;
+}
