@@ -22,7 +22,7 @@ enum {
     MSG_BODY_BYTES_MAX = 768 * 1024,        /* one task's body */
     MSG_INPUT_BYTES_MAX = 512 * 1024,       /* what placeholders may fill in, a task */
     MSG_NAME_BYTES_MAX = 128,               /* device, label key or value, executor, tool, task key */
-    MSG_TEXT_BYTES_MAX = 1024,              /* a reason, a version, a profile field */
+    MSG_TEXT_BYTES_MAX = 1024,              /* a reason, a version, a profile field, a task's name, an env key */
     MSG_ID_BYTES_MAX = 64,                  /* boot id, journal id, start id, HMAC */
     MSG_PATH_BYTES_MAX = 4096,
     MSG_HELD_MAX = 4096,
@@ -34,7 +34,13 @@ enum {
     MSG_ENV_MAX = 1024,
     MSG_BATCH_MAX = 4096,                   /* tasks in an Assign, fences in a Cancel or an Ack */
     MSG_SLOTS_MAX = 4096,
+    MSG_EPOCH_MAX = (1 << 23) - 1,          /* the high bits of a fence */
 };
+
+/* Fences, sessions, offsets and sizes stay within a signed 64-bit integer, as they are stored. */
+#define MSG_NUMBER_MAX      ((uint64_t)INT64_MAX)
+#define MSG_DURATION_MS_MAX ((int64_t)3652 * 24 * 3600 * 1000) /* ten years */
+#define MSG_WALL_MS_MAX     INT64_C(253402300799999)           /* the end of the year 9999 */
 
 /* The field numbers of the envelope's oneof in aip.proto; never reused. */
 enum msg_kind {
