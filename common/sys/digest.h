@@ -1,0 +1,24 @@
+/* SHA-256, its keyed form, hexadecimal, and a comparison that does not tell by its time where two
+   secrets differ. */
+#ifndef COMMON_SYS_DIGEST_H
+#define COMMON_SYS_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    DIGEST_BYTES = 32,
+    DIGEST_HEX_BYTES = 2 * DIGEST_BYTES + 1, /* with the NUL */
+};
+
+void digest_sha256(const void *data, size_t bytes, uint8_t ret_digest[DIGEST_BYTES]);
+void digest_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes,
+                        uint8_t ret_digest[DIGEST_BYTES]);
+/* Lower case, with a NUL: `to` has room for 2 * bytes + 1. */
+void digest_hex(const void *data, size_t bytes, char *to);
+/* False unless `text` is exactly 2 * bytes hexadecimal digits. */
+bool digest_from_hex(const char *text, void *to, size_t bytes);
+bool digest_equal(const void *a, const void *b, size_t bytes);
+
+#endif
