@@ -60,8 +60,7 @@ static enum err load_defaults(struct config_loading *loading, struct reason *rea
         if (row->value == NULL) {
             continue;
         }
-        enum err err =
-            set_text(loading, row, CONFIG_SOURCE_DEFAULT, row->value, row->name, reason);
+        enum err err = set_text(loading, row, CONFIG_SOURCE_DEFAULT, row->value, row->name, reason);
         if (err != ERR_NONE) {
             return err;
         }

@@ -24,7 +24,7 @@ enum config_type {
     CONFIG_SIZE,       /* int64_t, bytes: 512 64KiB 1MiB 10GiB */
     CONFIG_LIST,       /* struct config_list; the flag repeats, the environment has commas, the
                           file a sequence */
-    CONFIG_PAIRS,      /* struct config_list of "k=v"; as a list, the file may also have a mapping */
+    CONFIG_PAIRS, /* struct config_list of "k=v"; as a list, the file may also have a mapping */
 };
 
 enum {
@@ -57,7 +57,7 @@ struct config_table {
     const char *program;     /* "asterismd" */
     const char *usage;       /* the head of --help: what it is, forms of the command */
     const char *environment; /* "ASTERISMD_" */
-    const char *file;        /* read if it is there; --config PATH reads another one, which must be */
+    const char *file; /* read if it is there; --config PATH reads another one, which must be */
     const struct config_row *rows;
     size_t rows_count;
 };
@@ -65,7 +65,7 @@ struct config_table {
 /* What the command line asks for beside settings. */
 enum config_wish {
     CONFIG_WISH_RUN = 0,
-    CONFIG_WISH_HELP,     /* print config_help() and end with 0 */
+    CONFIG_WISH_HELP, /* print config_help() and end with 0 */
     CONFIG_WISH_VERSION,
     CONFIG_WISH_MARKDOWN, /* --help-config-markdown: config_markdown() */
 };

@@ -96,7 +96,8 @@ void config_help(const struct config_table *table, struct buf *to)
     append_row(to, "--config PATH", buf_text(&text));
     append_row(to, "--help", "This text.");
     append_row(to, "--version", "The version.");
-    buf_printf(to, "\nIn the environment --some-name is %sSOME_NAME; in the file it is some-name.\n",
+    buf_printf(to,
+               "\nIn the environment --some-name is %sSOME_NAME; in the file it is some-name.\n",
                table->environment);
     buf_done(&head);
     buf_done(&text);

@@ -94,8 +94,11 @@ static bool int_of(const char *text, int64_t *ret_value)
 
 static bool choice_allows(const char *choices, const char *text)
 {
-    size_t length = strlen(text);
-    for (const char *at = choices; length > 0 && at != NULL; at = strchr(at, '|')) {
+    size_t length = strcspn(text, "|");
+    if (length == 0 || text[length] != 0) {
+        return false;
+    }
+    for (const char *at = choices; at != NULL; at = strchr(at, '|')) {
         at += *at == '|';
         if (strncmp(at, text, length) == 0 && (at[length] == 0 || at[length] == '|')) {
             return true;

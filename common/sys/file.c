@@ -14,9 +14,9 @@
 static enum err failed(struct reason *reason, const char *what, const char *path)
 {
     int code = errno;
-    enum err err = code == ENOENT                     ? ERR_NOT_FOUND
+    enum err err = code == ENOENT                    ? ERR_NOT_FOUND
                    : code == EACCES || code == EPERM ? ERR_DENIED
-                                                      : ERR_IO;
+                                                     : ERR_IO;
     return reason_set(reason, err, "cannot %s %s: %s", what, path, strerror(code));
 }
 
@@ -177,8 +177,8 @@ static enum err write_all(int fd, struct str bytes, const char *path, struct rea
 static enum err sync_directory_of(const char *path, struct reason *reason)
 {
     const char *slash = strrchr(path, '/');
-    char *directory = slash == NULL ? mem_copy_text(".")
-                                    : mem_format("%.*s", (int)(slash - path) + 1, path);
+    char *directory =
+        slash == NULL ? mem_copy_text(".") : mem_format("%.*s", (int)(slash - path) + 1, path);
     enum err err = ERR_NONE;
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0) {
