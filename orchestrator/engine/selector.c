@@ -12,7 +12,7 @@ enum comparison {
 };
 
 struct requirement {
-    enum comparison operator;
+    enum comparison comparison;
     struct str key;
     size_t values_from; /* into the selector's values */
     size_t values_count;

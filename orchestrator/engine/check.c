@@ -1,0 +1,223 @@
+/* The invariants, numbered. The simulator checks them after every step, the tests after every scenario;
+   a new one takes the next number. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+static enum err broken(struct reason *reason, int number, const char *what, int64_t id)
+{
+    return reason_set(reason, ERR_CORRUPT, "invariant %d is broken: %s (%lld)", number, what,
+                      (long long)id);
+}
+
+/* 1: what a task counts of its edges is what they say.
+   2: every edge out of a final task is decided, or the task is on the queue for it (P4, P9). */
+static enum err check_edges(const struct constellation *constellation, const struct task *task,
+                            struct reason *reason)
+{
+    uint32_t undecided = 0;
+    uint32_t closed = 0;
+    for (uint32_t at = task->first_in; at != 0;) {
+        const struct edge *edge = constellation_edge(constellation, at - 1);
+        undecided += edge->decision == EDGE_UNDECIDED;
+        closed += edge->decision == EDGE_CLOSED;
+        if (edge->decision != EDGE_UNDECIDED &&
+            !task_state_is_final(
+                (enum task_state)constellation_task(constellation, edge->from)->record.state)) {
+            return broken(reason, 2, "an edge was decided before its predecessor", edge->id);
+        }
+        at = edge->next_in;
+    }
+    if (undecided != task->undecided || closed != task->closed) {
+        return broken(reason, 1, "a task miscounts its edges", task->record.id);
+    }
+    if (!task_state_is_final((enum task_state)task->record.state) ||
+        task->queue == QUEUE_DECIDE) {
+        return ERR_NONE;
+    }
+    for (uint32_t at = task->first_out; at != 0;) {
+        const struct edge *edge = constellation_edge(constellation, at - 1);
+        if (edge->decision == EDGE_UNDECIDED) {
+            return broken(reason, 2, "an edge out of a final task is undecided", edge->id);
+        }
+        at = edge->next_out;
+    }
+    return ERR_NONE;
+}
+
+/* 3: assigned and running tasks have a live attempt, others none (P1).
+   4: the current attempt is the one with the task's fence, which is below the engine's. */
+static enum err check_attempt(const struct engine *engine, const struct task *task,
+                              struct reason *reason)
+{
+    const struct attempt *attempt = task->attempt;
+    bool live = attempt != NULL && attempt->record.state != ATTEMPT_LOST;
+    bool under_way =
+        task->record.state == TASK_ASSIGNED || task->record.state == TASK_RUNNING;
+    if (live != under_way) {
+        return broken(reason, 3, "a task and its attempt disagree", task->record.id);
+    }
+    if (attempt != NULL &&
+        (attempt->record.fence != task->record.fence || attempt->task != task || attempt->freed ||
+         attempt->record.fence > engine->fence)) {
+        return broken(reason, 4, "a task's attempt is not its current one", task->record.id);
+    }
+    return ERR_NONE;
+}
+
+/* 5: a task that could run is where it will be found; one that started had all its ways open (P4).
+   6: one that waits has a predecessor that will end, or whose edges are being decided (P9). */
+static enum err check_waiting(const struct constellation *constellation, const struct task *task,
+                              struct reason *reason)
+{
+    enum task_state state = (enum task_state)task->record.state;
+    bool started = task->record.fence != 0;
+    if (started && (task->undecided > 0 || task->closed > 0)) {
+        return broken(reason, 5, "a task started on a way that was not open", task->record.id);
+    }
+    if ((state == TASK_BACKOFF) != (task->queue == QUEUE_BACKOFF)) {
+        return broken(reason, 5, "a task in backoff is not on its queue", task->record.id);
+    }
+    if (state != TASK_WAITING || constellation->record.state == CONSTELLATION_LOADING ||
+        constellation->job == JOB_OPEN) {
+        return ERR_NONE;
+    }
+    if (task_is_ready(task)) {
+        return task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE
+                   ? ERR_NONE
+                   : broken(reason, 5, "a ready task is on no queue", task->record.id);
+    }
+    if (task->closed > 0) {
+        return broken(reason, 6, "a task waits behind a closed way", task->record.id);
+    }
+    for (uint32_t at = task->first_in; at != 0;) {
+        const struct edge *edge = constellation_edge(constellation, at - 1);
+        const struct task *from = constellation_task(constellation, edge->from);
+        if (edge->decision == EDGE_UNDECIDED &&
+            (!task_state_is_final((enum task_state)from->record.state) ||
+             from->queue == QUEUE_DECIDE)) {
+            return ERR_NONE;
+        }
+        at = edge->next_in;
+    }
+    return broken(reason, 6, "a task waits for nothing", task->record.id);
+}
+
+/* 7: every constellation is a DAG (P2; Kahn, "Topological sorting of large networks", 1962). */
+static enum err check_acyclic(const struct constellation *constellation, struct reason *reason)
+{
+    uint32_t *indegree = mem_array(constellation->tasks, sizeof *indegree);
+    uint32_t *order = mem_array(constellation->tasks, sizeof *order);
+    for (uint32_t i = 0; i < constellation->edges; i++) {
+        indegree[constellation_edge(constellation, i)->to]++;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        if (indegree[i] == 0) {
+            order[count++] = i;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = constellation_task(constellation, order[i])->first_out;
+        while (at != 0) {
+            const struct edge *edge = constellation_edge(constellation, at - 1);
+            if (--indegree[edge->to] == 0) {
+                order[count++] = edge->to;
+            }
+            at = edge->next_out;
+        }
+    }
+    mem_free(indegree);
+    mem_free(order);
+    return count == constellation->tasks
+               ? ERR_NONE
+               : broken(reason, 7, "a constellation has a cycle", constellation->record.id);
+}
+
+/* 8: a constellation counts right, and one with nothing left to do has ended (P9). */
+static enum err check_constellation(const struct engine *engine,
+                                    const struct constellation *constellation,
+                                    struct reason *reason)
+{
+    uint32_t remaining = 0;
+    uint32_t deciding = 0;
+    enum err err = ERR_NONE;
+    for (uint32_t i = 0; i < constellation->tasks && err == ERR_NONE; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        remaining += !task_state_is_final((enum task_state)task->record.state);
+        deciding += task->queue == QUEUE_DECIDE;
+        err = check_edges(constellation, task, reason);
+        if (err == ERR_NONE) {
+            err = check_attempt(engine, task, reason);
+        }
+        if (err == ERR_NONE) {
+            err = check_waiting(constellation, task, reason);
+        }
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    if (remaining != constellation->remaining || deciding != constellation->deciding) {
+        return broken(reason, 8, "a constellation miscounts", constellation->record.id);
+    }
+    if (remaining == 0 && deciding == 0 && constellation->job == JOB_NONE) {
+        return broken(reason, 8, "a constellation has nothing to do and has not ended",
+                      constellation->record.id);
+    }
+    return check_acyclic(constellation, reason);
+}
+
+/* 9: a device's slots are what its attempts hold.
+   10: every attempt belongs to the device that it is listed at, and to its task. */
+static enum err check_device(const struct engine *engine, const struct device *device,
+                             struct reason *reason)
+{
+    uint32_t used = 0;
+    for (const struct attempt *attempt = device->attempts; attempt != NULL;
+         attempt = attempt->next) {
+        used += attempt->holds_slot;
+        if (attempt->device != device || attempt->freed ||
+            map_get(&engine->attempts, attempt->record.fence) != attempt ||
+            (attempt->task != NULL && attempt->task->attempt != attempt)) {
+            return broken(reason, 10, "an attempt is misfiled", (int64_t)attempt->record.fence);
+        }
+    }
+    return used == device->used
+               ? ERR_NONE
+               : broken(reason, 9, "a device miscounts its slots", device->record.id);
+}
+
+/* 11: a class is active just when a ready task and a free device meet in it. */
+static enum err check_class(const struct class *class, struct reason *reason)
+{
+    bool active = heap_top(&class->ready) != NULL && heap_top(&class->free) != NULL;
+    return active == heap_holds(&class->active)
+               ? ERR_NONE
+               : broken(reason, 11, "a class is active wrongly", class->record.id);
+}
+
+enum err engine_check(const struct engine *engine, struct reason *reason)
+{
+    for (const struct constellation *constellation = engine->first; constellation != NULL;
+         constellation = constellation->next) {
+        enum err err = check_constellation(engine, constellation, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    for (size_t i = 0; i < engine->devices_count; i++) {
+        enum err err = check_device(engine, engine->devices_list[i], reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    while (map_each(&engine->classes, &at, &id, &value)) {
+        enum err err = check_class(value, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    return ERR_NONE;
+}

@@ -1,0 +1,295 @@
+/* Constellations: their tasks and edges in chunks, their jobs, and how they end. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+struct task *constellation_task(const struct constellation *constellation, uint32_t index)
+{
+    CHECK(index < constellation->tasks);
+    return &constellation->task_chunks[index >> CHUNK_SHIFT][index & (CHUNK_SIZE - 1)];
+}
+
+struct edge *constellation_edge(const struct constellation *constellation, uint32_t index)
+{
+    CHECK(index < constellation->edges);
+    return &constellation->edge_chunks[index >> CHUNK_SHIFT][index & (CHUNK_SIZE - 1)];
+}
+
+struct task *constellation_find_task(const struct constellation *constellation, int64_t id)
+{
+    uint32_t from = 0;
+    uint32_t to = constellation->tasks;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        struct task *task = constellation_task(constellation, middle);
+        if (task->record.id == id) {
+            return task;
+        }
+        if (task->record.id < id) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return NULL;
+}
+
+struct constellation *constellation_new(struct engine *engine,
+                                        const struct constellation_record *record)
+{
+    struct constellation *constellation = mem_alloc(sizeof *constellation);
+    constellation->record = *record;
+    constellation->previous = engine->last;
+    if (engine->last == NULL) {
+        engine->first = constellation;
+    } else {
+        engine->last->next = constellation;
+    }
+    engine->last = constellation;
+    map_put(&engine->constellations, (uint64_t)record->id, constellation);
+    return constellation;
+}
+
+void constellation_free(struct engine *engine, struct constellation *constellation)
+{
+    map_remove(&engine->constellations, (uint64_t)constellation->record.id);
+    if (constellation->previous == NULL) {
+        engine->first = constellation->next;
+    } else {
+        constellation->previous->next = constellation->next;
+    }
+    if (constellation->next == NULL) {
+        engine->last = constellation->previous;
+    } else {
+        constellation->next->previous = constellation->previous;
+    }
+    engine->live_tasks -= constellation->tasks;
+    for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->tasks; i++) {
+        mem_free(constellation->task_chunks[i]);
+    }
+    for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->edges; i++) {
+        mem_free(constellation->edge_chunks[i]);
+    }
+    mem_free(constellation->task_chunks);
+    mem_free(constellation->edge_chunks);
+    intake_free(constellation->intake);
+    mem_free(constellation);
+}
+
+void constellation_save(struct engine *engine, struct constellation *constellation)
+{
+    if (engine_mark(engine, &constellation->mark)) {
+        effects_add(engine->effects, EFFECT_SAVE_CONSTELLATION)->constellation.record =
+            &constellation->record;
+    }
+}
+
+/* Room for one more in a list of chunks. */
+static void *chunk_room(void ***chunks, uint32_t count, size_t bytes)
+{
+    uint32_t chunk = count >> CHUNK_SHIFT;
+    if ((count & (CHUNK_SIZE - 1)) == 0) {
+        *chunks = mem_resize(*chunks, (chunk + 1) * sizeof(void *));
+        (*chunks)[chunk] = mem_array(CHUNK_SIZE, bytes);
+    }
+    return (char *)(*chunks)[chunk] + (count & (CHUNK_SIZE - 1)) * bytes;
+}
+
+struct task *constellation_add_task(struct engine *engine, struct constellation *constellation,
+                                    const struct task_record *record)
+{
+    struct task *task = chunk_room((void ***)(void *)&constellation->task_chunks,
+                                   constellation->tasks, sizeof *task);
+    task->record = *record;
+    task->constellation = constellation;
+    task->index = constellation->tasks++;
+    task->class = map_get(&engine->classes, (uint64_t)record->class_id);
+    task->policy = map_get(&engine->policies, (uint64_t)record->policy_id);
+    CHECK(task->class != NULL && task->policy != NULL);
+    constellation->remaining += !task_state_is_final(record->state);
+    engine->live_tasks++;
+    return task;
+}
+
+struct edge *constellation_add_edge(struct engine *engine, struct constellation *constellation,
+                                    const struct edge_record *record, uint32_t from, uint32_t to)
+{
+    (void)engine;
+    struct edge *edge = chunk_room((void ***)(void *)&constellation->edge_chunks,
+                                   constellation->edges, sizeof *edge);
+    struct task *source = constellation_task(constellation, from);
+    struct task *target = constellation_task(constellation, to);
+    *edge = (struct edge){
+        .id = record->id,
+        .from = from,
+        .to = to,
+        .next_in = target->first_in,
+        .next_out = source->first_out,
+        .when = (uint8_t)record->when,
+        .decision = (uint8_t)record->decision,
+    };
+    constellation->edges++;
+    target->first_in = constellation->edges;
+    source->first_out = constellation->edges;
+    target->undecided += record->decision == EDGE_UNDECIDED;
+    target->closed += record->decision == EDGE_CLOSED;
+    return edge;
+}
+
+void constellation_queue_job(struct engine *engine, struct constellation *constellation,
+                             enum job job)
+{
+    bool queued = constellation->job != JOB_NONE;
+    constellation->job = job;
+    constellation->cursor = 0;
+    if (queued) {
+        return;
+    }
+    constellation->job_next = NULL;
+    if (engine->jobs_last == NULL) {
+        engine->jobs_first = constellation;
+    } else {
+        engine->jobs_last->job_next = constellation;
+    }
+    engine->jobs_last = constellation;
+}
+
+static void reply(struct engine *engine, uint64_t request, enum err err, int64_t id,
+                  const char *why)
+{
+    struct effect *effect = effects_add(engine->effects, EFFECT_REPLY);
+    effect->reply.request = request;
+    effect->reply.err = err;
+    effect->reply.constellation_id = id;
+    effect->reply.reason = str_of(why);
+}
+
+void constellation_cancel(struct engine *engine, const struct event *event)
+{
+    int64_t id = event->cancel.constellation_id;
+    struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
+    if (constellation == NULL || constellation->record.state == CONSTELLATION_LOADING) {
+        reply(engine, event->cancel.request, ERR_NOT_FOUND, id, "no live constellation");
+        return;
+    }
+    if (constellation_state_is_final(constellation->record.state)) {
+        reply(engine, event->cancel.request, ERR_CONFLICT, id, "it has ended already");
+        return;
+    }
+    if (!constellation->record.cancel_requested) {
+        constellation->record.cancel_requested = true;
+        constellation_save(engine, constellation);
+        constellation_queue_job(engine, constellation, JOB_CANCEL);
+        struct history *history = engine_history(engine, HISTORY_CONSTELLATION_CANCEL);
+        history->constellation_id = id;
+        history->text = arena_str(&engine->effects->arena, event->cancel.actor);
+    }
+    reply(engine, event->cancel.request, ERR_NONE, id, "");
+}
+
+/* JOB_OPEN and JOB_CANCEL: task by task. */
+static size_t walk_tasks(struct engine *engine, struct constellation *constellation, size_t budget)
+{
+    while (budget > 0 && constellation->cursor < constellation->tasks) {
+        struct task *task = constellation_task(constellation, constellation->cursor++);
+        if (constellation->job == JOB_CANCEL) {
+            task_cancel(engine, task);
+        } else {
+            task_consider(engine, task);
+        }
+        budget--;
+    }
+    if (constellation->cursor == constellation->tasks) {
+        constellation->job = JOB_NONE;
+    }
+    return budget;
+}
+
+size_t constellation_work(struct engine *engine, size_t budget)
+{
+    while (budget > 0 && engine->jobs_first != NULL) {
+        struct constellation *constellation = engine->jobs_first;
+        if (constellation->job == JOB_INTAKE) {
+            budget = intake_work(engine, constellation, budget);
+        } else {
+            budget = walk_tasks(engine, constellation, budget);
+        }
+        if (constellation->job != JOB_NONE) {
+            continue; /* out of budget, or on to its next job */
+        }
+        engine->jobs_first = constellation->job_next;
+        if (engine->jobs_first == NULL) {
+            engine->jobs_last = NULL;
+        }
+        constellation_settle(engine, constellation);
+    }
+    return budget;
+}
+
+void constellation_count(const struct constellation *constellation,
+                         struct engine_counts *ret_counts)
+{
+    struct engine_counts counts = { 0 };
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        switch ((enum task_state)task->record.state) {
+        case TASK_WAITING:
+            counts.ready += task_is_ready(task);
+            counts.waiting += !task_is_ready(task);
+            break;
+        case TASK_ASSIGNED:
+            counts.assigned++;
+            break;
+        case TASK_RUNNING:
+            counts.running++;
+            break;
+        case TASK_BACKOFF:
+            counts.backoff++;
+            break;
+        case TASK_SUCCEEDED:
+            counts.succeeded++;
+            break;
+        case TASK_FAILED:
+            counts.failed++;
+            break;
+        case TASK_CANCELLED:
+            counts.cancelled++;
+            break;
+        case TASK_SKIPPED:
+            counts.skipped++;
+            break;
+        }
+    }
+    *ret_counts = counts;
+}
+
+void constellation_settle(struct engine *engine, struct constellation *constellation)
+{
+    if (constellation->remaining > 0 || constellation->deciding > 0 ||
+        constellation->job != JOB_NONE ||
+        constellation_state_is_final(constellation->record.state)) {
+        return;
+    }
+    struct constellation_record *record = &constellation->record;
+    struct engine_counts counts;
+    constellation_count(constellation, &counts);
+    record->succeeded = counts.succeeded;
+    record->failed = counts.failed;
+    record->cancelled = counts.cancelled;
+    record->skipped = counts.skipped;
+    record->finished_wall_ms = engine->now.wall_ms;
+    if (record->cancel_requested) {
+        record->state = CONSTELLATION_CANCELLED;
+    } else if (counts.failed > 0) {
+        record->state = CONSTELLATION_FAILED;
+    } else if (counts.cancelled > 0) {
+        record->state = CONSTELLATION_CANCELLED;
+    } else {
+        record->state = CONSTELLATION_SUCCEEDED;
+    }
+    constellation_save(engine, constellation);
+    struct history *history = engine_history(engine, HISTORY_CONSTELLATION_FINISHED);
+    history->constellation_id = record->id;
+    history->state = (uint8_t)record->state;
+    constellation->job_next = engine->ended_first;
+    engine->ended_first = constellation;
+}

@@ -1,0 +1,97 @@
+/* Every record, one a line, in a fixed order. Two engines that print the same hold the same. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+static void dump_task(const struct task *task, struct buf *text)
+{
+    const struct task_record *r = &task->record;
+    buf_printf(text,
+               "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
+               "attempts %u tries %u lost %u%s%s\n",
+               (long long)r->id, task_state_name((enum task_state)r->state),
+               (long long)r->class_id, (long long)r->policy_id, (unsigned long long)r->fence,
+               (long long)r->wake_wall_ms, (long long)r->wake_length_ms, r->priority,
+               r->attempts, r->tries, r->lost, r->has_references ? " references" : "",
+               r->prepared ? " prepared" : "");
+    /* A lost attempt may still come back, or may have been given up for good: the row is the same. */
+    if (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST) {
+        const struct attempt_record *a = &task->attempt->record;
+        buf_printf(text,
+                   "    attempt %llu after %llu %s device %lld session %llu number %u%s assigned "
+                   "%lld started %lld stdout %llu stderr %llu\n",
+                   (unsigned long long)a->fence, (unsigned long long)a->previous,
+                   attempt_state_name(a->state), (long long)a->device_id,
+                   (unsigned long long)a->session, a->number, a->stop_wanted ? " stop" : "",
+                   (long long)a->assigned_wall_ms, (long long)a->started_wall_ms,
+                   (unsigned long long)a->stdout_bytes, (unsigned long long)a->stderr_bytes);
+    }
+}
+
+static void dump_constellation(const struct constellation *constellation, struct buf *text)
+{
+    const struct constellation_record *r = &constellation->record;
+    buf_printf(text, "constellation %lld %s%s created %lld tasks %u edges %u\n", (long long)r->id,
+               constellation_state_name(r->state), r->cancel_requested ? " cancel" : "",
+               (long long)r->created_wall_ms, r->tasks, r->edges);
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        dump_task(constellation_task(constellation, i), text);
+    }
+    for (uint32_t i = 0; i < constellation->edges; i++) {
+        const struct edge *edge = constellation_edge(constellation, i);
+        buf_printf(text, "  edge %lld %u-%u when %u decision %u\n", (long long)edge->id,
+                   edge->from, edge->to, edge->when, edge->decision);
+    }
+}
+
+static void dump_device(const struct device_record *r, struct buf *text)
+{
+    const struct msg_profile *p = &r->profile;
+    buf_printf(text,
+               "device %lld %.*s journal %.*s boot %.*s process %llu session %llu version %.*s "
+               "os %.*s arch %.*s host %.*s cpus %u memory %llu slots %u connected %lld",
+               (long long)r->id, STR_ARG(r->name), STR_ARG(r->journal_id), STR_ARG(r->boot_id),
+               (unsigned long long)r->process_id, (unsigned long long)r->session,
+               STR_ARG(r->agent_version), STR_ARG(p->os), STR_ARG(p->arch), STR_ARG(p->hostname),
+               p->cpus, (unsigned long long)p->memory_bytes, p->slots,
+               (long long)r->connected_wall_ms);
+    for (size_t i = 0; i < p->executors_count; i++) {
+        buf_printf(text, " executor %.*s", STR_ARG(p->executors[i]));
+    }
+    for (size_t i = 0; i < p->tools_count; i++) {
+        buf_printf(text, " tool %.*s", STR_ARG(p->tools[i]));
+    }
+    for (size_t i = 0; i < p->labels_count; i++) {
+        buf_printf(text, " %.*s=%.*s", STR_ARG(p->labels[i].key), STR_ARG(p->labels[i].value));
+    }
+    buf_append_text(text, "\n");
+}
+
+void engine_dump(const struct engine *engine, struct buf *text)
+{
+    for (int64_t id = 1; id < engine->next_class_id; id++) {
+        const struct class *class = map_get(&engine->classes, (uint64_t)id);
+        if (class != NULL) {
+            const struct plan_class *p = &class->record.plan;
+            buf_printf(text, "class %lld %s on \"%.*s\" device \"%.*s\"\n", (long long)id,
+                       executor_name(p->executor), STR_ARG(p->selector), STR_ARG(p->device));
+        }
+    }
+    for (int64_t id = 1; id < engine->next_policy_id; id++) {
+        const struct policy *policy = map_get(&engine->policies, (uint64_t)id);
+        if (policy != NULL) {
+            const struct plan_policy *p = &policy->record.plan;
+            buf_printf(text, "policy %lld %u %u %lld %lld %u %lld %lld %d\n", (long long)id,
+                       p->max_attempts, p->max_lost, (long long)p->backoff_base_ms,
+                       (long long)p->backoff_max_ms, p->backoff_factor_permille,
+                       (long long)p->run_timeout_ms, (long long)p->kill_grace_ms,
+                       (int)p->on_disconnect);
+        }
+    }
+    for (size_t i = 0; i < engine->devices_count; i++) {
+        dump_device(&engine->devices_list[i]->record, text);
+    }
+    for (const struct constellation *constellation = engine->first; constellation != NULL;
+         constellation = constellation->next) {
+        dump_constellation(constellation, text);
+    }
+}

@@ -1,0 +1,272 @@
+/* The engine's frame: making it, stepping it, its timers. */
+#include "orchestrator/engine/engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+/* Marks rise over all turns: each turn has this many of its own. */
+static const uint64_t MARKS_A_TURN = 1 << 24;
+
+struct engine *engine_new(const struct engine_config *config)
+{
+    CHECK(config->epoch > 0 && config->epoch <= FENCE_EPOCH_MAX);
+    struct engine *engine = mem_alloc(sizeof *engine);
+    engine->config = *config;
+    rng_init(&engine->rng, config->seed);
+    engine->fence = config->epoch << FENCE_COUNTER_BITS;
+    engine->next_class_id = 1;
+    engine->next_policy_id = 1;
+    engine->next_device_id = 1;
+    engine->active.before = placement_active_before;
+    engine->backoff.before = task_wakes_before;
+    engine->attempt_timers.before = attempt_timer_before;
+    engine->device_timers.before = fleet_timer_before;
+    engine->mark_base = MARKS_A_TURN;
+    return engine;
+}
+
+static void free_attempts(struct engine *engine)
+{
+    size_t at = 0;
+    uint64_t fence = 0;
+    void *value = NULL;
+    while (map_each(&engine->attempts, &at, &fence, &value)) {
+        mem_free(value);
+    }
+    map_done(&engine->attempts);
+    while (engine->graveyard != NULL) {
+        struct attempt *next = engine->graveyard->next;
+        mem_free(engine->graveyard);
+        engine->graveyard = next;
+    }
+}
+
+static void free_classes(struct engine *engine)
+{
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    while (map_each(&engine->classes, &at, &id, &value)) {
+        placement_free_class(value);
+    }
+    map_done(&engine->classes);
+    at = 0;
+    while (map_each(&engine->policies, &at, &id, &value)) {
+        mem_free(value);
+    }
+    map_done(&engine->policies);
+    strmap_done(&engine->class_keys);
+    strmap_done(&engine->policy_keys);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    free_attempts(engine);
+    while (engine->first != NULL) {
+        constellation_free(engine, engine->first);
+    }
+    for (size_t i = 0; i < engine->devices_count; i++) {
+        fleet_free(engine->devices_list[i]);
+    }
+    mem_free(engine->devices_list);
+    map_done(&engine->devices);
+    strmap_done(&engine->device_names);
+    map_done(&engine->channels);
+    map_done(&engine->constellations);
+    free_classes(engine);
+    heap_done(&engine->active);
+    heap_done(&engine->backoff);
+    heap_done(&engine->attempt_timers);
+    heap_done(&engine->device_timers);
+    mem_free(engine);
+}
+
+struct history *engine_history(struct engine *engine, enum history_kind kind)
+{
+    struct effect *effect = effects_add(engine->effects, EFFECT_HISTORY);
+    effect->history.kind = kind;
+    effect->history.wall_ms = engine->now.wall_ms;
+    return &effect->history;
+}
+
+struct msg *engine_send(struct engine *engine, uint64_t channel, enum msg_kind kind)
+{
+    struct msg *msg = arena_alloc(&engine->effects->arena, sizeof *msg);
+    msg->kind = kind;
+    struct effect *effect = effects_add(engine->effects, EFFECT_SEND);
+    effect->send.channel = channel;
+    effect->send.msg = msg;
+    return msg;
+}
+
+bool engine_mark(struct engine *engine, uint64_t *mark)
+{
+    CHECK(engine->effects->count < MARKS_A_TURN);
+    if (*mark > engine->mark_base + engine->effects->applied) {
+        return false; /* its effect is on the list, and not applied: it will see this change too */
+    }
+    *mark = engine->mark_base + engine->effects->count + 1;
+    return true;
+}
+
+struct str engine_text(struct engine *engine, const char *format, ...)
+{
+    char text[REASON_BYTES_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return arena_str(&engine->effects->arena, str_of(text));
+}
+
+static void fire_timers(struct engine *engine)
+{
+    int64_t now = engine->now.boot_ms;
+    struct heap_node *node = NULL;
+    while ((node = heap_top(&engine->backoff)) != NULL) {
+        struct task *task = HEAP_OWNER(node, struct task, node);
+        if (task->wake_boot_ms > now) {
+            break;
+        }
+        task_wake(engine, task);
+    }
+    while ((node = heap_top(&engine->attempt_timers)) != NULL) {
+        struct attempt *attempt = HEAP_OWNER(node, struct attempt, timer);
+        if (attempt->timer_boot_ms > now) {
+            break;
+        }
+        attempt_timer_fired(engine, attempt);
+    }
+    while ((node = heap_top(&engine->device_timers)) != NULL) {
+        struct device *device = HEAP_OWNER(node, struct device, timer);
+        if (device->timer_boot_ms > now) {
+            break;
+        }
+        fleet_timer_fired(engine, device);
+    }
+}
+
+static void ask_for_inputs(struct engine *engine)
+{
+    for (int i = 0; i < ENGINE_PREPARE_MAX && engine->prepare.first != NULL; i++) {
+        struct task *task = task_queue_pop(&engine->prepare);
+        task->queue = QUEUE_PREPARING;
+        struct effect *effect = effects_add(engine->effects, EFFECT_PREPARE);
+        effect->prepare.constellation_id = task->constellation->record.id;
+        effect->prepare.task_id = task->record.id;
+    }
+}
+
+static void tick(struct engine *engine)
+{
+    fire_timers(engine);
+    size_t budget = decision_work(engine, ENGINE_SLICE);
+    budget = constellation_work(engine, budget);
+    decision_work(engine, budget);
+    ask_for_inputs(engine);
+}
+
+static void prepared(struct engine *engine, const struct event *event)
+{
+    struct constellation *constellation =
+        map_get(&engine->constellations, (uint64_t)event->prepared.constellation_id);
+    CHECK(constellation != NULL);
+    struct task *task = constellation_find_task(constellation, event->prepared.task_id);
+    CHECK(task != NULL && task->queue == QUEUE_PREPARING);
+    task->queue = QUEUE_NONE;
+    if (event->prepared.err != ERR_NONE) {
+        task_fail(engine, task, event->prepared.reason);
+        return;
+    }
+    task->record.prepared = true;
+    task_save(engine, task);
+    task_consider(engine, task);
+}
+
+static void dispatch(struct engine *engine)
+{
+    if (!engine->blocked) {
+        placement_dispatch(engine);
+    }
+    session_flush_acks(engine);
+}
+
+void engine_step(struct engine *engine, const struct event *event, struct effects *effects)
+{
+    engine->now = event->now;
+    engine->effects = effects;
+    switch (event->kind) {
+    case EVENT_SUBMIT:
+        intake_submit(engine, event);
+        break;
+    case EVENT_CANCEL:
+        constellation_cancel(engine, event);
+        break;
+    case EVENT_MESSAGE:
+        session_message(engine, event);
+        break;
+    case EVENT_CHANNEL_CLOSED:
+        session_channel_closed(engine, event->channel_closed.channel,
+                               event->channel_closed.reason);
+        break;
+    case EVENT_PREPARED:
+        prepared(engine, event);
+        break;
+    case EVENT_TICK:
+        tick(engine);
+        break;
+    case EVENT_DISPATCH:
+        dispatch(engine);
+        break;
+    }
+    engine->effects = NULL;
+}
+
+int64_t engine_next_deadline(const struct engine *engine)
+{
+    if (engine->decide.first != NULL || engine->jobs_first != NULL ||
+        engine->prepare.first != NULL ||
+        (!engine->blocked && heap_top(&engine->active) != NULL)) {
+        return INT64_MIN; /* a slice is left */
+    }
+    int64_t least = INT64_MAX;
+    struct heap_node *node = heap_top(&engine->backoff);
+    if (node != NULL) {
+        least = HEAP_OWNER(node, struct task, node)->wake_boot_ms;
+    }
+    node = heap_top(&engine->attempt_timers);
+    if (node != NULL && HEAP_OWNER(node, struct attempt, timer)->timer_boot_ms < least) {
+        least = HEAP_OWNER(node, struct attempt, timer)->timer_boot_ms;
+    }
+    node = heap_top(&engine->device_timers);
+    if (node != NULL && HEAP_OWNER(node, struct device, timer)->timer_boot_ms < least) {
+        least = HEAP_OWNER(node, struct device, timer)->timer_boot_ms;
+    }
+    return least;
+}
+
+void engine_turn_end(struct engine *engine)
+{
+    engine->mark_base += MARKS_A_TURN;
+    while (engine->graveyard != NULL) {
+        struct attempt *next = engine->graveyard->next;
+        mem_free(engine->graveyard);
+        engine->graveyard = next;
+    }
+    while (engine->ended_first != NULL) {
+        struct constellation *constellation = engine->ended_first;
+        engine->ended_first = constellation->job_next;
+        constellation_free(engine, constellation);
+    }
+}
+
+bool engine_is_blocked(const struct engine *engine)
+{
+    return engine->blocked;
+}

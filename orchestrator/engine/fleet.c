@@ -1,0 +1,194 @@
+/* Devices: what is known of each, and the clock that runs while one is silent. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+/* How long the incumbent of a device's name has to answer before a newcomer may have it. */
+static const int64_t PROBE_MS = 3000;
+
+static struct str own(struct str text)
+{
+    return (struct str){ mem_copy(text.data, text.length), text.length };
+}
+
+static void replace(struct str *field, struct str text)
+{
+    struct str copy = own(text);
+    mem_free((void *)(uintptr_t)field->data);
+    *field = copy;
+}
+
+static void drop(struct str text)
+{
+    mem_free((void *)(uintptr_t)text.data);
+}
+
+static const struct str *own_list(const struct str *list, size_t count)
+{
+    struct str *copy = mem_array(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = own(list[i]);
+    }
+    return copy;
+}
+
+static void drop_list(const struct str *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        drop(list[i]);
+    }
+    mem_free((void *)(uintptr_t)list);
+}
+
+static void own_profile(struct msg_profile *profile, const struct msg_profile *from)
+{
+    *profile = *from;
+    profile->os = own(from->os);
+    profile->arch = own(from->arch);
+    profile->hostname = own(from->hostname);
+    profile->executors = own_list(from->executors, from->executors_count);
+    profile->tools = own_list(from->tools, from->tools_count);
+    struct msg_pair *labels = mem_array(from->labels_count, sizeof *labels);
+    for (size_t i = 0; i < from->labels_count; i++) {
+        labels[i].key = own(from->labels[i].key);
+        labels[i].value = own(from->labels[i].value);
+    }
+    profile->labels = labels;
+}
+
+static void drop_profile(struct msg_profile *profile)
+{
+    drop(profile->os);
+    drop(profile->arch);
+    drop(profile->hostname);
+    drop_list(profile->executors, profile->executors_count);
+    drop_list(profile->tools, profile->tools_count);
+    for (size_t i = 0; i < profile->labels_count; i++) {
+        drop(profile->labels[i].key);
+        drop(profile->labels[i].value);
+    }
+    mem_free((void *)(uintptr_t)profile->labels);
+}
+
+struct device *fleet_find(const struct engine *engine, struct str name)
+{
+    return strmap_get(&engine->device_names, name);
+}
+
+struct device *fleet_add(struct engine *engine, const struct device_record *record)
+{
+    struct device *device = mem_alloc(sizeof *device);
+    device->record = *record;
+    device->record.name = own(record->name);
+    device->record.journal_id = own(record->journal_id);
+    device->record.boot_id = own(record->boot_id);
+    device->record.agent_version = own(record->agent_version);
+    own_profile(&device->record.profile, &record->profile);
+    map_put(&engine->devices, (uint64_t)record->id, device);
+    strmap_put(&engine->device_names, record->name, device);
+    engine->devices_list = mem_resize(engine->devices_list, (engine->devices_count + 1) *
+                                                                sizeof engine->devices_list[0]);
+    engine->devices_list[engine->devices_count++] = device;
+    if (record->id >= engine->next_device_id) {
+        engine->next_device_id = record->id + 1;
+    }
+    if (record->session > engine->session) {
+        engine->session = record->session;
+    }
+    return device;
+}
+
+void fleet_update(struct engine *engine, struct device *device, const struct msg_hello *hello)
+{
+    replace(&device->record.journal_id, hello->journal_id);
+    replace(&device->record.boot_id, hello->boot_id);
+    replace(&device->record.agent_version, hello->agent_version);
+    device->record.process_id = hello->process_id;
+    struct msg_profile old = device->record.profile;
+    own_profile(&device->record.profile, &hello->profile);
+    drop_profile(&old);
+    placement_match_device(engine, device);
+}
+
+void fleet_save(struct engine *engine, struct device *device)
+{
+    if (engine_mark(engine, &device->mark)) {
+        effects_add(engine->effects, EFFECT_SAVE_DEVICE)->device = &device->record;
+    }
+}
+
+void fleet_free(struct device *device)
+{
+    drop(device->record.name);
+    drop(device->record.journal_id);
+    drop(device->record.boot_id);
+    drop(device->record.agent_version);
+    drop_profile(&device->record.profile);
+    mem_free(device->placements);
+    mem_free(device->acks);
+    mem_free(device);
+}
+
+bool fleet_timer_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct device *x = HEAP_OWNER(a, const struct device, timer);
+    const struct device *y = HEAP_OWNER(b, const struct device, timer);
+    return x->timer_boot_ms != y->timer_boot_ms ? x->timer_boot_ms < y->timer_boot_ms
+                                                : x->record.id < y->record.id;
+}
+
+void fleet_arm(struct engine *engine, struct device *device)
+{
+    int64_t at = INT64_MAX;
+    if (device->channel != 0) {
+        at = device->pinged_boot_ms + engine->config.lease_ms;
+        if (device->probed_boot_ms != 0 && device->probed_boot_ms + PROBE_MS < at) {
+            at = device->probed_boot_ms + PROBE_MS;
+        }
+    } else {
+        for (const struct attempt *attempt = device->attempts; attempt != NULL;
+             attempt = attempt->next) {
+            if (attempt->record.state != ATTEMPT_LOST) {
+                int64_t given_up = attempt_given_up_boot_ms(engine, attempt);
+                at = given_up < at ? given_up : at;
+            }
+        }
+    }
+    if (heap_holds(&device->timer)) {
+        if (at == device->timer_boot_ms) {
+            return;
+        }
+        heap_remove(&engine->device_timers, &device->timer);
+    }
+    if (at != INT64_MAX) {
+        device->timer_boot_ms = at;
+        heap_insert(&engine->device_timers, &device->timer);
+    }
+}
+
+static void give_up_attempts(struct engine *engine, struct device *device)
+{
+    struct attempt *attempt = device->attempts;
+    while (attempt != NULL) {
+        struct attempt *next = attempt->next;
+        if (attempt->record.state != ATTEMPT_LOST &&
+            attempt_given_up_boot_ms(engine, attempt) <= engine->now.boot_ms) {
+            attempt_lose(engine, attempt, false, "the device was cut off for too long");
+        }
+        attempt = next;
+    }
+}
+
+void fleet_timer_fired(struct engine *engine, struct device *device)
+{
+    heap_remove(&engine->device_timers, &device->timer);
+    int64_t now = engine->now.boot_ms;
+    if (device->channel == 0) {
+        give_up_attempts(engine, device);
+    } else if (device->pinged_boot_ms + engine->config.lease_ms <= now) {
+        session_close(engine, device, MSG_ERROR_LEASE, STR("no ping within the lease"));
+    } else if (device->probed_boot_ms != 0 && device->probed_boot_ms + PROBE_MS <= now) {
+        session_close(engine, device, MSG_ERROR_DISPLACED,
+                      STR("another connection asked for this device, and a probe went unanswered"));
+    }
+    fleet_arm(engine, device);
+}

@@ -1,0 +1,152 @@
+/* Taking in a plan: its rows go into the store a slice a turn, invisible until the last one, with which
+   the constellation becomes running and the submission is answered. */
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+void intake_free(struct intake *intake)
+{
+    if (intake != NULL) {
+        mem_free(intake->classes);
+        mem_free(intake->policies);
+        mem_free(intake->uid);
+        mem_free(intake->actor);
+        mem_free(intake);
+    }
+}
+
+static void refuse(struct engine *engine, const struct event *event, const char *why)
+{
+    struct effect *effect = effects_add(engine->effects, EFFECT_REPLY);
+    effect->reply.request = event->submit.request;
+    effect->reply.err = ERR_LIMIT;
+    effect->reply.reason = str_of(why);
+    effects_add(engine->effects, EFFECT_PLAN_DONE)->plan = event->submit.plan;
+}
+
+static struct intake *intake_new(struct engine *engine, const struct event *event)
+{
+    const struct plan *plan = event->submit.plan;
+    struct intake *intake = mem_alloc(sizeof *intake);
+    intake->plan = plan;
+    intake->request = event->submit.request;
+    intake->uid = mem_copy(event->submit.uid.data, event->submit.uid.length);
+    intake->uid_length = event->submit.uid.length;
+    intake->actor = mem_copy(event->submit.actor.data, event->submit.actor.length);
+    intake->actor_length = event->submit.actor.length;
+    intake->classes = mem_array(plan->classes_count, sizeof(struct class *));
+    for (size_t i = 0; i < plan->classes_count; i++) {
+        intake->classes[i] = placement_class(engine, &plan->classes[i]);
+    }
+    intake->policies = mem_array(plan->policies_count, sizeof(struct policy *));
+    for (size_t i = 0; i < plan->policies_count; i++) {
+        intake->policies[i] = placement_policy(engine, &plan->policies[i]);
+    }
+    return intake;
+}
+
+void intake_submit(struct engine *engine, const struct event *event)
+{
+    const struct plan *plan = event->submit.plan;
+    CHECK(plan->tasks_count > 0 && plan->tasks_count <= PLAN_TASKS_MAX &&
+          plan->edges_count <= PLAN_EDGES_MAX);
+    if (engine->live_tasks + plan->tasks_count > ENGINE_LIVE_TASKS_MAX) {
+        refuse(engine, event, "too many unfinished tasks; try again when some have ended");
+        return;
+    }
+    if (engine->classes.count + plan->classes_count > ENGINE_CLASSES_MAX ||
+        engine->policies.count + plan->policies_count > ENGINE_CLASSES_MAX) {
+        refuse(engine, event,
+               "too many distinct placements or retry policies; a restart drops the unused ones");
+        return;
+    }
+    struct constellation_record record = {
+        .id = engine->config.next_constellation_id++,
+        .state = CONSTELLATION_LOADING,
+        .created_wall_ms = engine->now.wall_ms,
+        .tasks = (uint32_t)plan->tasks_count,
+        .edges = (uint32_t)plan->edges_count,
+    };
+    struct constellation *constellation = constellation_new(engine, &record);
+    constellation->intake = intake_new(engine, event);
+    engine_mark(engine, &constellation->mark);
+    struct effect *effect = effects_add(engine->effects, EFFECT_ADD_CONSTELLATION);
+    effect->constellation.record = &constellation->record;
+    effect->constellation.uid = arena_str(&engine->effects->arena, event->submit.uid);
+    effect->constellation.plan = plan;
+    constellation_queue_job(engine, constellation, JOB_INTAKE);
+}
+
+static void add_task(struct engine *engine, struct constellation *constellation)
+{
+    struct intake *intake = constellation->intake;
+    const struct plan_task *plan = &intake->plan->tasks[intake->tasks_in++];
+    struct task_record record = {
+        .id = engine->config.next_task_id++,
+        .class_id = intake->classes[plan->class_index]->record.id,
+        .policy_id = intake->policies[plan->policy_index]->record.id,
+        .priority = plan->priority,
+        .state = TASK_WAITING,
+        .has_references = plan->has_references,
+    };
+    struct task *task = constellation_add_task(engine, constellation, &record);
+    engine_mark(engine, &task->mark);
+    struct effect *effect = effects_add(engine->effects, EFFECT_ADD_TASK);
+    effect->task.record = &task->record;
+    effect->task.constellation_id = constellation->record.id;
+    effect->task.plan = plan;
+}
+
+static void add_edge(struct engine *engine, struct constellation *constellation)
+{
+    struct intake *intake = constellation->intake;
+    const struct plan_edge *plan = &intake->plan->edges[intake->edges_in++];
+    struct edge_record record = {
+        .id = engine->config.next_edge_id++,
+        .from_id = constellation_task(constellation, plan->from)->record.id,
+        .to_id = constellation_task(constellation, plan->to)->record.id,
+        .when = plan->when,
+    };
+    constellation_add_edge(engine, constellation, &record, plan->from, plan->to);
+    struct effect *effect = effects_add(engine->effects, EFFECT_ADD_EDGE);
+    effect->edge.record = record;
+    effect->edge.constellation_id = constellation->record.id;
+}
+
+static void complete(struct engine *engine, struct constellation *constellation)
+{
+    struct intake *intake = constellation->intake;
+    constellation->record.state = CONSTELLATION_RUNNING;
+    constellation_save(engine, constellation);
+    struct history *history = engine_history(engine, HISTORY_CONSTELLATION_SUBMITTED);
+    history->constellation_id = constellation->record.id;
+    history->number = constellation->record.tasks;
+    history->text = arena_str(&engine->effects->arena,
+                              (struct str){ intake->actor, intake->actor_length });
+    struct effect *effect = effects_add(engine->effects, EFFECT_REPLY);
+    effect->reply.request = intake->request;
+    effect->reply.constellation_id = constellation->record.id;
+    effects_add(engine->effects, EFFECT_PLAN_DONE)->plan = intake->plan;
+    intake_free(intake);
+    constellation->intake = NULL;
+    constellation_queue_job(engine, constellation, JOB_OPEN);
+}
+
+size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget)
+{
+    struct intake *intake = constellation->intake;
+    while (budget > 0 && intake->tasks_in < intake->plan->tasks_count) {
+        add_task(engine, constellation);
+        budget--;
+    }
+    while (budget > 0 && intake->edges_in < intake->plan->edges_count) {
+        add_edge(engine, constellation);
+        budget--;
+    }
+    if (intake->tasks_in == intake->plan->tasks_count &&
+        intake->edges_in == intake->plan->edges_count) {
+        complete(engine, constellation);
+    }
+    return budget;
+}

@@ -1,0 +1,128 @@
+/* From records back to a running engine: what is derived is derived again. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+void engine_load_class(struct engine *engine, const struct class_record *record)
+{
+    placement_load_class(engine, record);
+}
+
+void engine_load_policy(struct engine *engine, const struct policy_record *record)
+{
+    placement_load_policy(engine, record);
+}
+
+void engine_load_device(struct engine *engine, const struct device_record *record)
+{
+    placement_match_device(engine, fleet_add(engine, record));
+}
+
+void engine_load_constellation(struct engine *engine, const struct constellation_record *record)
+{
+    constellation_new(engine, record);
+}
+
+static struct constellation *find(const struct engine *engine, int64_t id)
+{
+    struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
+    CHECK(constellation != NULL);
+    return constellation;
+}
+
+void engine_load_task(struct engine *engine, int64_t constellation_id,
+                      const struct task_record *record)
+{
+    constellation_add_task(engine, find(engine, constellation_id), record);
+}
+
+void engine_load_edge(struct engine *engine, int64_t constellation_id,
+                      const struct edge_record *record)
+{
+    struct constellation *constellation = find(engine, constellation_id);
+    const struct task *from = constellation_find_task(constellation, record->from_id);
+    const struct task *to = constellation_find_task(constellation, record->to_id);
+    CHECK(from != NULL && to != NULL);
+    constellation_add_edge(engine, constellation, record, from->index, to->index);
+}
+
+void engine_load_attempt(struct engine *engine, const struct attempt_record *record)
+{
+    struct constellation *constellation =
+        map_get(&engine->constellations, (uint64_t)record->constellation_id);
+    struct task *task =
+        constellation == NULL ? NULL : constellation_find_task(constellation, record->task_id);
+    struct device *device = map_get(&engine->devices, (uint64_t)record->device_id);
+    if (task == NULL || device == NULL || record->fence != task->record.fence ||
+        record->state == ATTEMPT_ENDED || task_state_is_final(task->record.state) ||
+        map_get(&engine->attempts, record->fence) != NULL) {
+        return;
+    }
+    attempt_load(engine, record, task, device);
+}
+
+static bool has_undecided_out(const struct task *task)
+{
+    uint32_t at = task->first_out;
+    while (at != 0) {
+        const struct edge *edge = constellation_edge(task->constellation, at - 1);
+        if (edge->decision == EDGE_UNDECIDED) {
+            return true;
+        }
+        at = edge->next_out;
+    }
+    return false;
+}
+
+static enum err derive_task(struct engine *engine, struct task *task, struct reason *reason)
+{
+    enum task_state state = (enum task_state)task->record.state;
+    if (task_state_is_final(state)) {
+        if (has_undecided_out(task)) {
+            decision_task_final(engine, task);
+        }
+        return ERR_NONE;
+    }
+    bool under_way = state == TASK_ASSIGNED || state == TASK_RUNNING;
+    if (under_way != (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST)) {
+        return reason_set(reason, ERR_CORRUPT, "task %lld is %s, its attempt is not",
+                          (long long)task->record.id, task_state_name(state));
+    }
+    if (state == TASK_BACKOFF) {
+        int64_t left = task->record.wake_wall_ms - engine->now.wall_ms;
+        left = left < 0 ? 0 : left;
+        left = left > task->record.wake_length_ms ? task->record.wake_length_ms : left;
+        task->wake_boot_ms = engine->now.boot_ms + left;
+        task->queue = QUEUE_BACKOFF;
+        heap_insert(&engine->backoff, &task->node);
+    }
+    task_consider(engine, task);
+    return ERR_NONE;
+}
+
+enum err engine_load_end(struct engine *engine, struct moment now, struct reason *reason)
+{
+    engine->now = now;
+    for (size_t i = 0; i < engine->devices_count; i++) {
+        struct device *device = engine->devices_list[i];
+        device->pinged_boot_ms = now.boot_ms;
+        for (struct attempt *attempt = device->attempts; attempt != NULL;
+             attempt = attempt->next) {
+            attempt_arm(engine, attempt);
+        }
+        fleet_arm(engine, device);
+    }
+    for (struct constellation *constellation = engine->first; constellation != NULL;
+         constellation = constellation->next) {
+        for (uint32_t i = 0; i < constellation->tasks; i++) {
+            enum err err = derive_task(engine, constellation_task(constellation, i), reason);
+            if (err != ERR_NONE) {
+                return err;
+            }
+        }
+        if (constellation->record.cancel_requested || constellation->remaining == 0) {
+            constellation_queue_job(engine, constellation,
+                                    constellation->record.cancel_requested ? JOB_CANCEL : JOB_OPEN);
+        }
+    }
+    return ERR_NONE;
+}

@@ -1,0 +1,331 @@
+/* How the engine keeps things: each struct is its record and what is derived from it. Private to this
+   folder. Tasks and edges live in chunks that their constellation owns, so that pointers to them hold
+   and ids are found by bisection; edges name tasks by index, so that four of them and a task stay
+   below 300 bytes. */
+#ifndef ORCHESTRATOR_ENGINE_MODEL_H
+#define ORCHESTRATOR_ENGINE_MODEL_H
+
+#include "common/base/check.h"
+#include "common/base/heap.h"
+#include "common/base/map.h"
+#include "common/base/rng.h"
+#include "orchestrator/engine/engine.h"
+#include "orchestrator/engine/selector.h"
+
+enum { CHUNK_SHIFT = 10, CHUNK_SIZE = 1 << CHUNK_SHIFT };
+
+struct constellation;
+struct device;
+
+/* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
+struct class {
+    struct class_record record; /* its text is owned */
+    char *key;                  /* what it is interned by */
+    size_t key_length;
+    struct selector *selector;
+    struct heap ready;      /* of task.node, by priority, then age */
+    struct heap free;       /* of placement.node: devices that match and have a free slot */
+    struct placement **placements; /* all devices that match */
+    size_t placements_count;
+    size_t placements_capacity;
+    struct heap_node active; /* in engine.active while both heaps hold something */
+    uint64_t mark;
+};
+
+struct placement {
+    struct class *class;
+    struct device *device;
+    struct heap_node node;
+};
+
+struct policy {
+    struct policy_record record;
+};
+
+enum queue {
+    QUEUE_NONE = 0,
+    QUEUE_READY,   /* task.node is in class.ready */
+    QUEUE_BACKOFF, /* task.node is in engine.backoff */
+    QUEUE_DECIDE,  /* final: its edges are being decided */
+    QUEUE_PREPARE, /* its inputs must be filled in before it is ready */
+    QUEUE_PREPARING, /* asked for; the answer comes within the turn */
+};
+
+struct task {
+    struct task_record record;
+    struct constellation *constellation;
+    struct class *class;
+    struct policy *policy;
+    struct attempt *attempt; /* the current one: its fence is record.fence */
+    struct task *next;       /* in the queues decide and prepare */
+    int64_t wake_boot_ms;    /* backoff */
+    uint64_t mark;           /* the effect that will save it, while it has not been applied */
+    struct heap_node node;
+    uint32_t index;
+    uint32_t first_in;  /* edges: index + 1, 0 none */
+    uint32_t first_out;
+    uint32_t undecided; /* edges into it */
+    uint32_t closed;
+    uint8_t queue;
+};
+
+struct edge {
+    int64_t id;
+    uint32_t from;
+    uint32_t to;
+    uint32_t next_in; /* index + 1 of the next edge into the same task */
+    uint32_t next_out;
+    uint8_t when;
+    uint8_t decision;
+};
+
+struct attempt {
+    struct attempt_record record;
+    struct task *task;     /* NULL: a stray, which the daemon's books do not know but a device still runs */
+    struct device *device;
+    struct attempt *next;  /* of the device */
+    struct attempt *previous;
+    struct heap_node timer;
+    int64_t timer_boot_ms;
+    uint64_t mark;
+    bool holds_slot;
+    bool freed; /* in the graveyard until the turn ends */
+};
+
+struct device {
+    struct device_record record; /* its text is owned */
+    uint64_t channel;            /* 0: not connected */
+    bool ready;                  /* the session of the channel is durable at the agent */
+    int64_t pinged_boot_ms;      /* last sign of life that counts: Hello or Ping */
+    int64_t probed_boot_ms;      /* 0: no probe is out */
+    uint32_t used;
+    uint64_t turn_of;            /* rises at each assignment: the longest unused goes first */
+    struct attempt *attempts;
+    struct placement **placements;
+    size_t placements_count;
+    size_t placements_capacity;
+    struct heap_node timer;
+    int64_t timer_boot_ms;
+    uint64_t mark;
+    uint64_t *acks; /* results stored in this turn */
+    size_t acks_count;
+    size_t acks_capacity;
+    struct device *acks_next;
+    bool acks_queued;
+};
+
+/* Long work of a constellation, done a slice a turn. */
+enum job {
+    JOB_NONE = 0,
+    JOB_INTAKE, /* rows of its plan go in */
+    JOB_OPEN,   /* its tasks without open dependencies become ready */
+    JOB_CANCEL,
+};
+
+struct constellation {
+    struct constellation_record record;
+    struct task **task_chunks;
+    struct edge **edge_chunks;
+    uint32_t tasks;
+    uint32_t edges;
+    uint32_t remaining; /* tasks that are not final */
+    uint32_t deciding;  /* tasks on the queue decide */
+    enum job job;
+    uint32_t cursor;
+    struct intake *intake; /* JOB_INTAKE */
+    struct constellation *job_next; /* of the jobs; or of those that end with the turn */
+    struct constellation *next; /* all of them, by id */
+    struct constellation *previous;
+    uint64_t mark;
+};
+
+struct intake {
+    const struct plan *plan;
+    uint64_t request;
+    struct class **classes;
+    struct policy **policies;
+    char *uid;
+    size_t uid_length;
+    char *actor;
+    size_t actor_length;
+    uint32_t tasks_in;
+    uint32_t edges_in;
+};
+
+struct task_queue {
+    struct task *first;
+    struct task *last;
+    size_t count;
+};
+
+struct engine {
+    struct engine_config config;
+    struct rng rng;
+    struct moment now; /* of the event being stepped */
+    uint64_t fence;    /* the last one given out */
+    uint64_t session;  /* likewise */
+    uint64_t assignments;
+    uint64_t mark_base;
+    struct effects *effects; /* of the step */
+    bool blocked;
+
+    struct map constellations; /* id → constellation */
+    struct constellation *first;
+    struct constellation *last;
+    struct constellation *jobs_first;
+    struct constellation *jobs_last;
+    struct constellation *ended_first; /* freed when the turn ends */
+    uint64_t live_tasks;
+
+    struct map classes;  /* id → class */
+    struct map policies; /* id → policy */
+    struct strmap class_keys;
+    struct strmap policy_keys;
+    int64_t next_class_id;
+    int64_t next_policy_id;
+
+    struct map devices; /* id → device */
+    struct device **devices_list;
+    size_t devices_count;
+    struct strmap device_names;
+    struct map channels; /* channel → device */
+    int64_t next_device_id;
+    struct device *acks_first;
+
+    struct map attempts; /* fence → attempt */
+    struct attempt *graveyard;
+
+    struct heap active;         /* of class.active */
+    struct heap backoff;        /* of task.node */
+    struct heap attempt_timers;
+    struct heap device_timers;
+    struct task_queue decide;
+    uint32_t decide_edge; /* where in its edges the first of them stands: index + 1 */
+    bool decide_begun;
+    struct task_queue prepare;
+
+    struct engine_stats stats; /* the totals */
+};
+
+/* --- engine.c --- */
+struct history *engine_history(struct engine *engine, enum history_kind kind);
+struct msg *engine_send(struct engine *engine, uint64_t channel, enum msg_kind kind);
+/* Whether what carries this mark must be put on the list of what is saved; then it is marked. */
+bool engine_mark(struct engine *engine, uint64_t *mark);
+struct str engine_text(struct engine *engine, const char *format, ...)
+    __attribute__((format(printf, 2, 3))); /* lives until the end of the turn */
+
+/* --- task.c --- */
+void task_init(struct engine *engine, struct task *task); /* derived parts, from the record */
+/* The only writer of record.state: CHECKs that the move is in the table, asks for the record to be
+   saved. A final state puts the task on the queue of those whose edges are to be decided. */
+void task_move(struct engine *engine, struct task *task, enum task_state state);
+void task_save(struct engine *engine, struct task *task);
+/* To the ready queue if its dependencies are open and its inputs filled in. */
+void task_consider(struct engine *engine, struct task *task);
+void task_unqueue(struct engine *engine, struct task *task);
+/* An attempt of it ended with this report: decides between final and another try. */
+void task_ended(struct engine *engine, struct task *task, const struct msg_finished *finished);
+/* Its attempt is lost; `died`: with the agent's process or machine, which counts to max_lost. */
+void task_lost(struct engine *engine, struct task *task, bool died, const char *why);
+void task_cancel(struct engine *engine, struct task *task);
+void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
+bool task_is_ready(const struct task *task); /* what a person calls ready */
+bool task_before(const struct heap_node *a, const struct heap_node *b); /* the order of class.ready */
+bool task_wakes_before(const struct heap_node *a, const struct heap_node *b);
+void task_wake(struct engine *engine, struct task *task); /* its backoff is over */
+void task_queue_push(struct task_queue *queue, struct task *task, enum queue name);
+struct task *task_queue_pop(struct task_queue *queue);
+
+/* --- decision.c --- */
+/* Decides edges out of final tasks, at most `budget` of them; returns what is left of it. */
+size_t decision_work(struct engine *engine, size_t budget);
+enum edge_decision decision_of(enum edge_when when, enum task_state state);
+void decision_task_final(struct engine *engine, struct task *task);
+
+/* --- attempt.c --- */
+struct attempt *attempt_new(struct engine *engine, struct task *task, struct device *device);
+struct attempt *attempt_new_stray(struct engine *engine, struct device *device, uint64_t fence);
+void attempt_load(struct engine *engine, const struct attempt_record *record, struct task *task,
+                  struct device *device);
+/* The only writer of record.state, as task_move is for tasks. */
+void attempt_move(struct engine *engine, struct attempt *attempt, enum attempt_state state);
+void attempt_save(struct engine *engine, struct attempt *attempt);
+void attempt_stop(struct engine *engine, struct attempt *attempt, const char *why);
+void attempt_end(struct engine *engine, struct attempt *attempt,
+                 const struct msg_finished *finished);
+void attempt_lose(struct engine *engine, struct attempt *attempt, bool died, const char *why);
+void attempt_adopt(struct engine *engine, struct attempt *attempt, bool running);
+/* The task is no more, or has gone on to another attempt. */
+void attempt_detach(struct engine *engine, struct attempt *attempt);
+void attempt_free(struct engine *engine, struct attempt *attempt); /* at the end of the turn */
+void attempt_timer_fired(struct engine *engine, struct attempt *attempt);
+void attempt_arm(struct engine *engine, struct attempt *attempt);
+bool attempt_timer_before(const struct heap_node *a, const struct heap_node *b);
+/* The boot time at which a silent device's attempt is given up. */
+int64_t attempt_given_up_boot_ms(const struct engine *engine, const struct attempt *attempt);
+
+/* --- constellation.c --- */
+struct constellation *constellation_new(struct engine *engine,
+                                        const struct constellation_record *record);
+void constellation_free(struct engine *engine, struct constellation *constellation);
+void constellation_save(struct engine *engine, struct constellation *constellation);
+struct task *constellation_add_task(struct engine *engine, struct constellation *constellation,
+                                    const struct task_record *record);
+struct edge *constellation_add_edge(struct engine *engine, struct constellation *constellation,
+                                    const struct edge_record *record, uint32_t from, uint32_t to);
+struct task *constellation_task(const struct constellation *constellation, uint32_t index);
+struct edge *constellation_edge(const struct constellation *constellation, uint32_t index);
+struct task *constellation_find_task(const struct constellation *constellation, int64_t id);
+void constellation_cancel(struct engine *engine, const struct event *event);
+/* Ends it if nothing of it is left to do. */
+void constellation_settle(struct engine *engine, struct constellation *constellation);
+void constellation_count(const struct constellation *constellation,
+                         struct engine_counts *ret_counts);
+void constellation_queue_job(struct engine *engine, struct constellation *constellation,
+                             enum job job);
+/* Works off jobs, at most `budget` rows; returns what is left of it. */
+size_t constellation_work(struct engine *engine, size_t budget);
+
+/* --- intake.c --- */
+void intake_submit(struct engine *engine, const struct event *event);
+size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget);
+void intake_free(struct intake *intake);
+
+/* --- placement.c --- */
+struct class *placement_class(struct engine *engine, const struct plan_class *plan);
+struct class *placement_load_class(struct engine *engine, const struct class_record *record);
+struct policy *placement_policy(struct engine *engine, const struct plan_policy *plan);
+void placement_load_policy(struct engine *engine, const struct policy_record *record);
+void placement_free_class(struct class *class);
+void placement_forget_device(struct engine *engine, struct device *device);
+void placement_match_device(struct engine *engine, struct device *device);
+bool placement_fits(const struct class *class, const struct device *device);
+/* A slot was taken or given back, or the device came or went. */
+void placement_device_changed(struct engine *engine, struct device *device);
+void placement_class_changed(struct engine *engine, struct class *class);
+void placement_dispatch(struct engine *engine);
+bool placement_active_before(const struct heap_node *a, const struct heap_node *b);
+bool device_is_assignable(const struct engine *engine, const struct device *device);
+
+/* --- fleet.c --- */
+struct device *fleet_find(const struct engine *engine, struct str name);
+struct device *fleet_add(struct engine *engine, const struct device_record *record);
+void fleet_update(struct engine *engine, struct device *device, const struct msg_hello *hello);
+void fleet_save(struct engine *engine, struct device *device);
+void fleet_free(struct device *device);
+/* When the device has to be looked at: its lease, its probe, or an attempt to give up. */
+void fleet_arm(struct engine *engine, struct device *device);
+void fleet_timer_fired(struct engine *engine, struct device *device);
+bool fleet_timer_before(const struct heap_node *a, const struct heap_node *b);
+
+/* --- session.c --- */
+void session_message(struct engine *engine, const struct event *event);
+void session_channel_closed(struct engine *engine, uint64_t channel, struct str why);
+/* Sends an Error, closes, forgets the channel. */
+void session_close(struct engine *engine, struct device *device, enum msg_error_code code,
+                   struct str why);
+void session_ack(struct engine *engine, struct device *device, uint64_t fence);
+void session_flush_acks(struct engine *engine);
+
+#endif

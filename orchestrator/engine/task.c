@@ -1,0 +1,302 @@
+/* Tasks: their states, the moves between them, and what an attempt's end makes of them. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+/* Which move is allowed, [from][to]. A task that lost its attempt is waiting again; the attempt may
+   still come back (adopted, or with its result) until the next one is made. */
+static const bool MOVES[TASK_SKIPPED + 1][TASK_SKIPPED + 1] = {
+    [TASK_WAITING] = { [TASK_ASSIGNED] = true,
+                       [TASK_RUNNING] = true,
+                       [TASK_BACKOFF] = true,
+                       [TASK_SUCCEEDED] = true,
+                       [TASK_FAILED] = true,
+                       [TASK_CANCELLED] = true,
+                       [TASK_SKIPPED] = true },
+    [TASK_ASSIGNED] = { [TASK_WAITING] = true,
+                        [TASK_RUNNING] = true,
+                        [TASK_BACKOFF] = true,
+                        [TASK_SUCCEEDED] = true,
+                        [TASK_FAILED] = true,
+                        [TASK_CANCELLED] = true },
+    [TASK_RUNNING] = { [TASK_WAITING] = true,
+                       [TASK_BACKOFF] = true,
+                       [TASK_SUCCEEDED] = true,
+                       [TASK_FAILED] = true,
+                       [TASK_CANCELLED] = true },
+    [TASK_BACKOFF] = { [TASK_WAITING] = true, [TASK_CANCELLED] = true },
+};
+
+void task_queue_push(struct task_queue *queue, struct task *task, enum queue name)
+{
+    CHECK(task->queue == QUEUE_NONE);
+    task->queue = (uint8_t)name;
+    task->next = NULL;
+    if (queue->last == NULL) {
+        queue->first = task;
+    } else {
+        queue->last->next = task;
+    }
+    queue->last = task;
+    queue->count++;
+}
+
+struct task *task_queue_pop(struct task_queue *queue)
+{
+    struct task *task = queue->first;
+    queue->first = task->next;
+    if (queue->first == NULL) {
+        queue->last = NULL;
+    }
+    queue->count--;
+    task->next = NULL;
+    task->queue = QUEUE_NONE;
+    return task;
+}
+
+bool task_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct task_record *x = &HEAP_OWNER(a, const struct task, node)->record;
+    const struct task_record *y = &HEAP_OWNER(b, const struct task, node)->record;
+    return x->priority != y->priority ? x->priority > y->priority : x->id < y->id;
+}
+
+bool task_wakes_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct task *x = HEAP_OWNER(a, const struct task, node);
+    const struct task *y = HEAP_OWNER(b, const struct task, node);
+    return x->wake_boot_ms != y->wake_boot_ms ? x->wake_boot_ms < y->wake_boot_ms
+                                              : x->record.id < y->record.id;
+}
+
+void task_save(struct engine *engine, struct task *task)
+{
+    if (engine_mark(engine, &task->mark)) {
+        struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_TASK);
+        effect->task.record = &task->record;
+        effect->task.constellation_id = task->constellation->record.id;
+    }
+}
+
+void task_unqueue(struct engine *engine, struct task *task)
+{
+    switch ((enum queue)task->queue) {
+    case QUEUE_READY:
+        heap_remove(&task->class->ready, &task->node);
+        placement_class_changed(engine, task->class);
+        engine->stats.ready--;
+        break;
+    case QUEUE_BACKOFF:
+        heap_remove(&engine->backoff, &task->node);
+        break;
+    case QUEUE_PREPARE: {
+        /* Rare: a cancel in the turn in which the task became ready. */
+        struct task_queue kept = { 0 };
+        while (engine->prepare.first != NULL) {
+            struct task *other = task_queue_pop(&engine->prepare);
+            if (other != task) {
+                task_queue_push(&kept, other, QUEUE_PREPARE);
+            }
+        }
+        engine->prepare = kept;
+        break;
+    }
+    case QUEUE_NONE:
+        break;
+    case QUEUE_DECIDE:
+    case QUEUE_PREPARING:
+        CHECK(!"a task on this queue cannot move");
+        break;
+    }
+    task->queue = QUEUE_NONE;
+}
+
+void task_move(struct engine *engine, struct task *task, enum task_state state)
+{
+    CHECK(MOVES[task->record.state][state]);
+    task_unqueue(engine, task);
+    task->record.state = (uint8_t)state;
+    task_save(engine, task);
+    if (task_state_is_final(state)) {
+        if (task->attempt != NULL) {
+            attempt_detach(engine, task->attempt);
+        }
+        task->constellation->remaining--;
+        decision_task_final(engine, task);
+        constellation_settle(engine, task->constellation);
+    }
+}
+
+bool task_is_ready(const struct task *task)
+{
+    return task->record.state == TASK_WAITING && task->undecided == 0 && task->closed == 0;
+}
+
+void task_consider(struct engine *engine, struct task *task)
+{
+    if (!task_is_ready(task) || task->queue != QUEUE_NONE ||
+        task->constellation->record.state == CONSTELLATION_LOADING) {
+        return;
+    }
+    if (task->record.has_references && !task->record.prepared) {
+        task_queue_push(&engine->prepare, task, QUEUE_PREPARE);
+        return;
+    }
+    task->queue = QUEUE_READY;
+    heap_insert(&task->class->ready, &task->node);
+    engine->stats.ready++;
+    placement_class_changed(engine, task->class);
+}
+
+/* Full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015): uniform below the exponential. */
+static int64_t backoff_ms(struct engine *engine, const struct task *task)
+{
+    const struct plan_policy *policy = &task->policy->record.plan;
+    int64_t ceiling = policy->backoff_base_ms;
+    for (unsigned i = 1; i < task->record.tries && ceiling < policy->backoff_max_ms; i++) {
+        if (ceiling > INT64_MAX / policy->backoff_factor_permille) {
+            ceiling = policy->backoff_max_ms;
+            break;
+        }
+        ceiling = ceiling * policy->backoff_factor_permille / 1000;
+    }
+    if (ceiling > policy->backoff_max_ms) {
+        ceiling = policy->backoff_max_ms;
+    }
+    return (int64_t)rng_below(&engine->rng, (uint64_t)ceiling + 1);
+}
+
+static void begin_backoff(struct engine *engine, struct task *task)
+{
+    int64_t length = backoff_ms(engine, task);
+    task->record.wake_length_ms = length;
+    task->record.wake_wall_ms = engine->now.wall_ms + length;
+    task->wake_boot_ms = engine->now.boot_ms + length;
+    task_move(engine, task, TASK_BACKOFF);
+    task->queue = QUEUE_BACKOFF;
+    heap_insert(&engine->backoff, &task->node);
+}
+
+void task_wake(struct engine *engine, struct task *task)
+{
+    CHECK(task->record.state == TASK_BACKOFF);
+    task->record.wake_wall_ms = 0;
+    task->record.wake_length_ms = 0;
+    task_move(engine, task, TASK_WAITING);
+    task_consider(engine, task);
+}
+
+static void note_end(struct engine *engine, const struct task *task, const struct device *device,
+                     const struct msg_finished *finished)
+{
+    struct history *history = engine_history(engine, HISTORY_TASK_ENDED);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = task->record.id;
+    history->device_id = device->record.id;
+    history->fence = finished->fence;
+    history->state = task->record.state;
+    history->outcome = (uint8_t)finished->outcome;
+    history->number = finished->outcome == OUTCOME_SIGNALLED ? finished->signal
+                                                             : finished->exit_code;
+    history->text = arena_str(&engine->effects->arena, finished->reason);
+}
+
+static uint16_t one_more(uint16_t count)
+{
+    return count < UINT16_MAX ? (uint16_t)(count + 1) : count;
+}
+
+/* A stop that the agent made of its own accord (it was shut down, or cut off with on_disconnect: stop)
+   is nobody's failure: it counts to no limit. */
+static bool was_interrupted(const struct attempt *attempt, const struct msg_finished *finished)
+{
+    return finished->outcome == OUTCOME_DISCONNECTED ||
+           (finished->outcome == OUTCOME_CANCELLED && !attempt->record.stop_wanted);
+}
+
+void task_ended(struct engine *engine, struct task *task, const struct msg_finished *finished)
+{
+    struct attempt *attempt = task->attempt;
+    struct device *device = attempt->device;
+    bool cancelled = task->constellation->record.cancel_requested;
+    bool stopped = finished->outcome == OUTCOME_CANCELLED ||
+                   finished->outcome == OUTCOME_DISCONNECTED;
+    if (finished->outcome == OUTCOME_EXITED && finished->exit_code == 0 &&
+        finished->reason.length == 0) {
+        task_move(engine, task, TASK_SUCCEEDED);
+    } else if (cancelled && stopped) {
+        task_move(engine, task, TASK_CANCELLED);
+    } else if (was_interrupted(attempt, finished)) {
+        if (task->record.state != TASK_WAITING) {
+            task_move(engine, task, TASK_WAITING);
+        }
+        task_consider(engine, task);
+    } else {
+        task->record.tries = one_more(task->record.tries);
+        if (!cancelled && task->record.tries < task->policy->record.plan.max_attempts) {
+            begin_backoff(engine, task);
+        } else {
+            task_move(engine, task, TASK_FAILED);
+        }
+    }
+    note_end(engine, task, device, finished);
+}
+
+void task_lost(struct engine *engine, struct task *task, bool died, const char *why)
+{
+    struct attempt *attempt = task->attempt;
+    uint64_t fence = attempt->record.fence;
+    int64_t device_id = attempt->device->record.id;
+    if (died) {
+        task->record.lost = one_more(task->record.lost);
+    }
+    engine->stats.lost_total++;
+    struct str reason = str_of(why);
+    if (task->constellation->record.cancel_requested) {
+        task_move(engine, task, TASK_CANCELLED);
+    } else if (died && task->record.lost >= task->policy->record.plan.max_lost) {
+        reason = engine_text(engine, "poison: %u attempts died with their agent; the last: %s",
+                             task->record.lost, why);
+        struct effect *effect = effects_add(engine->effects, EFFECT_TASK_REASON);
+        effect->reason.task_id = task->record.id;
+        effect->reason.text = reason;
+        task_move(engine, task, TASK_FAILED);
+    } else {
+        task_move(engine, task, TASK_WAITING);
+        task_consider(engine, task);
+    }
+    struct history *history = engine_history(engine, HISTORY_TASK_LOST);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = task->record.id;
+    history->device_id = device_id;
+    history->fence = fence;
+    history->state = task->record.state;
+    history->text = reason;
+}
+
+void task_cancel(struct engine *engine, struct task *task)
+{
+    if (task_state_is_final(task->record.state)) {
+        return;
+    }
+    if (task->record.state == TASK_ASSIGNED || task->record.state == TASK_RUNNING) {
+        attempt_stop(engine, task->attempt, "cancelled");
+        return;
+    }
+    task_move(engine, task, TASK_CANCELLED);
+    struct history *history = engine_history(engine, HISTORY_TASK_CANCELLED);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = task->record.id;
+}
+
+void task_fail(struct engine *engine, struct task *task, struct str reason)
+{
+    struct str text = arena_str(&engine->effects->arena, reason);
+    task_move(engine, task, TASK_FAILED);
+    struct effect *effect = effects_add(engine->effects, EFFECT_TASK_REASON);
+    effect->reason.task_id = task->record.id;
+    effect->reason.text = text;
+    struct history *history = engine_history(engine, HISTORY_TASK_FAILED);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = task->record.id;
+    history->text = text;
+}

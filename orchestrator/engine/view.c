@@ -1,0 +1,112 @@
+/* Looking in: what the API shows of what is live. */
+#include "orchestrator/engine/model.h"
+
+struct engine_stats engine_stats(const struct engine *engine)
+{
+    struct engine_stats stats = engine->stats;
+    stats.constellations = engine->constellations.count;
+    stats.tasks = engine->live_tasks;
+    stats.devices = engine->devices_count;
+    for (size_t i = 0; i < engine->devices_count; i++) {
+        const struct device *device = engine->devices_list[i];
+        stats.connected += device->ready;
+        stats.slots += device->ready ? device->record.profile.slots : 0;
+    }
+    return stats;
+}
+
+static const struct constellation *find(const struct engine *engine, int64_t id)
+{
+    const struct constellation *constellation =
+        map_get(&engine->constellations, (uint64_t)id);
+    return constellation == NULL || constellation->record.state == CONSTELLATION_LOADING
+               ? NULL
+               : constellation;
+}
+
+const struct constellation_record *engine_constellation(const struct engine *engine, int64_t id)
+{
+    const struct constellation *constellation = find(engine, id);
+    return constellation == NULL ? NULL : &constellation->record;
+}
+
+bool engine_constellation_counts(const struct engine *engine, int64_t id,
+                                 struct engine_counts *ret_counts)
+{
+    const struct constellation *constellation = find(engine, id);
+    if (constellation == NULL) {
+        return false;
+    }
+    constellation_count(constellation, ret_counts);
+    return true;
+}
+
+static const struct task *find_task(const struct engine *engine, int64_t constellation_id,
+                                    int64_t task_id)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    return constellation == NULL ? NULL : constellation_find_task(constellation, task_id);
+}
+
+const struct task_record *engine_task(const struct engine *engine, int64_t constellation_id,
+                                      int64_t task_id)
+{
+    const struct task *task = find_task(engine, constellation_id, task_id);
+    return task == NULL ? NULL : &task->record;
+}
+
+const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
+                              int64_t task_id)
+{
+    const struct task *task = find_task(engine, constellation_id, task_id);
+    if (task == NULL) {
+        return NULL;
+    }
+    return task_is_ready(task) ? "ready" : task_state_name((enum task_state)task->record.state);
+}
+
+static void view(const struct device *device, struct moment now, struct device_view *ret_view)
+{
+    *ret_view = (struct device_view){
+        .record = &device->record,
+        .connected = device->channel != 0,
+        .ready = device->ready,
+        .used = device->used,
+        .channel = device->channel,
+    };
+    if (device->channel != 0 || device->attempts != NULL) {
+        ret_view->silent_ms = now.boot_ms - device->pinged_boot_ms;
+    }
+}
+
+bool engine_each_device(const struct engine *engine, size_t *at, struct moment now,
+                        struct device_view *ret_view)
+{
+    if (*at >= engine->devices_count) {
+        return false;
+    }
+    view(engine->devices_list[(*at)++], now, ret_view);
+    return true;
+}
+
+static bool view_found(const struct device *device, struct moment now,
+                       struct device_view *ret_view)
+{
+    if (device == NULL) {
+        return false;
+    }
+    view(device, now, ret_view);
+    return true;
+}
+
+bool engine_find_device(const struct engine *engine, struct str name, struct moment now,
+                        struct device_view *ret_view)
+{
+    return view_found(fleet_find(engine, name), now, ret_view);
+}
+
+bool engine_find_device_id(const struct engine *engine, int64_t id, struct moment now,
+                           struct device_view *ret_view)
+{
+    return view_found(map_get(&engine->devices, (uint64_t)id), now, ret_view);
+}
