@@ -10,21 +10,21 @@
 #include <stddef.h>
 #include <stdio.h>
 
-static const char step_1[] =
+static const char *const step_1[] = {
     /* Single values: lineage, secret, fence, the ids that are spent, and the like. */
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
     /* One row a start of the daemon. last_fence: the highest in the database when it had ended. */
     "CREATE TABLE start(epoch INTEGER PRIMARY KEY, start_id BLOB NOT NULL,"
-    " wall_ms INTEGER NOT NULL, last_fence INTEGER NOT NULL DEFAULT 0) STRICT;"
-    /* retired: 0, or the newest constellation when the engine dropped it. Only older ones refer to
-       it, for display; it goes when the last of them has gone. */
+    " wall_ms INTEGER NOT NULL, last_fence INTEGER NOT NULL DEFAULT 0) STRICT",
+    /* retired: 0, or the first constellation that cannot refer to it. Only older ones do,
+       for display; it goes when the last of them has gone. */
     "CREATE TABLE class(id INTEGER PRIMARY KEY, selector TEXT NOT NULL, device TEXT NOT NULL,"
-    " executor INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT;"
+    " executor INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE policy(id INTEGER PRIMARY KEY, max_attempts INTEGER NOT NULL,"
     " max_lost INTEGER NOT NULL, backoff_base_ms INTEGER NOT NULL,"
     " backoff_max_ms INTEGER NOT NULL, backoff_factor_permille INTEGER NOT NULL,"
     " run_timeout_ms INTEGER NOT NULL, kill_grace_ms INTEGER NOT NULL,"
-    " on_disconnect INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT;"
+    " on_disconnect INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
     /* Its tasks are those of the id range that name it, its edges likewise; an empty range is 0, 0. */
     "CREATE TABLE constellation(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
     " name TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL,"
@@ -33,23 +33,23 @@ static const char step_1[] =
     " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, skipped INTEGER NOT NULL,"
     " first_task_id INTEGER NOT NULL DEFAULT 0, last_task_id INTEGER NOT NULL DEFAULT 0,"
     " first_edge_id INTEGER NOT NULL DEFAULT 0, last_edge_id INTEGER NOT NULL DEFAULT 0,"
-    " first_seq INTEGER NOT NULL DEFAULT 0) STRICT;"
+    " first_seq INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
-    " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '') STRICT;"
+    " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '') STRICT",
     "CREATE TABLE task(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, attempts INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " lost INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
-    " prepared INTEGER NOT NULL) STRICT;"
+    " prepared INTEGER NOT NULL) STRICT",
     /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL. */
     "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
-    " key TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB, reason TEXT) STRICT;"
-    "CREATE UNIQUE INDEX task_text_by_key ON task_text(constellation_id, key);"
+    " key TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB, reason TEXT) STRICT",
+    "CREATE UNIQUE INDEX task_text_by_key ON task_text(constellation_id, key)",
     "CREATE TABLE edge(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " from_id INTEGER NOT NULL, to_id INTEGER NOT NULL, \"when\" INTEGER NOT NULL,"
-    " decision INTEGER NOT NULL, fence INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX edge_by_to ON edge(to_id);"
+    " decision INTEGER NOT NULL, fence INTEGER NOT NULL) STRICT",
+    "CREATE INDEX edge_by_to ON edge(to_id)",
     /* previous: the fence of the task's attempt before, 0 at the first. */
     "CREATE TABLE attempt(fence INTEGER PRIMARY KEY, previous INTEGER NOT NULL,"
     " constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL, device_id INTEGER NOT NULL,"
@@ -58,9 +58,9 @@ static const char step_1[] =
     " output_truncated INTEGER NOT NULL, stop_wanted INTEGER NOT NULL,"
     " assigned_wall_ms INTEGER NOT NULL, started_wall_ms INTEGER NOT NULL,"
     " ended_wall_ms INTEGER NOT NULL, stdout_bytes INTEGER NOT NULL,"
-    " stderr_bytes INTEGER NOT NULL, reason TEXT, result TEXT) STRICT;"
+    " stderr_bytes INTEGER NOT NULL, reason TEXT, result TEXT) STRICT",
     /* The first 16 KiB of each stream; what is beyond stands in a file (output_file.h). */
-    "CREATE TABLE output(fence INTEGER PRIMARY KEY, stdout BLOB, stderr BLOB) STRICT;"
+    "CREATE TABLE output(fence INTEGER PRIMARY KEY, stdout BLOB, stderr BLOB) STRICT",
     /* executors, tools: JSON arrays; labels: a JSON object. */
     "CREATE TABLE device(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " journal_id TEXT NOT NULL, boot_id TEXT NOT NULL, process_id INTEGER NOT NULL,"
@@ -68,25 +68,27 @@ static const char step_1[] =
     " connected_wall_ms INTEGER NOT NULL, os TEXT NOT NULL, arch TEXT NOT NULL,"
     " hostname TEXT NOT NULL, cpus INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,"
     " slots INTEGER NOT NULL, executors TEXT NOT NULL, tools TEXT NOT NULL,"
-    " labels TEXT NOT NULL) STRICT;"
+    " labels TEXT NOT NULL) STRICT",
     /* What happened, for ever rising; see docs/events.md. */
     "CREATE TABLE event(seq INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL,"
     " device_id INTEGER NOT NULL, fence INTEGER NOT NULL, state INTEGER NOT NULL,"
-    " outcome INTEGER NOT NULL, number INTEGER NOT NULL, text TEXT) STRICT;"
+    " outcome INTEGER NOT NULL, number INTEGER NOT NULL, text TEXT) STRICT",
     /* hash: SHA-256 of the token; device: the one an agent's token is bound to; revoked 0: it is not. */
     "CREATE TABLE token(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " hash BLOB NOT NULL UNIQUE, role TEXT NOT NULL, device TEXT NOT NULL DEFAULT '',"
-    " created_wall_ms INTEGER NOT NULL, revoked_wall_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
+    " created_wall_ms INTEGER NOT NULL, revoked_wall_ms INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE idempotency(scope TEXT NOT NULL, key TEXT NOT NULL, body_hash BLOB NOT NULL,"
     " status INTEGER NOT NULL, response TEXT NOT NULL, created_wall_ms INTEGER NOT NULL,"
-    " PRIMARY KEY(scope, key)) STRICT;"
+    " PRIMARY KEY(scope, key)) STRICT",
     /* Constellations that have been deleted: their own rows are gone, the rest goes in slices. */
     "CREATE TABLE doomed(id INTEGER PRIMARY KEY, first_task_id INTEGER NOT NULL,"
     " last_task_id INTEGER NOT NULL, first_edge_id INTEGER NOT NULL,"
-    " last_edge_id INTEGER NOT NULL) STRICT;";
+    " last_edge_id INTEGER NOT NULL) STRICT",
+    NULL,
+};
 
-static const char *const steps[] = { step_1 };
+static const char *const *const steps[] = { step_1 };
 
 int schema_version(void)
 {
@@ -164,9 +166,11 @@ enum err schema_migrate(sqlite3 *db, struct reason *reason)
         char last[96];
         snprintf(last, sizeof last, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
                  SCHEMA_APPLICATION_ID, version + 1);
-        if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(db, steps[version], NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(db, last, NULL, NULL, NULL) != SQLITE_OK) {
+        int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        for (const char *const *sql = steps[version]; rc == SQLITE_OK && *sql != NULL; sql++) {
+            rc = sqlite3_exec(db, *sql, NULL, NULL, NULL);
+        }
+        if (rc != SQLITE_OK || sqlite3_exec(db, last, NULL, NULL, NULL) != SQLITE_OK) {
             return reason_set(reason, ERR_IO, "the database cannot be brought to version %d: %s",
                               version + 1, sqlite3_errmsg(db));
         }

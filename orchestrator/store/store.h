@@ -12,18 +12,21 @@
 
 struct store;
 
-enum { STORE_OUTPUT_INLINE_MAX = 16 * 1024 }; /* a stream; what is longer goes into a file */
+enum { STORE_OUTPUT_INLINE_MAX = 16 * 1024 }; /* a stream; what is beyond goes into a file */
 
 /* What the database knows at its opening. The epoch has been raised and committed. */
 struct store_start {
     uint64_t epoch;
     uint8_t start_id[16]; /* of this start, random */
-    uint8_t lineage[16];  /* of this database; a restored one gets its own */
+    uint8_t lineage[16];  /* of this database; a restored one gets its own at its first start */
     uint8_t secret[32];   /* keys the receipts */
     int64_t next_constellation_id;
     int64_t next_task_id;
     int64_t next_edge_id;
     int64_t last_seq;     /* of the event table */
+    /* Not 0: a receipt of a newer state than this database was seen in that epoch and nobody has
+       accepted the loss yet (store_restore_accept): nothing may be assigned. */
+    uint64_t ahead_epoch;
 };
 
 /* Random bytes and the time come from the caller, so that the twin is deterministic. */
@@ -55,7 +58,7 @@ enum err store_load(struct store *store, struct engine *engine, struct reason *r
 
 enum err store_begin(struct store *store, struct reason *reason);
 /* Writes the row effects from effects->applied on and moves it. Gives history rows their seq. Output
-   of more than STORE_OUTPUT_INLINE_MAX goes to its file here, unsynced; the file of an attempt whose
+   beyond STORE_OUTPUT_INLINE_MAX goes to its file here, unsynced; the file of an attempt whose
    EFFECT_RESULT comes by is synced before. */
 enum err store_apply(struct store *store, struct effects *effects, struct reason *reason);
 /* Durable when it returns. With nothing written it costs nothing. */
@@ -98,5 +101,11 @@ int64_t store_sync_deadline(const struct store *store);
 /* At most `bytes` of an attempt's stored output from `offset`. ERR_NOT_FOUND: no such attempt. */
 enum err store_read_output(struct store *store, uint64_t fence, enum stream stream,
                            uint64_t offset, size_t bytes, struct buf *into);
+
+/* Whether a receipt whose HMAC is ours speaks of a state that this database has not seen: a start that
+   it does not know, or a higher fence than it had when that epoch ended. Then the epoch is noted at
+   once, in a commit of its own, so that it is known at the next start too. Outside a transaction. */
+enum err store_receipt_is_ahead(struct store *store, uint64_t epoch, const uint8_t start_id[16],
+                                uint64_t fence, bool *ret_ahead, struct reason *reason);
 
 #endif

@@ -1,0 +1,39 @@
+/* What an implementation of the store gives: one function an operation of store.h, whose words hold
+   for these. The dispatch (store.c) keeps the rules of the turn and remembers a failure. */
+#ifndef ORCHESTRATOR_STORE_STORE_OPS_H
+#define ORCHESTRATOR_STORE_STORE_OPS_H
+
+#include "orchestrator/store/store.h"
+
+struct store_ops {
+    void (*free)(struct store *store);
+    enum err (*load)(struct store *store, struct engine *engine, struct reason *reason);
+    enum err (*apply)(struct store *store, struct effect *effect, struct reason *reason);
+    enum err (*applied)(struct store *store, struct reason *reason); /* after the last of a call */
+    enum err (*commit)(struct store *store, struct reason *reason);
+    enum err (*task_body)(struct store *store, int64_t task_id, struct arena *arena,
+                          struct str *ret_name, struct str *ret_body);
+    enum err (*put_inputs)(struct store *store, int64_t task_id, struct str body,
+                           struct reason *reason);
+    enum err (*task_outcome)(struct store *store, int64_t constellation_id, struct str key,
+                             size_t stream_bytes_max, struct arena *arena,
+                             struct store_outcome *ret_outcome);
+    enum err (*sync_output)(struct store *store, int64_t boot_ms, bool all,
+                            store_output_durable *durable, void *context, struct reason *reason);
+    int64_t (*sync_deadline)(const struct store *store);
+    enum err (*read_output)(struct store *store, uint64_t fence, enum stream stream,
+                            uint64_t offset, size_t bytes, struct buf *into);
+    enum err (*receipt_is_ahead)(struct store *store, uint64_t epoch, const uint8_t start_id[16],
+                                 uint64_t fence, bool *ret_ahead, struct reason *reason);
+};
+
+/* The first member of each implementation's own struct. */
+struct store {
+    const struct store_ops *ops;
+    bool in_turn; /* between begin and commit */
+    bool dead;    /* a write has failed: memory and disk may differ */
+};
+
+enum err store_refuse_dead(const struct store *store, struct reason *reason);
+
+#endif

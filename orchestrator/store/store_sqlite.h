@@ -1,0 +1,77 @@
+/* The inside of the SQLite store, shared by its own files only:
+       store_sqlite.c        the turn: begin at the first write, commit
+       store_sqlite_open.c   the lock, the checks, the start's row
+       store_sqlite_row.c    effects to rows
+       store_sqlite_load.c   rows to the engine
+       store_sqlite_read.c   what the evaluator, the assignment and the API read
+       sqlite_db.c           statements and results */
+#ifndef ORCHESTRATOR_STORE_STORE_SQLITE_H
+#define ORCHESTRATOR_STORE_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "common/base/map.h"
+#include "orchestrator/store/output_file.h"
+#include "orchestrator/store/sqlite_db.h"
+#include "orchestrator/store/store_ops.h"
+
+/* Ids that a constellation has got since they were last written into its row. */
+struct id_range {
+    int64_t constellation_id;
+    int64_t first_task_id; /* 0: none */
+    int64_t last_task_id;
+    int64_t first_edge_id;
+    int64_t last_edge_id;
+};
+
+enum { ROW_STATEMENTS_MAX = 40 };
+
+struct store_sqlite {
+    struct store store;
+    sqlite3 *db;
+    char *data_dir;
+    int lock_fd;
+    bool began; /* the turn has written: SQLite's transaction is open */
+    struct strmap statements;
+    sqlite3_stmt *rows[ROW_STATEMENTS_MAX]; /* of store_sqlite_row.c, prepared at the opening */
+    struct output_files *files;
+    struct id_range *ranges;
+    size_t ranges_count;
+    size_t ranges_capacity;
+    uint64_t epoch;
+    uint64_t fence;       /* the highest of any attempt */
+    uint64_t fence_saved; /* the one in meta */
+    int64_t seq;          /* the last one given */
+    bool doomed;          /* a constellation was deleted in this turn */
+    uint64_t ahead_epoch;
+    struct buf scratch;
+};
+
+static inline struct store_sqlite *sqlite_of(struct store *store)
+{
+    return (struct store_sqlite *)(void *)store;
+}
+
+/* The implementation's operations, for the table in store_sqlite.c. */
+enum err row_prepare(struct store_sqlite *self, struct reason *reason);
+void row_finalize(struct store_sqlite *self);
+enum err row_apply(struct store *store, struct effect *effect, struct reason *reason);
+enum err row_applied(struct store *store, struct reason *reason);
+enum err row_save_fence(struct store_sqlite *self, struct reason *reason);
+enum err row_put_inputs(struct store *store, int64_t task_id, struct str body,
+                        struct reason *reason);
+enum err load_all(struct store *store, struct engine *engine, struct reason *reason);
+enum err read_task_body(struct store *store, int64_t task_id, struct arena *arena,
+                        struct str *ret_name, struct str *ret_body);
+enum err read_task_outcome(struct store *store, int64_t constellation_id, struct str key,
+                           size_t stream_bytes_max, struct arena *arena,
+                           struct store_outcome *ret_outcome);
+enum err read_output(struct store *store, uint64_t fence, enum stream stream, uint64_t offset,
+                     size_t bytes, struct buf *into);
+enum err receipt_is_ahead(struct store *store, uint64_t epoch, const uint8_t start_id[16],
+                          uint64_t fence, bool *ret_ahead, struct reason *reason);
+void sqlite_store_free(struct store *store);
+
+extern const struct store_ops store_sqlite_ops;
+
+#endif

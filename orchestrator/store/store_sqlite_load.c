@@ -1,0 +1,296 @@
+/* Rows to the engine, at the start: classes, policies, devices, and of every constellation that is not
+   final its tasks, its edges and each task's latest attempt, all in the order of their ids. */
+#include "orchestrator/store/store_sqlite.h"
+
+#include "orchestrator/store/device_json.h"
+
+/* One pass over a query: `row` takes each of its rows. */
+struct pass {
+    const char *sql;
+    enum err (*row)(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine);
+};
+
+/* Numbers that we wrote are in range; a damaged page may hold anything. */
+static bool column_in(sqlite3_stmt *row, int at, int64_t min, int64_t max, int64_t *ret_number)
+{
+    *ret_number = sqlite3_column_int64(row, at);
+    return *ret_number >= min && *ret_number <= max;
+}
+
+static enum err load_class(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+{
+    (void)self;
+    int64_t executor;
+    if (!column_in(row, 3, EXECUTOR_RUN, EXECUTOR_SLEEP, &executor)) {
+        return ERR_CORRUPT;
+    }
+    const struct class_record record = {
+        .id = sqlite3_column_int64(row, 0),
+        .plan = { .selector = sqlite_column_str(row, 1),
+                  .device = sqlite_column_str(row, 2),
+                  .executor = (enum executor)executor },
+    };
+    engine_load_class(engine, &record);
+    return ERR_NONE;
+}
+
+static enum err load_policy(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+{
+    (void)self;
+    int64_t tries;
+    int64_t lost;
+    int64_t factor;
+    int64_t on_disconnect;
+    if (!column_in(row, 1, 0, UINT32_MAX, &tries) || !column_in(row, 2, 0, UINT32_MAX, &lost) ||
+        !column_in(row, 5, 0, UINT32_MAX, &factor) ||
+        !column_in(row, 8, ON_DISCONNECT_CONTINUE, ON_DISCONNECT_STOP, &on_disconnect)) {
+        return ERR_CORRUPT;
+    }
+    const struct policy_record record = {
+        .id = sqlite3_column_int64(row, 0),
+        .plan = { .max_attempts = (uint32_t)tries,
+                  .max_lost = (uint32_t)lost,
+                  .backoff_base_ms = sqlite3_column_int64(row, 3),
+                  .backoff_max_ms = sqlite3_column_int64(row, 4),
+                  .backoff_factor_permille = (uint32_t)factor,
+                  .run_timeout_ms = sqlite3_column_int64(row, 6),
+                  .kill_grace_ms = sqlite3_column_int64(row, 7),
+                  .on_disconnect = (enum on_disconnect)on_disconnect },
+    };
+    engine_load_policy(engine, &record);
+    return ERR_NONE;
+}
+
+static enum err load_device(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+{
+    sqlite3_stmt *each = store_sqlite_statement(&self->store, DEVICE_JSON_EACH, NULL);
+    int64_t cpus;
+    int64_t slots;
+    if (each == NULL || !column_in(row, 10, 0, UINT32_MAX, &cpus) ||
+        !column_in(row, 12, 0, UINT32_MAX, &slots)) {
+        return ERR_CORRUPT;
+    }
+    struct device_record record = {
+        .id = sqlite3_column_int64(row, 0),
+        .name = sqlite_column_str(row, 1),
+        .journal_id = sqlite_column_str(row, 2),
+        .boot_id = sqlite_column_str(row, 3),
+        .process_id = (uint64_t)sqlite3_column_int64(row, 4),
+        .session = (uint64_t)sqlite3_column_int64(row, 5),
+        .fence = (uint64_t)sqlite3_column_int64(row, 6),
+        .agent_version = sqlite_column_str(row, 7),
+        .connected_wall_ms = sqlite3_column_int64(row, 8),
+        .profile = { .os = sqlite_column_str(row, 9),
+                     .cpus = (uint32_t)cpus,
+                     .memory_bytes = (uint64_t)sqlite3_column_int64(row, 11),
+                     .slots = (uint32_t)slots,
+                     .arch = sqlite_column_str(row, 13),
+                     .hostname = sqlite_column_str(row, 14) },
+    };
+    struct arena arena = { 0 };
+    enum err err = device_json_read_list(each, sqlite_column_str(row, 15), &arena,
+                                         MSG_EXECUTORS_MAX, &record.profile.executors,
+                                         &record.profile.executors_count);
+    if (err == ERR_NONE) {
+        err = device_json_read_list(each, sqlite_column_str(row, 16), &arena, MSG_TOOLS_MAX,
+                                    &record.profile.tools, &record.profile.tools_count);
+    }
+    if (err == ERR_NONE) {
+        err = device_json_read_labels(each, sqlite_column_str(row, 17), &arena,
+                                      &record.profile.labels, &record.profile.labels_count);
+    }
+    if (err == ERR_NONE) {
+        engine_load_device(engine, &record);
+    }
+    arena_done(&arena);
+    return err;
+}
+
+static enum err load_constellation(struct store_sqlite *self, sqlite3_stmt *row,
+                                   struct engine *engine)
+{
+    (void)self;
+    int64_t counts[6];
+    for (int i = 0; i < 6; i++) {
+        if (!column_in(row, 5 + i, 0, UINT32_MAX, &counts[i])) {
+            return ERR_CORRUPT;
+        }
+    }
+    const struct constellation_record record = {
+        .id = sqlite3_column_int64(row, 0),
+        .state = (enum constellation_state)sqlite3_column_int(row, 1),
+        .cancel_requested = sqlite3_column_int(row, 2) != 0,
+        .created_wall_ms = sqlite3_column_int64(row, 3),
+        .finished_wall_ms = sqlite3_column_int64(row, 4),
+        .tasks = (uint32_t)counts[0],
+        .edges = (uint32_t)counts[1],
+        .succeeded = (uint32_t)counts[2],
+        .failed = (uint32_t)counts[3],
+        .cancelled = (uint32_t)counts[4],
+        .skipped = (uint32_t)counts[5],
+    };
+    engine_load_constellation(engine, &record);
+    return ERR_NONE;
+}
+
+static enum err load_task(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+{
+    (void)self;
+    int64_t priority;
+    int64_t attempts;
+    int64_t tries;
+    int64_t lost;
+    int64_t state;
+    if (!column_in(row, 7, -PLAN_PRIORITY_MAX, PLAN_PRIORITY_MAX, &priority) ||
+        !column_in(row, 8, 0, UINT16_MAX, &attempts) || !column_in(row, 9, 0, UINT16_MAX, &tries) ||
+        !column_in(row, 10, 0, UINT16_MAX, &lost) ||
+        !column_in(row, 11, TASK_WAITING, TASK_SKIPPED, &state)) {
+        return ERR_CORRUPT;
+    }
+    const struct task_record record = {
+        .id = sqlite3_column_int64(row, 1),
+        .class_id = sqlite3_column_int64(row, 2),
+        .policy_id = sqlite3_column_int64(row, 3),
+        .fence = (uint64_t)sqlite3_column_int64(row, 4),
+        .wake_wall_ms = sqlite3_column_int64(row, 5),
+        .wake_length_ms = sqlite3_column_int64(row, 6),
+        .priority = (int32_t)priority,
+        .attempts = (uint16_t)attempts,
+        .tries = (uint16_t)tries,
+        .lost = (uint16_t)lost,
+        .state = (uint8_t)state,
+        .has_references = sqlite3_column_int(row, 12) != 0,
+        .prepared = sqlite3_column_int(row, 13) != 0,
+    };
+    engine_load_task(engine, sqlite3_column_int64(row, 0), &record);
+    return ERR_NONE;
+}
+
+static enum err load_edge(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+{
+    (void)self;
+    int64_t when;
+    int64_t decision;
+    if (!column_in(row, 4, EDGE_WHEN_SUCCESS, EDGE_WHEN_SUCCESS, &when) ||
+        !column_in(row, 5, EDGE_UNDECIDED, EDGE_CLOSED, &decision)) {
+        return ERR_CORRUPT;
+    }
+    const struct edge_record record = {
+        .id = sqlite3_column_int64(row, 1),
+        .from_id = sqlite3_column_int64(row, 2),
+        .to_id = sqlite3_column_int64(row, 3),
+        .when = (enum edge_when)when,
+        .decision = (enum edge_decision)decision,
+        .fence = (uint64_t)sqlite3_column_int64(row, 6),
+    };
+    engine_load_edge(engine, sqlite3_column_int64(row, 0), &record);
+    return ERR_NONE;
+}
+
+static enum err load_attempt(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+{
+    (void)self;
+    int64_t number;
+    int64_t state;
+    int64_t outcome;
+    int64_t exit_code;
+    int64_t signal;
+    if (!column_in(row, 6, 1, UINT32_MAX, &number) ||
+        !column_in(row, 7, ATTEMPT_SENT, ATTEMPT_LOST, &state) ||
+        !column_in(row, 8, 0, OUTCOME_DISCONNECTED, &outcome) ||
+        !column_in(row, 9, INT32_MIN, INT32_MAX, &exit_code) ||
+        !column_in(row, 10, INT32_MIN, INT32_MAX, &signal)) {
+        return ERR_CORRUPT;
+    }
+    const struct attempt_record record = {
+        .fence = (uint64_t)sqlite3_column_int64(row, 0),
+        .previous = (uint64_t)sqlite3_column_int64(row, 1),
+        .constellation_id = sqlite3_column_int64(row, 2),
+        .task_id = sqlite3_column_int64(row, 3),
+        .device_id = sqlite3_column_int64(row, 4),
+        .session = (uint64_t)sqlite3_column_int64(row, 5),
+        .number = (uint32_t)number,
+        .state = (enum attempt_state)state,
+        .outcome = (enum outcome)outcome,
+        .exit_code = (int32_t)exit_code,
+        .signal = (int32_t)signal,
+        .output_truncated = sqlite3_column_int(row, 11) != 0,
+        .stop_wanted = sqlite3_column_int(row, 12) != 0,
+        .assigned_wall_ms = sqlite3_column_int64(row, 13),
+        .started_wall_ms = sqlite3_column_int64(row, 14),
+        .ended_wall_ms = sqlite3_column_int64(row, 15),
+        .stdout_bytes = (uint64_t)sqlite3_column_int64(row, 16),
+        .stderr_bytes = (uint64_t)sqlite3_column_int64(row, 17),
+    };
+    engine_load_attempt(engine, &record);
+    return ERR_NONE;
+}
+
+/* 2 is running, 3 paused: neither loading nor final. CROSS JOIN keeps the order of the loops: ranges
+   of ids within each live constellation. */
+static const struct pass passes[] = {
+    { "SELECT id, selector, device, executor FROM class WHERE retired = 0 ORDER BY id",
+      load_class },
+    { "SELECT id, max_attempts, max_lost, backoff_base_ms, backoff_max_ms,"
+      " backoff_factor_permille, run_timeout_ms, kill_grace_ms, on_disconnect"
+      " FROM policy WHERE retired = 0 ORDER BY id",
+      load_policy },
+    { "SELECT id, name, journal_id, boot_id, process_id, session, fence, agent_version,"
+      " connected_wall_ms, os, cpus, memory_bytes, slots, arch, hostname, executors, tools, labels"
+      " FROM device ORDER BY id",
+      load_device },
+    { "SELECT id, state, cancel_requested, created_wall_ms, finished_wall_ms, tasks, edges,"
+      " succeeded, failed, cancelled, skipped FROM constellation WHERE state IN (2, 3) ORDER BY id",
+      load_constellation },
+    { "SELECT t.constellation_id, t.id, t.class_id, t.policy_id, t.fence, t.wake_wall_ms,"
+      " t.wake_length_ms, t.priority, t.attempts, t.tries, t.lost, t.state, t.has_references,"
+      " t.prepared FROM constellation c CROSS JOIN task t"
+      " ON t.id BETWEEN c.first_task_id AND c.last_task_id AND t.constellation_id = c.id"
+      " WHERE c.state IN (2, 3) ORDER BY c.id, t.id",
+      load_task },
+    { "SELECT e.constellation_id, e.id, e.from_id, e.to_id, e.\"when\", e.decision, e.fence"
+      " FROM constellation c CROSS JOIN edge e"
+      " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
+      " WHERE c.state IN (2, 3) ORDER BY c.id, e.id",
+      load_edge },
+    { "SELECT a.fence, a.previous, a.constellation_id, a.task_id, a.device_id, a.session,"
+      " a.number, a.state, a.outcome, a.exit_code, a.signal, a.output_truncated, a.stop_wanted,"
+      " a.assigned_wall_ms, a.started_wall_ms, a.ended_wall_ms, a.stdout_bytes, a.stderr_bytes"
+      " FROM constellation c CROSS JOIN task t"
+      " ON t.id BETWEEN c.first_task_id AND c.last_task_id AND t.constellation_id = c.id"
+      " CROSS JOIN attempt a ON a.fence = t.fence"
+      " WHERE c.state IN (2, 3) AND t.fence <> 0 ORDER BY c.id, t.id",
+      load_attempt },
+};
+
+enum err load_all(struct store *store, struct engine *engine, struct reason *reason)
+{
+    struct store_sqlite *self = sqlite_of(store);
+    for (size_t i = 0; i < sizeof passes / sizeof passes[0]; i++) {
+        sqlite3_stmt *statement = NULL;
+        int rc = sqlite3_prepare_v2(self->db, passes[i].sql, -1, &statement, NULL);
+        enum err err = ERR_NONE;
+        while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+            rc = sqlite3_step(statement);
+            if (rc != SQLITE_ROW) {
+                break;
+            }
+            err = passes[i].row(self, statement, engine);
+            if (err != ERR_NONE) {
+                break;
+            }
+        }
+        if (err != ERR_NONE || rc != SQLITE_DONE) {
+            reason_set(reason, ERR_CORRUPT,
+                       "the database in %s is damaged (%s): stop asterismd, move the directory "
+                       "away and restore a backup with: asterismd restore BACKUP",
+                       self->data_dir,
+                       err != ERR_NONE ? "a number that no asterismd writes"
+                                       : sqlite3_errmsg(self->db));
+            sqlite3_finalize(statement);
+            return ERR_CORRUPT;
+        }
+        sqlite3_finalize(statement);
+    }
+    return ERR_NONE;
+}

@@ -1,0 +1,136 @@
+/* What the evaluator, the assignment and the API read of tasks and their output. */
+#include "orchestrator/store/store_sqlite.h"
+
+#include <string.h>
+
+enum err read_task_body(struct store *store, int64_t task_id, struct arena *arena,
+                        struct str *ret_name, struct str *ret_body)
+{
+    sqlite3_stmt *statement = store_sqlite_statement(
+        store,
+        "SELECT c.uid || '/' || t.key, coalesce(t.inputs, t.body)"
+        " FROM task_text t JOIN constellation c ON c.id = t.constellation_id WHERE t.id = ?",
+        NULL);
+    if (statement == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(statement, 1, task_id);
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        *ret_name = sqlite_column_copy(statement, 0, arena);
+        *ret_body = sqlite_column_copy(statement, 1, arena);
+    }
+    sqlite3_reset(statement);
+    return rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
+}
+
+/* Where one stream of an attempt stands: its length, and its first bytes in the database. */
+static enum err read_head(struct store *store, uint64_t fence, enum stream stream,
+                          sqlite3_stmt **ret_row)
+{
+    sqlite3_stmt *statement = store_sqlite_statement(
+        store,
+        stream == STREAM_STDERR
+            ? "SELECT a.stderr_bytes, o.stderr FROM attempt a LEFT JOIN output o"
+              " ON o.fence = a.fence WHERE a.fence = ?"
+            : "SELECT a.stdout_bytes, o.stdout FROM attempt a LEFT JOIN output o"
+              " ON o.fence = a.fence WHERE a.fence = ?",
+        NULL);
+    if (statement == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(statement, 1, (int64_t)fence);
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW) {
+        sqlite3_reset(statement);
+        return rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
+    }
+    *ret_row = statement;
+    return ERR_NONE;
+}
+
+enum err read_output(struct store *store, uint64_t fence, enum stream stream, uint64_t offset,
+                     size_t bytes, struct buf *into)
+{
+    sqlite3_stmt *row = NULL;
+    enum err err = read_head(store, fence, stream, &row);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    uint64_t length = (uint64_t)sqlite3_column_int64(row, 0);
+    uint64_t end = offset >= length ? offset : offset + (bytes < length - offset ? bytes : length - offset);
+    struct str head = sqlite_column_str(row, 1);
+    if (offset < head.length && offset < end) {
+        uint64_t stop = end < head.length ? end : head.length;
+        buf_append(into, head.data + offset, (size_t)(stop - offset));
+        offset = stop;
+    }
+    sqlite3_reset(row);
+    if (offset >= end || offset < STORE_OUTPUT_INLINE_MAX) {
+        return ERR_NONE;
+    }
+    return output_file_read(store_sqlite_data_dir(store), fence, stream, offset,
+                            (size_t)(end - offset), into);
+}
+
+static enum err read_stream(struct store *store, uint64_t fence, enum stream stream,
+                            uint64_t length, size_t bytes_max, struct arena *arena,
+                            struct str *ret_data)
+{
+    if (length == 0 || length > bytes_max) {
+        *ret_data = (struct str){ 0 };
+        return ERR_NONE;
+    }
+    struct buf bytes = { 0 };
+    enum err err = read_output(store, fence, stream, 0, (size_t)length, &bytes);
+    if (err == ERR_NONE && bytes.length != length) {
+        err = ERR_CORRUPT;
+    }
+    if (err == ERR_NONE) {
+        *ret_data = arena_str(arena, (struct str){ (const char *)bytes.data, bytes.length });
+    }
+    buf_done(&bytes);
+    return err;
+}
+
+enum err read_task_outcome(struct store *store, int64_t constellation_id, struct str key,
+                           size_t stream_bytes_max, struct arena *arena,
+                           struct store_outcome *ret_outcome)
+{
+    sqlite3_stmt *statement = store_sqlite_statement(
+        store,
+        "SELECT t.state, t.fence, d.name, a.exit_code, a.stdout_bytes, a.stderr_bytes, a.result"
+        " FROM task_text x JOIN task t ON t.id = x.id LEFT JOIN attempt a ON a.fence = t.fence"
+        " LEFT JOIN device d ON d.id = a.device_id WHERE x.constellation_id = ? AND x.key = ?",
+        NULL);
+    if (statement == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(statement, 1, constellation_id);
+    sqlite_bind_text(statement, 2, key);
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW) {
+        sqlite3_reset(statement);
+        return rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
+    }
+    uint64_t fence = (uint64_t)sqlite3_column_int64(statement, 1);
+    struct store_outcome outcome = {
+        .state = (enum task_state)sqlite3_column_int(statement, 0),
+        .device = sqlite_column_copy(statement, 2, arena),
+        .exit_code = sqlite3_column_int(statement, 3),
+        .stdout_bytes = (uint64_t)sqlite3_column_int64(statement, 4),
+        .stderr_bytes = (uint64_t)sqlite3_column_int64(statement, 5),
+        .result = sqlite_column_copy(statement, 6, arena),
+    };
+    sqlite3_reset(statement);
+    enum err err = read_stream(store, fence, STREAM_STDOUT, outcome.stdout_bytes,
+                               stream_bytes_max, arena, &outcome.stdout_data);
+    if (err == ERR_NONE) {
+        err = read_stream(store, fence, STREAM_STDERR, outcome.stderr_bytes, stream_bytes_max,
+                          arena, &outcome.stderr_data);
+    }
+    if (err == ERR_NONE) {
+        *ret_outcome = outcome;
+    }
+    return err;
+}

@@ -1,0 +1,499 @@
+/* Effects to rows: one prepared statement a kind of row effect. */
+#include "orchestrator/store/store_sqlite.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "orchestrator/store/device_json.h"
+
+enum row {
+    ROW_ADD_CLASS,
+    ROW_ADD_POLICY,
+    ROW_ADD_CONSTELLATION,
+    ROW_ADD_CONSTELLATION_TEXT,
+    ROW_SAVE_CONSTELLATION,
+    ROW_EXTEND_CONSTELLATION,
+    ROW_SUBMITTED,
+    ROW_SUBMITTED_BY,
+    ROW_ADD_TASK,
+    ROW_ADD_TASK_TEXT,
+    ROW_SAVE_TASK,
+    ROW_ADD_EDGE,
+    ROW_SAVE_EDGE,
+    ROW_ADD_ATTEMPT,
+    ROW_SAVE_ATTEMPT,
+    ROW_SAVE_DEVICE,
+    ROW_TASK_REASON,
+    ROW_STDOUT,
+    ROW_STDERR,
+    ROW_RESULT,
+    ROW_HISTORY,
+    ROW_SAVE_FENCE,
+    ROW_INPUTS,
+    ROWS_END,
+};
+_Static_assert((int)ROWS_END <= (int)ROW_STATEMENTS_MAX, "room for every statement");
+
+static const char *const texts[ROWS_END] = {
+    [ROW_ADD_CLASS] = "INSERT INTO class(id, executor, selector, device) VALUES(?,?,?,?)",
+    [ROW_ADD_POLICY] = "INSERT INTO policy(id, max_attempts, max_lost, backoff_base_ms,"
+                       " backoff_max_ms, backoff_factor_permille, run_timeout_ms, kill_grace_ms,"
+                       " on_disconnect) VALUES(?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_CONSTELLATION] =
+        "INSERT INTO constellation(id, state, cancel_requested, created_wall_ms,"
+        " finished_wall_ms, tasks, edges, succeeded, failed, cancelled, skipped, uid, name)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_CONSTELLATION_TEXT] = "INSERT INTO constellation_text(id, source) VALUES(?,?)",
+    [ROW_SAVE_CONSTELLATION] =
+        "UPDATE constellation SET state=?2, cancel_requested=?3, created_wall_ms=?4,"
+        " finished_wall_ms=?5, tasks=?6, edges=?7, succeeded=?8, failed=?9, cancelled=?10,"
+        " skipped=?11 WHERE id=?1",
+    [ROW_EXTEND_CONSTELLATION] =
+        "UPDATE constellation SET"
+        " first_task_id = iif(first_task_id = 0, ?2, first_task_id), last_task_id ="
+        " max(last_task_id, ?3), first_edge_id = iif(first_edge_id = 0, ?4, first_edge_id),"
+        " last_edge_id = max(last_edge_id, ?5) WHERE id=?1",
+    [ROW_SUBMITTED] = "UPDATE constellation SET first_seq=?2 WHERE id=?1",
+    [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
+    [ROW_ADD_TASK] = "INSERT INTO task(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
+                     " lost, state, prepared, class_id, policy_id, priority, has_references,"
+                     " constellation_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_TASK_TEXT] =
+        "INSERT INTO task_text(id, constellation_id, key, body) VALUES(?,?,?,?)",
+    [ROW_SAVE_TASK] = "UPDATE task SET fence=?2, wake_wall_ms=?3, wake_length_ms=?4, attempts=?5,"
+                      " tries=?6, lost=?7, state=?8, prepared=?9 WHERE id=?1",
+    [ROW_ADD_EDGE] = "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
+                     " constellation_id) VALUES(?,?,?,?,?,?,?)",
+    [ROW_SAVE_EDGE] = "UPDATE edge SET decision=?2, fence=?3 WHERE id=?1",
+    [ROW_ADD_ATTEMPT] =
+        "INSERT INTO attempt(fence, state, outcome, exit_code, signal, output_truncated,"
+        " stop_wanted, started_wall_ms, ended_wall_ms, stdout_bytes, stderr_bytes, previous,"
+        " constellation_id, task_id, device_id, session, number, assigned_wall_ms)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_SAVE_ATTEMPT] =
+        "UPDATE attempt SET state=?2, outcome=?3, exit_code=?4, signal=?5, output_truncated=?6,"
+        " stop_wanted=?7, started_wall_ms=?8, ended_wall_ms=?9, stdout_bytes=?10,"
+        " stderr_bytes=?11 WHERE fence=?1",
+    [ROW_SAVE_DEVICE] =
+        "INSERT INTO device(id, process_id, session, fence, connected_wall_ms, cpus,"
+        " memory_bytes, slots, name, journal_id, boot_id, agent_version, os, arch, hostname,"
+        " executors, tools, labels) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT(id) DO UPDATE SET process_id=?2, session=?3, fence=?4, connected_wall_ms=?5,"
+        " cpus=?6, memory_bytes=?7, slots=?8, name=?9, journal_id=?10, boot_id=?11,"
+        " agent_version=?12, os=?13, arch=?14, hostname=?15, executors=?16, tools=?17,"
+        " labels=?18",
+    [ROW_TASK_REASON] = "UPDATE task_text SET reason=?2 WHERE id=?1",
+    [ROW_STDOUT] = "INSERT INTO output(fence, stdout) VALUES(?1,?3) ON CONFLICT(fence) DO UPDATE"
+                   " SET stdout = cast(substr(coalesce(stdout, x''), 1, ?2) || ?3 AS BLOB)",
+    [ROW_STDERR] = "INSERT INTO output(fence, stderr) VALUES(?1,?3) ON CONFLICT(fence) DO UPDATE"
+                   " SET stderr = cast(substr(coalesce(stderr, x''), 1, ?2) || ?3 AS BLOB)",
+    [ROW_RESULT] = "UPDATE attempt SET reason=?2, result=?3 WHERE fence=?1",
+    [ROW_HISTORY] = "INSERT INTO event(seq, wall_ms, kind, constellation_id, task_id, device_id,"
+                    " fence, state, outcome, number, text) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_SAVE_FENCE] = "INSERT INTO meta(key, value) VALUES('fence', ?1)"
+                       " ON CONFLICT(key) DO UPDATE SET value=?1",
+    [ROW_INPUTS] = "UPDATE task_text SET inputs=?2 WHERE id=?1",
+};
+
+enum err row_prepare(struct store_sqlite *self, struct reason *reason)
+{
+    for (size_t i = 0; i < ROWS_END; i++) {
+        int rc = sqlite3_prepare_v3(self->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                    &self->rows[i], NULL);
+        if (rc != SQLITE_OK) {
+            return reason_set(reason, ERR_CORRUPT, "the database lacks what it should have: %s",
+                              sqlite3_errmsg(self->db));
+        }
+    }
+    return ERR_NONE;
+}
+
+void row_finalize(struct store_sqlite *self)
+{
+    for (size_t i = 0; i < ROWS_END; i++) {
+        sqlite3_finalize(self->rows[i]);
+    }
+}
+
+/* Binds parameters 1 … in order. */
+#define BIND_NUMBERS(statement, ...)                                                               \
+    bind_numbers(statement, (const int64_t[]){ __VA_ARGS__ },                                      \
+                 sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
+
+static void bind_numbers(sqlite3_stmt *statement, const int64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_bind_int64(statement, (int)i + 1, numbers[i]);
+    }
+}
+
+/* Runs one that must find the row that it changes. */
+static enum err run_on_row(struct store_sqlite *self, enum row row, struct reason *reason)
+{
+    enum err err = store_sqlite_run(&self->store, self->rows[row], reason);
+    if (err == ERR_NONE && sqlite3_changes(self->db) != 1) {
+        err = reason_set(reason, ERR_CORRUPT, "the database lacks a row that it should have (%s)",
+                         texts[row]);
+    }
+    return err;
+}
+
+static enum err run(struct store_sqlite *self, enum row row, struct reason *reason)
+{
+    return store_sqlite_run(&self->store, self->rows[row], reason);
+}
+
+static enum err add_class(struct store_sqlite *self, const struct class_record *class,
+                          struct reason *reason)
+{
+    sqlite3_stmt *statement = self->rows[ROW_ADD_CLASS];
+    BIND_NUMBERS(statement, class->id, class->plan.executor);
+    sqlite_bind_text(statement, 3, class->plan.selector);
+    sqlite_bind_text(statement, 4, class->plan.device);
+    return run(self, ROW_ADD_CLASS, reason);
+}
+
+static enum err add_policy(struct store_sqlite *self, const struct policy_record *policy,
+                           struct reason *reason)
+{
+    const struct plan_policy *plan = &policy->plan;
+    BIND_NUMBERS(self->rows[ROW_ADD_POLICY], policy->id, plan->max_attempts, plan->max_lost,
+                 plan->backoff_base_ms, plan->backoff_max_ms, plan->backoff_factor_permille,
+                 plan->run_timeout_ms, plan->kill_grace_ms, plan->on_disconnect);
+    return run(self, ROW_ADD_POLICY, reason);
+}
+
+static void bind_constellation(sqlite3_stmt *statement, const struct constellation_record *record)
+{
+    BIND_NUMBERS(statement, record->id, record->state, record->cancel_requested,
+                 record->created_wall_ms, record->finished_wall_ms, record->tasks, record->edges,
+                 record->succeeded, record->failed, record->cancelled, record->skipped);
+}
+
+static enum err add_constellation(struct store_sqlite *self, const struct effect *effect,
+                                  struct reason *reason)
+{
+    const struct constellation_record *record = effect->constellation.record;
+    sqlite3_stmt *statement = self->rows[ROW_ADD_CONSTELLATION];
+    bind_constellation(statement, record);
+    sqlite_bind_text(statement, 12, effect->constellation.uid);
+    sqlite_bind_text(statement, 13, effect->constellation.plan->name);
+    enum err err = run(self, ROW_ADD_CONSTELLATION, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    statement = self->rows[ROW_ADD_CONSTELLATION_TEXT];
+    BIND_NUMBERS(statement, record->id);
+    sqlite_bind_text(statement, 2, effect->constellation.plan->source);
+    return run(self, ROW_ADD_CONSTELLATION_TEXT, reason);
+}
+
+static enum err save_constellation(struct store_sqlite *self,
+                                   const struct constellation_record *record,
+                                   struct reason *reason)
+{
+    bind_constellation(self->rows[ROW_SAVE_CONSTELLATION], record);
+    return run_on_row(self, ROW_SAVE_CONSTELLATION, reason);
+}
+
+static struct id_range *range_of(struct store_sqlite *self, int64_t constellation_id)
+{
+    for (size_t i = self->ranges_count; i > 0; i--) {
+        if (self->ranges[i - 1].constellation_id == constellation_id) {
+            return &self->ranges[i - 1];
+        }
+    }
+    if (self->ranges_count == self->ranges_capacity) {
+        self->ranges_capacity = self->ranges_capacity == 0 ? 16 : self->ranges_capacity * 2;
+        self->ranges =
+            mem_resize(self->ranges, self->ranges_capacity * sizeof self->ranges[0]);
+    }
+    struct id_range *range = &self->ranges[self->ranges_count++];
+    *range = (struct id_range){ .constellation_id = constellation_id };
+    return range;
+}
+
+static void bind_task(sqlite3_stmt *statement, const struct task_record *record)
+{
+    BIND_NUMBERS(statement, record->id, (int64_t)record->fence, record->wake_wall_ms,
+                 record->wake_length_ms, record->attempts, record->tries, record->lost,
+                 record->state, record->prepared, record->class_id, record->policy_id,
+                 record->priority, record->has_references);
+}
+
+static enum err add_task(struct store_sqlite *self, const struct effect *effect,
+                         struct reason *reason)
+{
+    const struct task_record *record = effect->task.record;
+    int64_t constellation_id = effect->task.constellation_id;
+    sqlite3_stmt *statement = self->rows[ROW_ADD_TASK];
+    bind_task(statement, record);
+    sqlite3_bind_int64(statement, 14, constellation_id);
+    enum err err = run(self, ROW_ADD_TASK, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct id_range *range = range_of(self, constellation_id);
+    range->first_task_id = range->first_task_id == 0 ? record->id : range->first_task_id;
+    range->last_task_id = record->id;
+    statement = self->rows[ROW_ADD_TASK_TEXT];
+    BIND_NUMBERS(statement, record->id, constellation_id);
+    sqlite_bind_text(statement, 3, effect->task.plan->key);
+    sqlite_bind_blob(statement, 4, effect->task.plan->body);
+    return run(self, ROW_ADD_TASK_TEXT, reason);
+}
+
+static enum err save_task(struct store_sqlite *self, const struct task_record *record,
+                          struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_SAVE_TASK], record->id, (int64_t)record->fence,
+                 record->wake_wall_ms, record->wake_length_ms, record->attempts, record->tries,
+                 record->lost, record->state, record->prepared);
+    return run_on_row(self, ROW_SAVE_TASK, reason);
+}
+
+static enum err add_edge(struct store_sqlite *self, const struct edge_record *record,
+                         int64_t constellation_id, struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_ADD_EDGE], record->id, record->decision, (int64_t)record->fence,
+                 record->from_id, record->to_id, record->when, constellation_id);
+    struct id_range *range = range_of(self, constellation_id);
+    range->first_edge_id = range->first_edge_id == 0 ? record->id : range->first_edge_id;
+    range->last_edge_id = record->id;
+    return run(self, ROW_ADD_EDGE, reason);
+}
+
+static enum err save_edge(struct store_sqlite *self, const struct edge_record *record,
+                          struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_SAVE_EDGE], record->id, record->decision, (int64_t)record->fence);
+    return run_on_row(self, ROW_SAVE_EDGE, reason);
+}
+
+static enum err add_attempt(struct store_sqlite *self, const struct attempt_record *record,
+                            struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_ADD_ATTEMPT], (int64_t)record->fence, record->state,
+                 record->outcome, record->exit_code, record->signal, record->output_truncated,
+                 record->stop_wanted, record->started_wall_ms, record->ended_wall_ms,
+                 (int64_t)record->stdout_bytes, (int64_t)record->stderr_bytes,
+                 (int64_t)record->previous, record->constellation_id, record->task_id,
+                 record->device_id, (int64_t)record->session, record->number,
+                 record->assigned_wall_ms);
+    self->fence = record->fence > self->fence ? record->fence : self->fence;
+    return run(self, ROW_ADD_ATTEMPT, reason);
+}
+
+static enum err save_attempt(struct store_sqlite *self, const struct attempt_record *record,
+                             struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_SAVE_ATTEMPT], (int64_t)record->fence, record->state,
+                 record->outcome, record->exit_code, record->signal, record->output_truncated,
+                 record->stop_wanted, record->started_wall_ms, record->ended_wall_ms,
+                 (int64_t)record->stdout_bytes, (int64_t)record->stderr_bytes);
+    return run_on_row(self, ROW_SAVE_ATTEMPT, reason);
+}
+
+static enum err save_device(struct store_sqlite *self, const struct device_record *record,
+                            struct reason *reason)
+{
+    const struct msg_profile *profile = &record->profile;
+    sqlite3_stmt *statement = self->rows[ROW_SAVE_DEVICE];
+    BIND_NUMBERS(statement, record->id, (int64_t)record->process_id, (int64_t)record->session,
+                 (int64_t)record->fence, record->connected_wall_ms, profile->cpus,
+                 (int64_t)profile->memory_bytes, profile->slots);
+    const struct str words[] = { record->name,   record->journal_id, record->boot_id,
+                                 record->agent_version, profile->os, profile->arch,
+                                 profile->hostname };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        sqlite_bind_text(statement, 9 + (int)i, words[i]);
+    }
+    struct buf *json = &self->scratch;
+    buf_clear(json);
+    device_json_list(json, profile->executors, profile->executors_count);
+    size_t executors = json->length;
+    device_json_list(json, profile->tools, profile->tools_count);
+    size_t tools = json->length;
+    device_json_labels(json, profile->labels, profile->labels_count);
+    const char *text = buf_text(json);
+    sqlite_bind_text(statement, 16, (struct str){ text, executors });
+    sqlite_bind_text(statement, 17, (struct str){ text + executors, tools - executors });
+    sqlite_bind_text(statement, 18, (struct str){ text + tools, json->length - tools });
+    return run(self, ROW_SAVE_DEVICE, reason);
+}
+
+static enum err task_reason(struct store_sqlite *self, int64_t task_id, struct str text,
+                            struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_TASK_REASON], task_id);
+    sqlite_bind_text(self->rows[ROW_TASK_REASON], 2, text);
+    return run_on_row(self, ROW_TASK_REASON, reason);
+}
+
+static enum err output(struct store_sqlite *self, const struct effect *effect,
+                       struct reason *reason)
+{
+    uint64_t fence = effect->output.fence;
+    uint64_t offset = effect->output.offset;
+    struct str data = effect->output.data;
+    if (offset < STORE_OUTPUT_INLINE_MAX) {
+        size_t room = (size_t)(STORE_OUTPUT_INLINE_MAX - offset);
+        struct str head = { data.data, data.length < room ? data.length : room };
+        enum row row = effect->output.stream == STREAM_STDERR ? ROW_STDERR : ROW_STDOUT;
+        BIND_NUMBERS(self->rows[row], (int64_t)fence, (int64_t)offset);
+        sqlite_bind_blob(self->rows[row], 3, head);
+        enum err err = run(self, row, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        output_files_note(self->files, fence, effect->output.stream, offset + head.length);
+        data = (struct str){ data.data + head.length, data.length - head.length };
+        offset += head.length;
+    }
+    if (data.length == 0) {
+        return ERR_NONE;
+    }
+    return output_files_write(self->files, fence, effect->output.stream, offset, data, reason);
+}
+
+static enum err result(struct store_sqlite *self, const struct effect *effect,
+                       struct reason *reason)
+{
+    enum err err = output_files_finish(self->files, effect->result.fence, reason);
+    if (err != ERR_NONE || effect->result.reason.length + effect->result.result.length == 0) {
+        return err;
+    }
+    sqlite3_stmt *statement = self->rows[ROW_RESULT];
+    BIND_NUMBERS(statement, (int64_t)effect->result.fence);
+    sqlite_bind_text(statement, 2, effect->result.reason);
+    sqlite_bind_text(statement, 3, effect->result.result);
+    if (effect->result.result.length == 0) {
+        sqlite3_bind_null(statement, 3);
+    }
+    return run_on_row(self, ROW_RESULT, reason);
+}
+
+static enum err history(struct store_sqlite *self, struct history *history, struct reason *reason)
+{
+    history->seq = ++self->seq;
+    sqlite3_stmt *statement = self->rows[ROW_HISTORY];
+    BIND_NUMBERS(statement, history->seq, history->wall_ms, history->kind,
+                 history->constellation_id, history->task_id, history->device_id,
+                 (int64_t)history->fence, history->state, history->outcome, history->number);
+    if (history->text.length == 0) {
+        sqlite3_bind_null(statement, 11);
+    } else {
+        sqlite_bind_text(statement, 11, history->text);
+    }
+    enum err err = run(self, ROW_HISTORY, reason);
+    if (err != ERR_NONE || history->kind != HISTORY_CONSTELLATION_SUBMITTED) {
+        return err;
+    }
+    /* Kept with the constellation as well, which outlives its events. */
+    BIND_NUMBERS(self->rows[ROW_SUBMITTED], history->constellation_id, history->seq);
+    err = run_on_row(self, ROW_SUBMITTED, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    BIND_NUMBERS(self->rows[ROW_SUBMITTED_BY], history->constellation_id);
+    sqlite_bind_text(self->rows[ROW_SUBMITTED_BY], 2, history->text);
+    return run_on_row(self, ROW_SUBMITTED_BY, reason);
+}
+
+static enum err apply_row(struct store_sqlite *self, struct effect *effect, struct reason *reason)
+{
+    switch (effect->kind) {
+    case EFFECT_ADD_CLASS:
+        return add_class(self, effect->class, reason);
+    case EFFECT_ADD_POLICY:
+        return add_policy(self, effect->policy, reason);
+    case EFFECT_ADD_CONSTELLATION:
+        return add_constellation(self, effect, reason);
+    case EFFECT_SAVE_CONSTELLATION:
+        return save_constellation(self, effect->constellation.record, reason);
+    case EFFECT_ADD_TASK:
+        return add_task(self, effect, reason);
+    case EFFECT_SAVE_TASK:
+        return save_task(self, effect->task.record, reason);
+    case EFFECT_ADD_EDGE:
+        return add_edge(self, &effect->edge.record, effect->edge.constellation_id, reason);
+    case EFFECT_SAVE_EDGE:
+        return save_edge(self, &effect->edge.record, reason);
+    case EFFECT_ADD_ATTEMPT:
+        return add_attempt(self, effect->attempt, reason);
+    case EFFECT_SAVE_ATTEMPT:
+        return save_attempt(self, effect->attempt, reason);
+    case EFFECT_SAVE_DEVICE:
+        return save_device(self, effect->device, reason);
+    case EFFECT_TASK_REASON:
+        return task_reason(self, effect->reason.task_id, effect->reason.text, reason);
+    case EFFECT_OUTPUT:
+        return output(self, effect, reason);
+    case EFFECT_RESULT:
+        return result(self, effect, reason);
+    case EFFECT_HISTORY:
+        return history(self, &effect->history, reason);
+    case EFFECT_PREPARE:
+    case EFFECT_SEND:
+    case EFFECT_ASSIGN:
+    case EFFECT_CLOSE:
+    case EFFECT_REPLY:
+    case EFFECT_PLAN_DONE:
+        break;
+    }
+    return ERR_NONE;
+}
+
+enum err row_apply(struct store *store, struct effect *effect, struct reason *reason)
+{
+    if (effect->kind >= EFFECT_PREPARE) {
+        return ERR_NONE; /* not a row: the turn stays free of a transaction for its sake */
+    }
+    enum err err = store_sqlite_write(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    return apply_row(sqlite_of(store), effect, reason);
+}
+
+enum err row_applied(struct store *store, struct reason *reason)
+{
+    struct store_sqlite *self = sqlite_of(store);
+    for (size_t i = 0; i < self->ranges_count; i++) {
+        const struct id_range *range = &self->ranges[i];
+        BIND_NUMBERS(self->rows[ROW_EXTEND_CONSTELLATION], range->constellation_id,
+                     range->first_task_id, range->last_task_id, range->first_edge_id,
+                     range->last_edge_id);
+        enum err err = run_on_row(self, ROW_EXTEND_CONSTELLATION, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    self->ranges_count = 0;
+    return ERR_NONE;
+}
+
+enum err row_save_fence(struct store_sqlite *self, struct reason *reason)
+{
+    if (self->fence == self->fence_saved) {
+        return ERR_NONE;
+    }
+    BIND_NUMBERS(self->rows[ROW_SAVE_FENCE], (int64_t)self->fence);
+    enum err err = run(self, ROW_SAVE_FENCE, reason);
+    if (err == ERR_NONE) {
+        self->fence_saved = self->fence;
+    }
+    return err;
+}
+
+enum err row_put_inputs(struct store *store, int64_t task_id, struct str body,
+                        struct reason *reason)
+{
+    struct store_sqlite *self = sqlite_of(store);
+    enum err err = store_sqlite_write(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    BIND_NUMBERS(self->rows[ROW_INPUTS], task_id);
+    sqlite_bind_blob(self->rows[ROW_INPUTS], 2, body);
+    return run_on_row(self, ROW_INPUTS, reason);
+}
