@@ -13,6 +13,9 @@ enum {
     SPEC_BYTES_MAX = 64 * 1024 * 1024,
     SPEC_DEPTH_MAX = 32,
     SPEC_PROBLEMS_MAX = 20,
+    /* What a task has that says nothing of it. */
+    SPEC_KILL_GRACE_MS = 5000,
+    SPEC_OUTPUT_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 enum spec_format {
@@ -42,7 +45,8 @@ struct spec_problems {
     size_t count;
 };
 
-/* ERR_INVALID with at least one problem; nothing else fails. `spec` points into `arena` and `text`. */
+/* ERR_INVALID with at least one problem; nothing else fails. `spec` points into `arena` and `text`;
+   the arena has no limit of its own: the caps on the text bound what it takes. */
 enum err spec_parse(struct str text, enum spec_format format, struct arena *arena,
                     struct spec *ret_spec, struct spec_problems *ret_problems);
 

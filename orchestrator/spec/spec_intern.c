@@ -1,0 +1,59 @@
+#include "orchestrator/spec/spec_intern.h"
+
+#include <string.h>
+
+/* scratch holds what identifies the item. */
+static bool intern(struct spec_intern *intern, const void *item, size_t bytes, uint32_t *ret_index)
+{
+    struct str key = { (const char *)intern->scratch.data, intern->scratch.length };
+    void *found = strmap_get(&intern->map, key);
+    if (found != NULL) {
+        *ret_index = (uint32_t)((uintptr_t)found - 1);
+        return true;
+    }
+    size_t index = intern->items.length / bytes;
+    buf_append(&intern->items, item, bytes);
+    strmap_put(&intern->map, key, (void *)(uintptr_t)(index + 1));
+    *ret_index = (uint32_t)index;
+    return false;
+}
+
+static void scratch_add(struct spec_intern *intern, const void *data, size_t bytes)
+{
+    buf_append(&intern->scratch, data, bytes);
+}
+
+bool spec_intern_class(struct spec_intern *classes, const struct plan_class *class,
+                       uint32_t *ret_index)
+{
+    buf_clear(&classes->scratch);
+    scratch_add(classes, &class->executor, sizeof class->executor);
+    /* The length keeps two texts side by side apart from two others. */
+    scratch_add(classes, &class->selector.length, sizeof class->selector.length);
+    scratch_add(classes, class->selector.data, class->selector.length);
+    scratch_add(classes, class->device.data, class->device.length);
+    return intern(classes, class, sizeof *class, ret_index);
+}
+
+void spec_intern_policy(struct spec_intern *policies, const struct plan_policy *policy,
+                        uint32_t *ret_index)
+{
+    /* Member by member: the bytes between them are nobody's. */
+    buf_clear(&policies->scratch);
+    scratch_add(policies, &policy->max_attempts, sizeof policy->max_attempts);
+    scratch_add(policies, &policy->max_lost, sizeof policy->max_lost);
+    scratch_add(policies, &policy->backoff_base_ms, sizeof policy->backoff_base_ms);
+    scratch_add(policies, &policy->backoff_max_ms, sizeof policy->backoff_max_ms);
+    scratch_add(policies, &policy->backoff_factor_permille, sizeof policy->backoff_factor_permille);
+    scratch_add(policies, &policy->run_timeout_ms, sizeof policy->run_timeout_ms);
+    scratch_add(policies, &policy->kill_grace_ms, sizeof policy->kill_grace_ms);
+    scratch_add(policies, &policy->on_disconnect, sizeof policy->on_disconnect);
+    intern(policies, policy, sizeof *policy, ret_index);
+}
+
+void spec_intern_done(struct spec_intern *intern)
+{
+    strmap_done(&intern->map);
+    buf_done(&intern->items);
+    buf_done(&intern->scratch);
+}
