@@ -9,7 +9,7 @@ static void env_write(struct wire_scratch *scratch, const struct msg_body *body,
 {
     Aip__Pair *pairs = wire_scratch_array(scratch, body->env_count, sizeof *pairs);
     to->n_env = body->env_count;
-    to->env = wire_scratch_array(scratch, body->env_count, sizeof *to->env);
+    to->env = wire_scratch_pointers(scratch, body->env_count);
     for (size_t i = 0; i < body->env_count; i++) {
         aip__pair__init(&pairs[i]);
         pairs[i].key = wire_bytes(body->env[i].key);

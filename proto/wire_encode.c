@@ -67,7 +67,7 @@ static void profile_write(struct wire_scratch *scratch, const struct msg_profile
     to->tools = wire_scratch_strs(scratch, profile->tools, profile->tools_count);
     Aip__Pair *labels = wire_scratch_array(scratch, profile->labels_count, sizeof *labels);
     to->n_labels = profile->labels_count;
-    to->labels = wire_scratch_array(scratch, profile->labels_count, sizeof *to->labels);
+    to->labels = wire_scratch_pointers(scratch, profile->labels_count);
     for (size_t i = 0; i < profile->labels_count; i++) {
         aip__pair__init(&labels[i]);
         labels[i].key = wire_bytes(profile->labels[i].key);
@@ -95,7 +95,7 @@ static enum err hello_write(struct wire_scratch *scratch, const struct msg_hello
     to.profile = &profile;
     Aip__Held *held = wire_scratch_array(scratch, hello->held_count, sizeof *held);
     to.n_held = hello->held_count;
-    to.held = wire_scratch_array(scratch, hello->held_count, sizeof *to.held);
+    to.held = wire_scratch_pointers(scratch, hello->held_count);
     for (size_t i = 0; i < hello->held_count; i++) {
         aip__held__init(&held[i]);
         held[i].fence = hello->held[i].fence;
@@ -122,7 +122,7 @@ static enum err welcome_write(struct wire_scratch *scratch, const struct msg_wel
     to.daemon_version = wire_bytes(welcome->daemon_version);
     Aip__Verdict *verdicts = wire_scratch_array(scratch, welcome->verdicts_count, sizeof *verdicts);
     to.n_verdicts = welcome->verdicts_count;
-    to.verdicts = wire_scratch_array(scratch, welcome->verdicts_count, sizeof *to.verdicts);
+    to.verdicts = wire_scratch_pointers(scratch, welcome->verdicts_count);
     for (size_t i = 0; i < welcome->verdicts_count; i++) {
         aip__verdict__init(&verdicts[i]);
         verdicts[i].fence = welcome->verdicts[i].fence;
@@ -143,7 +143,7 @@ static enum err assign_write(struct wire_scratch *scratch, const struct msg_assi
     aip__assign__init(&to);
     Aip__Task *tasks = wire_scratch_array(scratch, assign->tasks_count, sizeof *tasks);
     to.n_tasks = assign->tasks_count;
-    to.tasks = wire_scratch_array(scratch, assign->tasks_count, sizeof *to.tasks);
+    to.tasks = wire_scratch_pointers(scratch, assign->tasks_count);
     for (size_t i = 0; i < assign->tasks_count; i++) {
         aip__task__init(&tasks[i]);
         tasks[i].fence = assign->tasks[i].fence;
@@ -195,7 +195,7 @@ static enum err ack_write(struct wire_scratch *scratch, const struct msg_ack *ac
     to.finished = (uint64_t *)(uintptr_t)ack->finished;
     Aip__AckOutput *outputs = wire_scratch_array(scratch, ack->outputs_count, sizeof *outputs);
     to.n_outputs = ack->outputs_count;
-    to.outputs = wire_scratch_array(scratch, ack->outputs_count, sizeof *to.outputs);
+    to.outputs = wire_scratch_pointers(scratch, ack->outputs_count);
     for (size_t i = 0; i < ack->outputs_count; i++) {
         aip__ack_output__init(&outputs[i]);
         outputs[i].fence = ack->outputs[i].fence;

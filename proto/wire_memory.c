@@ -104,6 +104,11 @@ void *wire_scratch_array(struct wire_scratch *scratch, size_t count, size_t byte
     return memory;
 }
 
+void *wire_scratch_pointers(struct wire_scratch *scratch, size_t count)
+{
+    return wire_scratch_array(scratch, count, sizeof(void *));
+}
+
 ProtobufCBinaryData *wire_scratch_strs(struct wire_scratch *scratch, const struct str *strs,
                                        size_t count)
 {

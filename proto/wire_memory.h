@@ -49,6 +49,8 @@ void wire_scratch_init(struct wire_scratch *scratch);
 void wire_scratch_done(struct wire_scratch *scratch);
 /* Zeroed and never NULL: the counts have been checked. */
 void *wire_scratch_array(struct wire_scratch *scratch, size_t count, size_t bytes);
+/* An array for pointers to structs, which is how protobuf-c takes a list of messages. */
+void *wire_scratch_pointers(struct wire_scratch *scratch, size_t count);
 ProtobufCBinaryData *wire_scratch_strs(struct wire_scratch *scratch, const struct str *strs,
                                        size_t count);
 

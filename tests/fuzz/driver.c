@@ -23,7 +23,7 @@ enum {
     STEPS_MAX = 6, /* changes in one mutation */
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); /* NOLINT: libFuzzer's name */
 
 struct options {
     uint64_t mutations;

@@ -7,7 +7,7 @@
 #include "proto/wire.h"
 #include "tests/unit/msg_equal.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); /* NOLINT: libFuzzer's name */
 
 static void body_fuzz(struct str bytes, struct arena *arena)
 {
