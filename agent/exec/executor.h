@@ -50,12 +50,15 @@ struct exec_config {
     bool keep_environment; /* never in production; false: the plain environment */
 };
 
-/* Starts the resident helper. ERR_IO if it cannot; what earlier agents left in work_dir is for the
-   caller to remove by exec_forget. */
+/* Starts the resident helper (and kills processes that an earlier agent on the same work_dir left).
+   ERR_IO if it cannot; the files that earlier agents left in work_dir are for the caller to remove
+   by exec_forget. One exec a work_dir at a time. Two descriptors an attempt that runs are needed,
+   and two more while it is handed over: the caller sees to RLIMIT_NOFILE. */
 enum err exec_new(struct event_base *base, const struct exec_config *config,
                   const struct exec_callbacks *callbacks, struct exec **ret_exec,
                   struct reason *reason);
-/* Kills everything that runs, waits until it is dead, frees. NULL is fine. */
+/* Kills everything that runs, waits until it is dead, frees. Tells nothing. Not from inside a
+   callback. NULL is fine. */
 void exec_free(struct exec *exec);
 
 /* Begins an attempt. Whatever goes wrong is reported by `ended` with OUTCOME_START_FAILED. */
@@ -68,7 +71,8 @@ void exec_stop(struct exec *exec, uint64_t fence, enum outcome outcome, int64_t 
                const char *why);
 
 /* Reads at most `bytes` of what the spool holds from `offset`. Also for attempts of earlier agent
-   processes, whose spool survived. ERR_NOT_FOUND if the spool is gone. */
+   processes, whose spool survived. ERR_NOT_FOUND if the spool is gone; an attempt that wrote
+   nothing at all need not have one. */
 enum err exec_read(struct exec *exec, uint64_t fence, enum stream stream, uint64_t offset,
                    size_t bytes, struct buf *into);
 

@@ -1,0 +1,84 @@
+/* asterism-exec, the resident helper: a small process that forks, sets up and execs once a task,
+   because a small process forks cheaply and a subreaper that outlives the agent by a moment can
+   kill all that the agent's tasks left. It keeps nothing on disk and takes no decision but one:
+   when the agent's end of the socket closes, everything below it dies. */
+#ifndef AGENT_EXEC_HELPER_H
+#define AGENT_EXEC_HELPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/exec/protocol.h"
+#include "common/base/buf.h"
+#include "common/base/map.h"
+
+enum {
+    HELPER_GIVE_UP_MS = 5000,   /* how long an end waits for what cannot be killed */
+    HELPER_FLUSH_MS = 1,        /* reports wait so long for company while there is work */
+    HELPER_FAREWELL_MS = 10000, /* how long the last killing may take */
+};
+
+/* One that runs, or is dead while its descendants are being killed. */
+struct task {
+    uint64_t fence;
+    pid_t pid; /* and its process group and session */
+    int64_t started_boot_ms;
+    int64_t started_wall_ms;
+    int64_t duration_ms;
+    int64_t give_up_ms; /* boot time; only while dead */
+    int status;
+    bool signalled; /* by us, before it ended */
+    struct task *next_dead;
+};
+
+/* A start that was asked for and not yet made. */
+struct pending {
+    struct request request;
+    int fds[3]; /* stdin (-1: none), stdout, stderr */
+    char *command;
+    struct pending *next;
+};
+
+/* A child that we did not make: its parent died, and a subreaper inherits. */
+struct orphan {
+    pid_t pid;
+    uint64_t fence;   /* whose it is; 0: cannot be told */
+    int64_t start_ms; /* boot time */
+    bool doomed;      /* killed; we wait for it to go */
+};
+
+struct helper {
+    int socket_fd;
+    int signal_fd;
+    int null_fd;
+    int children_fd;
+    pid_t agent_pid;
+    const char *root;    /* the agent's work directory, with a slash behind it */
+    struct map by_fence; /* struct task, running */
+    struct map by_pid;   /* struct task, running */
+    struct map orphans;  /* struct orphan by pid */
+    struct task *dead;   /* main process gone, descendants perhaps not */
+    struct pending *pending;
+    struct pending **pending_tail;
+    struct buf reports;
+    int64_t reports_since_ms;
+    struct buf children;
+    struct buf scratch;
+    char **pointers; /* argv and envp of the start being made */
+    size_t pointers_max;
+};
+
+/* helper.c */
+void helper_report(struct helper *helper, const struct report *report, const char *text);
+
+/* helper_spawn.c: makes the process and reports it started or failed. Takes `pending`. */
+void helper_spawn(struct helper *helper, struct pending *pending);
+void pending_free(struct pending *pending);
+
+/* helper_reap.c */
+void helper_reap(struct helper *helper); /* after SIGCHLD, or when an end is overdue */
+void helper_signal(struct helper *helper, uint64_t fence, int signal);
+void helper_kill_all(struct helper *helper); /* the agent is gone */
+
+#endif

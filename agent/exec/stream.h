@@ -1,0 +1,35 @@
+/* One stream of a process: a pipe that the loop reads, spooled to a file up to a cap. Bytes, not
+   text. The spool is for this machine and not synced: it survives our death, not the machine's. */
+#ifndef AGENT_EXEC_STREAM_H
+#define AGENT_EXEC_STREAM_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "agent/exec/place.h"
+
+struct stream_reader {
+    int pipe_fd;  /* -1: at its end */
+    int spool_fd; /* -1: nothing was written yet, or it cannot be */
+    enum stream stream;
+    uint64_t fence;
+    struct place *place;
+    uint64_t bytes; /* in the spool */
+    uint64_t bytes_max;
+    bool truncated;
+    struct event readable;
+};
+
+/* Our end of a new pipe, read without blocking; *ret_write_fd is the process's. ERR_IO with errno. */
+enum err stream_open(struct stream_reader *reader, int *ret_write_fd);
+/* Calls `callback` with `context` whenever there is something to read. */
+void stream_watch(struct stream_reader *reader, struct event_base *base, event_callback_fn callback,
+                  void *context);
+/* Reads what is there, at most a bounded lot. True: the spool has grown, or something was dropped
+   for the first time. At the end the pipe is closed: see pipe_fd. */
+bool stream_read(struct stream_reader *reader);
+/* As stream_read, until there is nothing to read, bounded by what a pipe can hold. */
+bool stream_drain(struct stream_reader *reader);
+void stream_close(struct stream_reader *reader); /* also twice */
+
+#endif

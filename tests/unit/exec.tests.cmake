@@ -1,0 +1,9 @@
+asterism_test(unit_exec SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/exec_rig.c
+    LINK exec msg base)
+asterism_test(unit_exec_death SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_death.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/exec_rig.c
+    LINK exec msg base)
+asterism_test(unit_exec_files SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_files.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/exec_rig.c
+    LINK exec msg base)
