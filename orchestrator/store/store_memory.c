@@ -271,7 +271,7 @@ static void load_row(const struct store_disk *disk, enum twin_table table, uint6
     } else if (table == TWIN_ATTEMPT) {
         const struct attempt_record *attempt = row;
         task = twin_get(disk, TWIN_TASK, (uint64_t)attempt->task_id);
-        if (task->record.fence == attempt->fence && is_live(disk, task->constellation_id)) {
+        if (task != NULL && task->record.fence == attempt->fence && is_live(disk, task->constellation_id)) {
             engine_load_attempt(engine, attempt);
         }
     }

@@ -83,9 +83,9 @@ static const char *const texts[ROWS_END] = {
         " labels=?18",
     [ROW_TASK_REASON] = "UPDATE task_text SET reason=?2 WHERE id=?1",
     [ROW_STDOUT] = "INSERT INTO output(fence, stdout) VALUES(?1,?3) ON CONFLICT(fence) DO UPDATE"
-                   " SET stdout = cast(substr(coalesce(stdout, x''), 1, ?2) || ?3 AS BLOB)",
+                   " SET stdout = cast(coalesce(substr(stdout, 1, ?2), x'') || ?3 AS BLOB)",
     [ROW_STDERR] = "INSERT INTO output(fence, stderr) VALUES(?1,?3) ON CONFLICT(fence) DO UPDATE"
-                   " SET stderr = cast(substr(coalesce(stderr, x''), 1, ?2) || ?3 AS BLOB)",
+                   " SET stderr = cast(coalesce(substr(stderr, 1, ?2), x'') || ?3 AS BLOB)",
     [ROW_RESULT] = "UPDATE attempt SET reason=?2, result=?3 WHERE fence=?1",
     [ROW_HISTORY] = "INSERT INTO event(seq, wall_ms, kind, constellation_id, task_id, device_id,"
                     " fence, state, outcome, number, text) VALUES(?,?,?,?,?,?,?,?,?,?,?)",

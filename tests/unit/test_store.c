@@ -1,0 +1,453 @@
+/* The contract of the store, run unchanged over both implementations: SQLite in a directory of its own,
+   and the twin over its disk. What only a database on a disk can show is in test_store_sqlite.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "tests/unit/store_world.h"
+
+static struct store_world *world_of(void **state)
+{
+    return *state;
+}
+
+static int open_sqlite(void **state)
+{
+    *state = world_new(true);
+    return 0;
+}
+
+static int open_memory(void **state)
+{
+    *state = world_new(false);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+/* --- By hand --- */
+
+static void what_was_committed_is_loaded_again(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct buf before = { 0 };
+    struct buf after = { 0 };
+    world_add_sample(world);
+    world_commit(world);
+    world_dump(world, &before);
+    world_reopen(world);
+    world_dump(world, &after);
+    assert_string_equal(buf_text(&before), buf_text(&after));
+    assert_non_null(strstr(buf_text(&after), "constellation 1 running"));
+    assert_non_null(strstr(buf_text(&after), "task 2"));
+    assert_non_null(strstr(buf_text(&after), "edge 1"));
+    assert_non_null(strstr(buf_text(&after), "attempt 77"));
+    assert_non_null(strstr(buf_text(&after), "a\"quote\\=line\nbreak"));
+    assert_non_null(strstr(buf_text(&after), "role in (desktop)"));
+    buf_done(&before);
+    buf_done(&after);
+}
+
+static void what_was_not_committed_is_gone(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct buf empty = { 0 };
+    struct buf after = { 0 };
+    world_dump(world, &empty);
+    world_add_sample(world);
+    world_reopen(world);
+    world_dump(world, &after);
+    assert_string_equal(buf_text(&empty), buf_text(&after));
+    assert_int_equal(world->start.next_task_id, 1);
+    assert_int_equal(world->start.last_seq, 0);
+    buf_done(&empty);
+    buf_done(&after);
+}
+
+static void a_change_that_was_lost_leaves_the_row_as_it_was(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct buf before = { 0 };
+    struct buf after = { 0 };
+    world_add_sample(world);
+    world_commit(world);
+    world_dump(world, &before);
+    world->task.state = TASK_FAILED;
+    world->task.tries = 3;
+    effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
+    world_apply(world);
+    world_reopen(world);
+    world_dump(world, &after);
+    assert_string_equal(buf_text(&before), buf_text(&after));
+    buf_done(&before);
+    buf_done(&after);
+}
+
+static void reads_see_the_rows_of_their_own_transaction(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct str name;
+    struct str body;
+    struct store_outcome outcome;
+    world_add_sample(world);
+    assert_int_equal(store_task_body(world->store, 1, &arena, &name, &body), ERR_NONE);
+    assert_true(str_is(name, "sample-abcd/first"));
+    assert_int_equal(body.length, 5);
+    assert_memory_equal(body.data, "a\0b\xff" "c", 5);
+    assert_int_equal(
+        store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome), ERR_NONE);
+    assert_int_equal(outcome.state, TASK_RUNNING);
+    assert_true(str_is(outcome.device, "desk"));
+    assert_int_equal(
+        store_task_outcome(world->store, 1, STR("third"), 100, &arena, &outcome), ERR_NOT_FOUND);
+    assert_int_equal(store_task_body(world->store, 99, &arena, &name, &body), ERR_NOT_FOUND);
+    world_commit(world);
+    arena_done(&arena);
+}
+
+static void inputs_stand_in_for_the_body_once_they_are_filled_in(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct str name;
+    struct str body;
+    world_add_sample(world);
+    assert_int_equal(store_put_inputs(world->store, 2, STR("filled"), NULL), ERR_NONE);
+    assert_int_equal(store_task_body(world->store, 2, &arena, &name, &body), ERR_NONE);
+    assert_true(str_is(body, "filled"));
+    world_commit(world);
+    world_reopen(world);
+    assert_int_equal(store_task_body(world->store, 2, &arena, &name, &body), ERR_NONE);
+    assert_true(str_is(body, "filled"));
+    assert_true(str_is(name, "sample-abcd/second"));
+    arena_done(&arena);
+}
+
+static void a_task_without_an_attempt_has_an_outcome_without_output(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct store_outcome outcome;
+    world_add_sample(world);
+    world_commit(world);
+    assert_int_equal(
+        store_task_outcome(world->store, 1, STR("second"), 100, &arena, &outcome), ERR_NONE);
+    assert_int_equal(outcome.state, TASK_WAITING);
+    assert_int_equal(outcome.device.length, 0);
+    assert_int_equal(outcome.stdout_bytes, 0);
+    assert_int_equal(outcome.result.length, 0);
+    arena_done(&arena);
+}
+
+static void a_result_keeps_its_words_and_its_value(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct store_outcome outcome;
+    world_add_sample(world);
+    world->attempt.state = ATTEMPT_ENDED;
+    world->attempt.outcome = OUTCOME_EXITED;
+    world->attempt.exit_code = -3;
+    effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
+    struct effect *effect = effects_add(&world->effects, EFFECT_RESULT);
+    effect->result.fence = 77;
+    effect->result.reason = STR("exit code -3");
+    effect->result.result = STR("{\"rows\":7}");
+    world_commit(world);
+    world_reopen(world);
+    assert_int_equal(
+        store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome), ERR_NONE);
+    assert_int_equal(outcome.exit_code, -3);
+    assert_true(str_is(outcome.result, "{\"rows\":7}"));
+    arena_done(&arena);
+}
+
+static void history_is_numbered_without_a_gap(void **state)
+{
+    struct store_world *world = world_of(state);
+    for (int64_t expected = 1; expected <= 6;) {
+        struct effect *first = effects_add(&world->effects, EFFECT_HISTORY);
+        first->history.kind = HISTORY_DEVICE_CONNECTED;
+        effects_add(&world->effects, EFFECT_HISTORY)->history.kind = HISTORY_TASK_STARTED;
+        world_apply(world);
+        assert_int_equal(world->effects.list[0].history.seq, expected++);
+        assert_int_equal(world->effects.list[1].history.seq, expected++);
+        world_commit(world);
+    }
+    effects_add(&world->effects, EFFECT_HISTORY)->history.kind = HISTORY_TASK_STARTED;
+    world_apply(world); /* and lost */
+    world_reopen(world);
+    assert_int_equal(world->start.last_seq, 6);
+    effects_add(&world->effects, EFFECT_HISTORY)->history.kind = HISTORY_TASK_STARTED;
+    world_apply(world);
+    assert_int_equal(world->effects.list[0].history.seq, 7);
+    world_commit(world);
+}
+
+static void a_half_loaded_constellation_is_removed_at_the_next_start(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct buf after = { 0 };
+    struct str name;
+    struct str body;
+    world->constellation.state = CONSTELLATION_LOADING;
+    world_add_sample(world);
+    world_commit(world);
+    world_reopen(world);
+    world_dump(world, &after);
+    assert_null(strstr(buf_text(&after), "constellation"));
+    assert_int_equal(store_task_body(world->store, 1, &arena, &name, &body), ERR_NOT_FOUND);
+    /* What its ids named may stand in logs and events: they are not given again. */
+    assert_int_equal(world->start.next_constellation_id, 2);
+    assert_int_equal(world->start.next_task_id, 3);
+    assert_int_equal(world->start.next_edge_id, 2);
+    world_reopen(world);
+    assert_int_equal(world->start.next_task_id, 3);
+    arena_done(&arena);
+    buf_done(&after);
+}
+
+static void a_final_constellation_is_not_loaded_but_can_be_read(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct buf after = { 0 };
+    struct str name;
+    struct str body;
+    world_add_sample(world);
+    world->constellation.state = CONSTELLATION_FAILED;
+    effects_add(&world->effects, EFFECT_SAVE_CONSTELLATION)->constellation.record =
+        &world->constellation;
+    world_commit(world);
+    world_reopen(world);
+    world_dump(world, &after);
+    assert_null(strstr(buf_text(&after), "task"));
+    assert_non_null(strstr(buf_text(&after), "device 4 desk"));
+    assert_int_equal(store_task_body(world->store, 1, &arena, &name, &body), ERR_NONE);
+    arena_done(&arena);
+    buf_done(&after);
+}
+
+static void a_start_raises_the_epoch_and_keeps_the_identity(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct store_start first = world->start;
+    assert_int_equal(first.epoch, 1);
+    world_reopen(world);
+    assert_int_equal(world->start.epoch, 2);
+    assert_memory_equal(world->start.lineage, first.lineage, sizeof first.lineage);
+    assert_memory_equal(world->start.secret, first.secret, sizeof first.secret);
+    assert_memory_not_equal(world->start.start_id, first.start_id, sizeof first.start_id);
+    assert_int_equal(world->start.ahead_epoch, 0);
+}
+
+static void a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct store_start first = world->start;
+    world_add_sample(world); /* fence 77 */
+    world_commit(world);
+    assert_false(world_is_ahead(world, 1, first.start_id, 77));
+    world_reopen(world);
+    assert_false(world_is_ahead(world, 1, first.start_id, 77));
+    assert_false(world_is_ahead(world, 2, world->start.start_id, 77));
+    assert_int_equal(world->start.ahead_epoch, 0);
+    assert_true(world_is_ahead(world, 1, first.start_id, 78));
+    assert_true(world_is_ahead(world, 2, first.start_id, 1));
+    assert_true(world_is_ahead(world, 9, first.start_id, 1));
+    world_reopen(world);
+    assert_int_equal(world->start.ahead_epoch, 9);
+}
+
+/* --- Output --- */
+
+static void output_up_to_the_inline_limit_is_durable_with_its_commit(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 10000);
+    world_output(world, STREAM_STDOUT, STORE_OUTPUT_INLINE_MAX - 10000);
+    world_commit(world);
+    assert_int_equal(store_sync_deadline(world->store), 0);
+    assert_int_equal(world_sync(world, 5000, false), 1);
+    assert_int_equal(world->durable[0].offset, STORE_OUTPUT_INLINE_MAX);
+    assert_int_equal(world->durable[0].stream, STREAM_STDOUT);
+    assert_true(store_sync_deadline(world->store) == INT64_MAX);
+    assert_int_equal(world_sync(world, 5000, false), 0);
+    world_reopen(world);
+    world_expect_output(world, STREAM_STDOUT, 0, STORE_OUTPUT_INLINE_MAX);
+}
+
+static void output_across_the_inline_limit_reads_as_it_was_written(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    world_output(world, STREAM_STDERR, 3);
+    world_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX - 4);
+    world_output(world, STREAM_STDERR, 2); /* one on either side */
+    world_output(world, STREAM_STDERR, 50000);
+    world_commit(world);
+    uint64_t length = STORE_OUTPUT_INLINE_MAX + 1 + 50000;
+    for (int again = 0; again < 2; again++) {
+        world_expect_output(world, STREAM_STDERR, 0, length);
+        world_expect_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX - 1, 2);
+        world_expect_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX, 1000);
+        world_expect_output(world, STREAM_STDERR, length - 1, 1);
+        struct buf bytes = { 0 };
+        assert_int_equal(
+            store_read_output(world->store, 77, STREAM_STDERR, length, 10, &bytes), ERR_NONE);
+        assert_int_equal(bytes.length, 0);
+        assert_int_equal(store_read_output(world->store, 77, STREAM_STDOUT, 0, 10, &bytes),
+                         ERR_NONE);
+        assert_int_equal(bytes.length, 0);
+        assert_int_equal(store_read_output(world->store, 78, STREAM_STDOUT, 0, 10, &bytes),
+                         ERR_NOT_FOUND);
+        buf_done(&bytes);
+        world_reopen(world);
+    }
+}
+
+static void a_file_is_synced_at_most_once_a_second(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 20000);
+    world_commit(world);
+    assert_int_equal(world_sync(world, 10000, false), 1);
+    assert_int_equal(world->durable[0].offset, 20000);
+    world_output(world, STREAM_STDOUT, 1000);
+    world_commit(world);
+    assert_int_equal(store_sync_deadline(world->store), 11000);
+    assert_int_equal(world_sync(world, 10999, false), 0);
+    assert_int_equal(store_sync_deadline(world->store), 11000);
+    assert_int_equal(world_sync(world, 11000, false), 1);
+    assert_int_equal(world->durable[0].offset, 21000);
+    world_output(world, STREAM_STDOUT, 1000);
+    world_commit(world);
+    assert_int_equal(world_sync(world, 11001, true), 1);
+    assert_int_equal(world->durable[0].offset, 22000);
+}
+
+static void a_result_makes_its_output_durable_at_once(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 20000);
+    world_commit(world);
+    assert_int_equal(world_sync(world, 10000, false), 1);
+    world_output(world, STREAM_STDOUT, 20000);
+    effects_add(&world->effects, EFFECT_RESULT)->result.fence = 77;
+    world_commit(world);
+    assert_int_equal(world_sync(world, 10001, false), 1);
+    assert_int_equal(world->durable[0].offset, 40000);
+}
+
+static void output_of_a_lost_transaction_is_written_again(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 16000);
+    world_commit(world);
+    struct attempt_record kept = world->attempt;
+    world_output(world, STREAM_STDOUT, 30000);
+    world_apply(world);
+    world_reopen(world);
+    world->attempt = kept;
+    world_expect_output(world, STREAM_STDOUT, 0, 16000);
+    world_output(world, STREAM_STDOUT, 10000); /* less than what was lost */
+    world_commit(world);
+    world_expect_output(world, STREAM_STDOUT, 0, 26000);
+    struct buf bytes = { 0 };
+    assert_int_equal(store_read_output(world->store, 77, STREAM_STDOUT, 0, 90000, &bytes),
+                     ERR_NONE);
+    assert_int_equal(bytes.length, 26000);
+    buf_done(&bytes);
+}
+
+static void a_stream_that_is_too_long_for_a_placeholder_comes_back_as_its_length(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct arena arena = { 0 };
+    struct store_outcome outcome;
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 20000);
+    world_output(world, STREAM_STDERR, 10);
+    world_commit(world);
+    assert_int_equal(
+        store_task_outcome(world->store, 1, STR("first"), 19999, &arena, &outcome), ERR_NONE);
+    assert_int_equal(outcome.stdout_bytes, 20000);
+    assert_int_equal(outcome.stdout_data.length, 0);
+    assert_int_equal(outcome.stderr_data.length, 10);
+    assert_int_equal(
+        store_task_outcome(world->store, 1, STR("first"), 20000, &arena, &outcome), ERR_NONE);
+    assert_int_equal(outcome.stdout_data.length, 20000);
+    arena_done(&arena);
+}
+
+/* --- With the engine --- */
+
+static void a_row_that_is_missing_makes_the_store_refuse_all_that_follows(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct reason reason = { { 0 } };
+    world->task.id = 12;
+    effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
+    assert_int_equal(store_begin(world->store, NULL), ERR_NONE);
+    assert_int_equal(store_apply(world->store, &world->effects, &reason), ERR_CORRUPT);
+    assert_int_not_equal(reason.text[0], '\0');
+    assert_int_equal(store_commit(world->store, &reason), ERR_CLOSED);
+    assert_int_equal(store_begin(world->store, &reason), ERR_CLOSED);
+    world->in_turn = false;
+}
+
+static void memory_is_the_database_after_every_turn(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_run_constellation(world, 40);
+    assert_true(world->turns > 10);
+    assert_int_equal(world->finished, 1);
+}
+
+#define BOTH(test)                                                                                 \
+    {                                                                                              \
+        #test " [sqlite]", test, open_sqlite, close_world, NULL                                    \
+    },                                                                                             \
+    {                                                                                              \
+        #test " [memory]", test, open_memory, close_world, NULL                                    \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(what_was_committed_is_loaded_again),
+        BOTH(what_was_not_committed_is_gone),
+        BOTH(a_change_that_was_lost_leaves_the_row_as_it_was),
+        BOTH(reads_see_the_rows_of_their_own_transaction),
+        BOTH(inputs_stand_in_for_the_body_once_they_are_filled_in),
+        BOTH(a_task_without_an_attempt_has_an_outcome_without_output),
+        BOTH(a_result_keeps_its_words_and_its_value),
+        BOTH(history_is_numbered_without_a_gap),
+        BOTH(a_half_loaded_constellation_is_removed_at_the_next_start),
+        BOTH(a_final_constellation_is_not_loaded_but_can_be_read),
+        BOTH(a_start_raises_the_epoch_and_keeps_the_identity),
+        BOTH(a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead),
+        BOTH(output_up_to_the_inline_limit_is_durable_with_its_commit),
+        BOTH(output_across_the_inline_limit_reads_as_it_was_written),
+        BOTH(a_file_is_synced_at_most_once_a_second),
+        BOTH(a_result_makes_its_output_durable_at_once),
+        BOTH(output_of_a_lost_transaction_is_written_again),
+        BOTH(a_stream_that_is_too_long_for_a_placeholder_comes_back_as_its_length),
+        BOTH(a_row_that_is_missing_makes_the_store_refuse_all_that_follows),
+        BOTH(memory_is_the_database_after_every_turn),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
