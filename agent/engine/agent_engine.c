@@ -179,6 +179,12 @@ void agent_engine_step(struct agent_engine *engine, const struct agent_event *ev
     case AGENT_EVENT_MESSAGE:
         message(engine, event, effects);
         break;
+    case AGENT_EVENT_MALFORMED:
+        if (engine->link.state == AGENT_LINK_GREETED || agent_link_is_ready(engine)) {
+            agent_link_refuse(engine, event->now_ms, event->malformed.code, event->malformed.reason,
+                              effects);
+        }
+        break;
     case AGENT_EVENT_STARTED:
         agent_work_started(engine, event->started.fence, event->started.wall_ms, effects);
         break;

@@ -29,6 +29,7 @@ enum agent_event_kind {
     AGENT_EVENT_CONNECTED,    /* the WebSocket is open */
     AGENT_EVENT_DISCONNECTED, /* the end of every dial, whether it ever opened or not */
     AGENT_EVENT_MESSAGE,
+    AGENT_EVENT_MALFORMED,    /* bytes that are no message */
     AGENT_EVENT_STARTED,      /* the executor: the process exists */
     AGENT_EVENT_OUTPUT,       /* the executor: the spool has grown to this */
     AGENT_EVENT_ENDED,        /* the executor: nothing of it runs any more */
@@ -48,6 +49,10 @@ struct agent_event {
             const struct msg *msg;
             const struct agent_terms *terms; /* Assign only: one for each task */
         } message;
+        struct {
+            enum msg_error_code code;
+            const char *reason;
+        } malformed;
         struct {
             uint64_t fence;
             int64_t wall_ms;

@@ -443,6 +443,21 @@ SCENARIO(a_message_that_only_agents_send_is_refused_and_an_unknown_one_is_ignore
     world_end(&world);
 }
 
+SCENARIO(bytes_that_are_no_message_close_the_connection_once)
+{
+    UNUSED_STATE;
+    struct agent_world world;
+    world_begin(&world, 4);
+    world_session(&world);
+    struct agent_event event = { .kind = AGENT_EVENT_MALFORMED,
+                                 .malformed = { MSG_ERROR_LIMIT, "too long" } };
+    world_event(&world, event);
+    world_event(&world, event);
+    world_expect(&world, "send Error code=limit reason=\"too long\"\n"
+                         "close code=1008 reason=\"too long\"\n");
+    world_end(&world);
+}
+
 SCENARIO(an_ack_of_what_still_runs_is_refused)
 {
     UNUSED_STATE;
@@ -780,6 +795,7 @@ int main(void)
         cmocka_unit_test(a_welcome_that_judges_strangers_or_does_not_rise_is_refused),
         cmocka_unit_test(an_assignment_before_the_session_is_refused_and_nothing_starts),
         cmocka_unit_test(a_message_that_only_agents_send_is_refused_and_an_unknown_one_is_ignored),
+        cmocka_unit_test(bytes_that_are_no_message_close_the_connection_once),
         cmocka_unit_test(an_ack_of_what_still_runs_is_refused),
         cmocka_unit_test(the_lease_runs_from_the_last_ping_that_was_answered),
         cmocka_unit_test(a_lease_goes_on_over_a_cut_and_only_a_pong_renews_it),
