@@ -16,7 +16,6 @@ enum {
     OUTPUT_BYTES_MAX = 1024 * 1024 * 1024,
     FACTOR_PERMILLE_MAX = 100 * 1000,
 };
-#define TEN_YEARS_MS ((int64_t)3652 * DAY_MS)
 
 /* In the order of the document. */
 static const struct spec_key rows[] = {
@@ -37,7 +36,7 @@ static const struct spec_key rows[] = {
     { SPEC_KEY_NOOP, SPEC_WHERE_TASK, "noop", "true", spec_read_noop, 0, 0, 0,
       "does nothing, on a device" },
     { SPEC_KEY_SLEEP, SPEC_WHERE_TASK, "sleep", "duration", spec_read_sleep, PLACE(body.sleep_ms),
-      0, TEN_YEARS_MS, "waits, on a device" },
+      0, MSG_DURATION_MS_MAX, "waits, on a device" },
     { SPEC_KEY_NEEDS, SPEC_WHERE_TASK, "needs", "list of task keys", spec_read_needs, 0, 0, 0,
       "what must have succeeded before" },
     { SPEC_KEY_ENV, SPEC_WHERE_TASK, "env", "mapping of text", spec_read_env, 0, 0, 0,
@@ -55,7 +54,7 @@ static const struct spec_key rows[] = {
     { SPEC_KEY_RETRY, SPEC_WHERE_TASK, "retry", "mapping", spec_read_retry, 0, 0, 0,
       "how often it is tried, and when again" },
     { SPEC_KEY_TIMEOUT, SPEC_WHERE_TASK, "timeout", "duration", spec_read_timeout,
-      PLACE(body.run_timeout_ms), 1, TEN_YEARS_MS, "how long an attempt may run" },
+      PLACE(body.run_timeout_ms), 1, MSG_DURATION_MS_MAX, "how long an attempt may run" },
     { SPEC_KEY_TIMEOUTS, SPEC_WHERE_TASK, "timeouts", "mapping", spec_read_timeouts, 0, 0, 0,
       "limits of time, by name" },
     { SPEC_KEY_KILL_GRACE, SPEC_WHERE_TASK, "kill_grace", "duration", spec_read_duration,
@@ -82,7 +81,7 @@ static const struct spec_key rows[] = {
       PLACE(max_lost), 1, PLAN_ATTEMPTS_MAX, "attempts that may die with their device" },
 
     { SPEC_KEY_TIMEOUTS_RUN, SPEC_WHERE_TIMEOUTS, "run", "duration", spec_read_timeout,
-      PLACE(body.run_timeout_ms), 1, TEN_YEARS_MS, "the same as timeout" },
+      PLACE(body.run_timeout_ms), 1, MSG_DURATION_MS_MAX, "the same as timeout" },
 
     { SPEC_KEY_NEED_TASK, SPEC_WHERE_NEED, "task", "task key", spec_read_need_task, 0, 0, 0,
       "the task that is needed" },

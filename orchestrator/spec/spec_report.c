@@ -79,6 +79,9 @@ void spec_report_add(struct spec_report *report, const char *code, struct spec_p
 
 static bool stands_before(const struct spec_problem *a, const struct spec_problem *b)
 {
+    if (a->line == 0 || b->line == 0) {
+        return a->line != 0 && b->line == 0;
+    }
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 

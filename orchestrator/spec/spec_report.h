@@ -25,7 +25,7 @@ void spec_report_add(struct spec_report *report, const char *code, struct spec_p
                      const struct spec_path *path, const char *allowed, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 bool spec_report_is_full(const struct spec_report *report);
-/* By position; what has none stays in the order it was found in, and first. */
+/* By position; what has none comes last, in the order it was found in. */
 void spec_report_sort(struct spec_report *report);
 
 /* For "%.*s" in a report: short enough to be read. */

@@ -55,7 +55,7 @@ struct str spec_node_text(const struct spec_node *node)
 
 struct spec_place spec_node_place(const struct spec_node *node)
 {
-    return (struct spec_place){ node->line, node->column };
+    return (struct spec_place){ node->line, node->line > 0 ? node->column : 0 };
 }
 
 const char *spec_kind_name(enum spec_kind kind)

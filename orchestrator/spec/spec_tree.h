@@ -29,7 +29,7 @@ struct spec_node {
     };
     struct spec_node *next;
     uint32_t length; /* bytes of the text, items of the list, pairs of the map */
-    uint32_t line;   /* 0: not known */
+    uint32_t line;   /* 0: not counted, and the column is the byte's offset in the text */
     uint32_t column;
     enum spec_kind kind;
 };
@@ -51,8 +51,8 @@ struct spec_node *spec_tree_node(struct spec_tree *tree, enum spec_kind kind,
 void spec_tree_set_text(struct spec_tree *tree, struct spec_node *node, struct str text);
 
 struct str spec_node_text(const struct spec_node *node);
-struct spec_place spec_node_place(const struct spec_node *node);
-const char *spec_kind_name(enum spec_kind kind); /* "a list", … for a person */
+struct spec_place spec_node_place(const struct spec_node *node); /* 0, 0: not counted */
+const char *spec_kind_name(enum spec_kind kind);                 /* "a list", … for a person */
 
 /* The front ends. NULL: refused, and reported. There may be problems beside a tree too. */
 struct spec_node *spec_tree_of_yaml(struct str text, struct spec_tree *tree,
