@@ -14,10 +14,9 @@ enum edge_decision decision_of(enum edge_when when, enum task_state state)
 
 void decision_task_final(struct engine *engine, struct task *task)
 {
-    if (task->first_out != 0) {
-        task->constellation->deciding++;
-        task_queue_push(&engine->decide, task, QUEUE_DECIDE);
-    }
+    /* Also one without edges: that nothing is left to decide is what ends the constellation. */
+    task->constellation->deciding++;
+    task_queue_push(&engine->decide, task, QUEUE_DECIDE);
 }
 
 static void skip(struct engine *engine, struct task *task, const struct task *because)

@@ -97,6 +97,9 @@ struct engine_stats {
 };
 struct engine_stats engine_stats(const struct engine *engine);
 
+/* Where the device of an attempt is connected; 0: nowhere, or no such attempt. */
+uint64_t engine_attempt_channel(const struct engine *engine, uint64_t fence);
+
 /* NULL / false when it is not live (final, or never there): look in the store. */
 const struct constellation_record *engine_constellation(const struct engine *engine, int64_t id);
 bool engine_constellation_counts(const struct engine *engine, int64_t id,

@@ -216,6 +216,9 @@ static enum verdict judge(struct engine *engine, struct device *device,
         return VERDICT_DROP;
     }
     if (held->state == HELD_FINISHED) {
+        if (attempt->record.state == ATTEMPT_LOST) {
+            attempt_adopt(engine, attempt, true); /* or the task would be assigned anew meanwhile */
+        }
         return VERDICT_KEEP; /* its Finished follows */
     }
     attempt_adopt(engine, attempt, held->state == HELD_RUNNING);

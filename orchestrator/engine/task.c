@@ -122,7 +122,6 @@ void task_move(struct engine *engine, struct task *task, enum task_state state)
         }
         task->constellation->remaining--;
         decision_task_final(engine, task);
-        constellation_settle(engine, task->constellation);
     }
 }
 

@@ -110,3 +110,9 @@ bool engine_find_device_id(const struct engine *engine, int64_t id, struct momen
 {
     return view_found(map_get(&engine->devices, (uint64_t)id), now, ret_view);
 }
+
+uint64_t engine_attempt_channel(const struct engine *engine, uint64_t fence)
+{
+    const struct attempt *attempt = map_get(&engine->attempts, fence);
+    return attempt == NULL ? 0 : attempt->device->channel;
+}

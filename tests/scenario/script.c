@@ -1,0 +1,664 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "tests/scenario/world.h"
+
+enum { WORDS_MAX = 24 };
+
+struct script {
+    struct world world;
+    FILE *file;
+    const char *path;
+    int line;
+    char text[1024];
+    char *words[WORDS_MAX];
+    size_t words_count;
+    struct buf expected;
+    struct buf *complaint;
+    bool print;      /* write the script with the trace that came, instead of comparing */
+    struct buf echo; /* lines read and not yet printed */
+};
+
+/* The value of the word KEY=…, or NULL. */
+static const char *option(const struct script *script, const char *key)
+{
+    size_t length = strlen(key);
+    for (size_t i = 1; i < script->words_count; i++) {
+        if (strncmp(script->words[i], key, length) == 0 && script->words[i][length] == '=') {
+            return script->words[i] + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static int64_t number(const struct script *script, const char *key, int64_t otherwise)
+{
+    const char *value = option(script, key);
+    return value == NULL ? otherwise : strtoll(value, NULL, 10);
+}
+
+static bool flag(const struct script *script, const char *word)
+{
+    for (size_t i = 1; i < script->words_count; i++) {
+        if (strcmp(script->words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool complain(struct script *script, const char *what)
+{
+    buf_printf(script->complaint, "%s:%d: %s\n", script->path, script->line, what);
+    return false;
+}
+
+static struct str keep(struct script *script, const char *text)
+{
+    return arena_str(&script->world.arena, str_of(text));
+}
+
+/* --- turns --- */
+
+static void open_world(struct script *script)
+{
+    struct world *world = &script->world;
+    struct store_seed seed = { .wall_ms = world->now.wall_ms };
+    struct store_start start;
+    struct reason reason = { "" };
+    CHECK(store_memory_open(world->disk, &seed, &world->store, &start, &reason) == ERR_NONE);
+    struct engine_config config = {
+        .epoch = start.epoch,
+        .seed = 1,
+        .lease_ms = 60000,
+        .ping_ms = 20000,
+        .lost_after_ms = 300000,
+        .next_constellation_id = start.next_constellation_id,
+        .next_task_id = start.next_task_id,
+        .next_edge_id = start.next_edge_id,
+    };
+    world->engine = engine_new(&config);
+    CHECK(store_load(world->store, world->engine, &reason) == ERR_NONE);
+    CHECK(engine_load_end(world->engine, world->now, &reason) == ERR_NONE);
+}
+
+static bool check_world(struct script *script)
+{
+    struct world *world = &script->world;
+    struct reason reason = { "" };
+    if (engine_check(world->engine, &reason) != ERR_NONE) {
+        return complain(script, reason.text);
+    }
+    struct engine_config config = { .epoch = FENCE_EPOCH_MAX };
+    struct engine *twin = engine_new(&config);
+    CHECK(store_load(world->store, twin, &reason) == ERR_NONE);
+    bool good = engine_load_end(twin, world->now, &reason) == ERR_NONE;
+    struct buf ours = { 0 };
+    struct buf theirs = { 0 };
+    engine_dump(world->engine, &ours);
+    engine_dump(twin, &theirs);
+    if (!good || strcmp(buf_text(&ours), buf_text(&theirs)) != 0) {
+        complain(script, "the store holds something else than the engine (P10)");
+        buf_printf(script->complaint, "--- engine\n%s--- store\n%s%s", buf_text(&ours),
+                   buf_text(&theirs), reason.text);
+        good = false;
+    }
+    buf_done(&ours);
+    buf_done(&theirs);
+    engine_free(twin);
+    return good;
+}
+
+static void step(struct world *world, const struct event *event)
+{
+    struct event timed = *event;
+    timed.now = world->now;
+    engine_step(world->engine, &timed, &world->effects);
+}
+
+static void answer_prepares(struct world *world)
+{
+    for (size_t i = 0; i < world->effects.count; i++) {
+        if (world->effects.list[i].kind == EFFECT_PREPARE) {
+            struct event event = { .kind = EVENT_PREPARED };
+            event.prepared.constellation_id = world->effects.list[i].prepare.constellation_id;
+            event.prepared.task_id = world->effects.list[i].prepare.task_id;
+            event.prepared.err = world->prepare_fails[0] == 0 ? ERR_NONE : ERR_INVALID;
+            event.prepared.reason = str_of(world->prepare_fails);
+            step(world, &event);
+        }
+    }
+    world->prepare_fails[0] = 0;
+}
+
+static bool turn(struct script *script, const struct event *event)
+{
+    struct world *world = &script->world;
+    struct reason reason = { "" };
+    CHECK(store_begin(world->store, &reason) == ERR_NONE);
+    if (event != NULL) {
+        step(world, event);
+    }
+    step(world, &(struct event){ .kind = EVENT_TICK });
+    answer_prepares(world);
+    step(world, &(struct event){ .kind = EVENT_DISPATCH });
+    trace_effects(world);
+    if (store_apply(world->store, &world->effects, &reason) != ERR_NONE ||
+        store_commit(world->store, &reason) != ERR_NONE) {
+        return complain(script, reason.text);
+    }
+    engine_turn_end(world->engine);
+    effects_clear(&world->effects);
+    return check_world(script);
+}
+
+/* One turn, and more while the engine has work left for them. */
+static bool turns(struct script *script, const struct event *event)
+{
+    bool good = turn(script, event);
+    for (int i = 0; good && i < 100; i++) {
+        if (engine_next_deadline(script->world.engine) > script->world.now.boot_ms) {
+            break;
+        }
+        good = turn(script, NULL);
+    }
+    return good;
+}
+
+/* --- plans --- */
+
+struct draft {
+    struct plan_task tasks[WORLD_TASKS_MAX];
+    struct plan_edge edges[WORLD_TASKS_MAX];
+    struct plan_class classes[WORLD_TASKS_MAX];
+    struct plan_policy policies[WORLD_TASKS_MAX];
+    size_t tasks_count;
+    size_t edges_count;
+};
+
+static bool add_needs(struct script *script, struct draft *draft, const char *needs)
+{
+    char list[512];
+    snprintf(list, sizeof list, "%s", needs);
+    char *rest = NULL;
+    for (char *key = strtok_r(list, ",", &rest); key != NULL; key = strtok_r(NULL, ",", &rest)) {
+        size_t from = 0;
+        while (from < draft->tasks_count && !str_is(draft->tasks[from].key, key)) {
+            from++;
+        }
+        if (from == draft->tasks_count) {
+            return complain(script, "needs a task that does not stand above");
+        }
+        draft->edges[draft->edges_count++] = (struct plan_edge){
+            .from = (uint32_t)from,
+            .to = (uint32_t)draft->tasks_count,
+            .when = EDGE_WHEN_SUCCESS,
+        };
+    }
+    return true;
+}
+
+static bool add_task(struct script *script, struct draft *draft)
+{
+    size_t at = draft->tasks_count;
+    const char *needs = option(script, "needs");
+    if (at == WORLD_TASKS_MAX || (needs != NULL && !add_needs(script, draft, needs))) {
+        return at != WORLD_TASKS_MAX ? false : complain(script, "too many tasks");
+    }
+    const char *on = option(script, "on");
+    const char *device = option(script, "device");
+    draft->classes[at] = (struct plan_class){
+        .selector = keep(script, on == NULL ? "" : on),
+        .device = keep(script, device == NULL ? "" : device),
+        .executor = EXECUTOR_NOOP,
+    };
+    draft->policies[at] = (struct plan_policy){
+        .max_attempts = (uint32_t)number(script, "attempts", 1),
+        .max_lost = (uint32_t)number(script, "lost", 3),
+        .backoff_base_ms = 1000,
+        .backoff_max_ms = 60000,
+        .backoff_factor_permille = 2000,
+        .run_timeout_ms = number(script, "timeout", 0),
+        .kill_grace_ms = number(script, "grace", 5000),
+        .on_disconnect = flag(script, "stop") ? ON_DISCONNECT_STOP : ON_DISCONNECT_CONTINUE,
+    };
+    draft->tasks[at] = (struct plan_task){
+        .key = keep(script, script->words[1]),
+        .body = STR("body"),
+        .class_index = (uint32_t)at,
+        .policy_index = (uint32_t)at,
+        .priority = (int32_t)number(script, "priority", 0),
+        .has_references = flag(script, "refs"),
+    };
+    draft->tasks_count++;
+    return true;
+}
+
+static bool next_words(struct script *script)
+{
+    if (fgets(script->text, sizeof script->text, script->file) == NULL) {
+        return false;
+    }
+    script->line++;
+    script->words_count = 0;
+    char *rest = NULL;
+    char *text = script->text;
+    text[strcspn(text, "\n")] = 0;
+    if (text[0] != '>') {
+        buf_printf(&script->echo, "%s\n", text);
+    }
+    if (text[0] == '>') {
+        buf_printf(&script->expected, "%s\n", text + (text[1] == ' ' ? 2 : 1));
+        return true;
+    }
+    for (char *word = strtok_r(text, " ", &rest); word != NULL && word[0] != '#';
+         word = strtok_r(NULL, " ", &rest)) {
+        CHECK(script->words_count < WORDS_MAX);
+        script->words[script->words_count++] = word;
+    }
+    return true;
+}
+
+static void flush_echo(struct script *script)
+{
+    if (script->print) {
+        fputs(buf_text(&script->echo), stdout);
+    }
+    buf_clear(&script->echo);
+}
+
+static bool command_plan(struct script *script)
+{
+    struct draft *draft = arena_alloc(&script->world.arena, sizeof *draft);
+    struct str name = keep(script, script->words[1]);
+    while (next_words(script)) {
+        if (script->words_count == 0) {
+            continue;
+        }
+        if (strcmp(script->words[0], "end") == 0) {
+            break;
+        }
+        if (!add_task(script, draft)) {
+            return false;
+        }
+    }
+    flush_echo(script);
+    struct plan *plan = arena_alloc(&script->world.arena, sizeof *plan);
+    *plan = (struct plan){
+        .name = name,
+        .source = STR("source"),
+        .classes = draft->classes,
+        .classes_count = draft->tasks_count,
+        .policies = draft->policies,
+        .policies_count = draft->tasks_count,
+        .tasks = draft->tasks,
+        .tasks_count = draft->tasks_count,
+        .edges = draft->edges,
+        .edges_count = draft->edges_count,
+    };
+    struct event event = { .kind = EVENT_SUBMIT };
+    event.submit.plan = plan;
+    event.submit.request = 1;
+    event.submit.uid = name;
+    event.submit.actor = STR("test");
+    return turns(script, &event);
+}
+
+/* --- agents --- */
+
+static uint64_t fence_of(const struct script *script, const char *text)
+{
+    const struct world *world = &script->world;
+    char key[64];
+    snprintf(key, sizeof key, "%s", text);
+    char *mark = strchr(key, '#');
+    if (mark == NULL) {
+        return strtoull(text, NULL, 10);
+    }
+    *mark = 0;
+    uint32_t attempt = (uint32_t)strtoul(mark + 1, NULL, 10);
+    for (size_t i = 0; i < world->attempts_count; i++) {
+        if (world->attempts[i].number == attempt &&
+            strcmp(world_key(world, world->attempts[i].task_id), key) == 0) {
+            return world->attempts[i].fence;
+        }
+    }
+    return 1; /* never given out */
+}
+
+static bool send_message(struct script *script, const struct msg *msg)
+{
+    struct event event = { .kind = EVENT_MESSAGE };
+    event.message.channel = world_device(&script->world, script->words[1])->channel;
+    event.message.msg = msg;
+    const char *bound = option(script, "bound");
+    event.message.bound_device = str_of(bound == NULL ? "" : bound);
+    event.message.receipt_is_ahead = flag(script, "ahead");
+    return turns(script, &event);
+}
+
+static size_t read_held(struct script *script, struct msg_held *held)
+{
+    static const char *const states[] = { "?", "accepted", "running", "finished", "died" };
+    const char *value = option(script, "held");
+    char list[512];
+    snprintf(list, sizeof list, "%s", value == NULL ? "" : value);
+    size_t count = 0;
+    char *rest = NULL;
+    for (char *word = strtok_r(list, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
+        char *colon = strchr(word, ':');
+        CHECK(colon != NULL);
+        *colon = 0;
+        held[count].fence = fence_of(script, word);
+        for (int state = HELD_ACCEPTED; state <= HELD_DIED; state++) {
+            if (strcmp(states[state], colon + 1) == 0) {
+                held[count].state = (enum held_state)state;
+            }
+        }
+        CHECK(held[count].state != 0);
+        count++;
+    }
+    return count;
+}
+
+static bool command_hello(struct script *script)
+{
+    static uint64_t channels = 0;
+    struct world_device *device = world_device(&script->world, script->words[1]);
+    uint64_t before = device->channel;
+    device->channel = ++channels;
+    struct msg_pair labels[WORDS_MAX];
+    size_t labels_count = 0;
+    static const char *const known[] = { "slots", "journal", "boot", "process",
+                                         "session", "bound", "held" };
+    for (size_t i = 2; i < script->words_count; i++) {
+        char *equals = strchr(script->words[i], '=');
+        bool is_option = equals == NULL;
+        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
+            is_option = is_option || strncmp(script->words[i], known[k], strlen(known[k])) == 0;
+        }
+        if (!is_option) {
+            labels[labels_count].key = (struct str){ script->words[i],
+                                                     (size_t)(equals - script->words[i]) };
+            labels[labels_count++].value = str_of(equals + 1);
+        }
+    }
+    const char *journal = option(script, "journal");
+    const char *boot = option(script, "boot");
+    const char *session = option(script, "session");
+    static const struct str executors[] = { { "noop", 4 } };
+    struct msg_held held[WORDS_MAX];
+    struct msg msg = { .kind = MSG_HELLO };
+    msg.hello = (struct msg_hello){
+        .device = str_of(device->name),
+        .agent_version = STR("1"),
+        .boot_id = str_of(boot == NULL ? "boot" : boot),
+        .process_id = (uint64_t)number(script, "process", 1),
+        .journal_id = str_of(journal == NULL ? device->name : journal),
+        .session = session != NULL && strcmp(session, "last") == 0
+                       ? device->session
+                       : (uint64_t)number(script, "session", (int64_t)device->session),
+        .profile = { .os = STR("linux"),
+                     .arch = STR("x"),
+                     .hostname = str_of(device->name),
+                     .cpus = 1,
+                     .slots = (uint32_t)number(script, "slots", 4),
+                     .executors = executors,
+                     .executors_count = 1,
+                     .labels = labels,
+                     .labels_count = labels_count },
+        .held = held,
+        .held_count = read_held(script, held),
+    };
+    bool good = send_message(script, &msg);
+    struct device_view view;
+    if (engine_find_device(script->world.engine, str_of(device->name), script->world.now, &view) &&
+        view.channel == before) {
+        device->channel = before; /* refused: the incumbent stays */
+    }
+    return good;
+}
+
+static bool command_started(struct script *script)
+{
+    struct msg msg = { .kind = MSG_STARTED };
+    msg.started.fence = fence_of(script, script->words[2]);
+    msg.started.wall_ms = script->world.now.wall_ms;
+    return send_message(script, &msg);
+}
+
+static bool command_output(struct script *script)
+{
+    struct msg msg = { .kind = MSG_OUTPUT };
+    msg.output.fence = fence_of(script, script->words[2]);
+    msg.output.stream = STREAM_STDOUT;
+    msg.output.offset = (uint64_t)number(script, "at", 0);
+    size_t bytes = strtoul(script->words[3], NULL, 10);
+    msg.output.data = (struct str){ arena_alloc(&script->world.arena, bytes), bytes };
+    return send_message(script, &msg);
+}
+
+static bool command_finished(struct script *script)
+{
+    struct msg msg = { .kind = MSG_FINISHED };
+    msg.finished.fence = fence_of(script, script->words[2]);
+    for (int outcome = OUTCOME_EXITED; outcome <= OUTCOME_DISCONNECTED; outcome++) {
+        if (strcmp(outcome_name((enum outcome)outcome), script->words[3]) == 0) {
+            msg.finished.outcome = (enum outcome)outcome;
+        }
+    }
+    CHECK(msg.finished.outcome != 0);
+    int32_t code = script->words_count > 4 ? (int32_t)strtol(script->words[4], NULL, 10) : 0;
+    msg.finished.exit_code = msg.finished.outcome == OUTCOME_SIGNALLED ? 0 : code;
+    msg.finished.signal = msg.finished.outcome == OUTCOME_SIGNALLED ? code : 0;
+    msg.finished.stdout_bytes = (uint64_t)number(script, "out", 0);
+    const char *reason = option(script, "reason");
+    msg.finished.reason = str_of(reason == NULL ? "" : reason);
+    return send_message(script, &msg);
+}
+
+static bool command_simple_message(struct script *script)
+{
+    struct msg msg = { .kind = MSG_PING };
+    if (strcmp(script->words[0], "ready") == 0) {
+        msg.kind = MSG_READY;
+        msg.ready.session = world_device(&script->world, script->words[1])->session;
+    } else if (strcmp(script->words[0], "goodbye") == 0) {
+        msg.kind = MSG_GOODBYE;
+        msg.goodbye.reason = STR("goodbye");
+    }
+    return send_message(script, &msg);
+}
+
+static bool command_close(struct script *script)
+{
+    struct event event = { .kind = EVENT_CHANNEL_CLOSED };
+    event.channel_closed.channel = world_device(&script->world, script->words[1])->channel;
+    event.channel_closed.reason = STR("cut");
+    return turns(script, &event);
+}
+
+/* --- the rest --- */
+
+static bool command_cancel(struct script *script)
+{
+    struct event event = { .kind = EVENT_CANCEL };
+    event.cancel.actor = STR("test");
+    for (size_t i = 0; i < script->world.plans_count; i++) {
+        if (strcmp(script->world.plans[i].name, script->words[1]) == 0) {
+            event.cancel.constellation_id = script->world.plans[i].id;
+        }
+    }
+    return turns(script, &event);
+}
+
+static bool command_wait(struct script *script)
+{
+    struct world *world = &script->world;
+    int64_t until = world->now.boot_ms + strtoll(script->words[1], NULL, 10);
+    bool good = true;
+    while (good) {
+        int64_t next = engine_next_deadline(world->engine);
+        int64_t to = next < until ? next : until;
+        to = to < world->now.boot_ms ? world->now.boot_ms : to;
+        world->now.wall_ms += to - world->now.boot_ms;
+        world->now.boot_ms = to;
+        if (next > until) {
+            break;
+        }
+        good = turns(script, NULL);
+    }
+    return good;
+}
+
+static bool find_task(struct script *script, int64_t *ret_constellation, int64_t *ret_task)
+{
+    const struct world *world = &script->world;
+    for (size_t i = 0; i < world->tasks_count; i++) {
+        for (size_t k = 0; k < world->plans_count; k++) {
+            if (strcmp(world->tasks[i].key, script->words[1]) == 0 &&
+                engine_task(world->engine, world->plans[k].id, world->tasks[i].id) != NULL) {
+                *ret_constellation = world->plans[k].id;
+                *ret_task = world->tasks[i].id;
+                return true;
+            }
+        }
+    }
+    return complain(script, "no such live task");
+}
+
+static bool command_state(struct script *script)
+{
+    int64_t constellation = 0;
+    int64_t task = 0;
+    if (!find_task(script, &constellation, &task)) {
+        return false;
+    }
+    const char *state = engine_task_state(script->world.engine, constellation, task);
+    return strcmp(state, script->words[2]) == 0 || complain(script, state);
+}
+
+static bool command_waits(struct script *script)
+{
+    static const char *const kinds[] = { "nothing", "dependencies", "inputs",  "backoff",
+                                         "no-device", "offline",    "slots",   "blocked",
+                                         "stopping",  "disconnected", "turn" };
+    int64_t constellation = 0;
+    int64_t task = 0;
+    if (!find_task(script, &constellation, &task)) {
+        return false;
+    }
+    struct wait wait;
+    engine_explain(script->world.engine, constellation, task, script->world.now, &wait);
+    return strcmp(kinds[wait.kind], script->words[2]) == 0 || complain(script, kinds[wait.kind]);
+}
+
+static bool command_restart(struct script *script)
+{
+    engine_free(script->world.engine);
+    store_free(script->world.store);
+    for (size_t i = 0; i < script->world.devices_count; i++) {
+        script->world.devices[i].channel = 0;
+    }
+    open_world(script);
+    return turns(script, NULL);
+}
+
+static bool command_prepare_fails(struct script *script)
+{
+    snprintf(script->world.prepare_fails, sizeof script->world.prepare_fails, "%s",
+             script->words[1]);
+    return true;
+}
+
+static bool run_command(struct script *script)
+{
+    static const struct {
+        const char *name;
+        bool (*run)(struct script *script);
+    } commands[] = {
+        { "plan", command_plan },       { "hello", command_hello },
+        { "ready", command_simple_message }, { "ping", command_simple_message },
+        { "goodbye", command_simple_message }, { "close", command_close },
+        { "started", command_started }, { "output", command_output },
+        { "finished", command_finished }, { "cancel", command_cancel },
+        { "wait", command_wait },       { "state", command_state },
+        { "waits", command_waits },     { "restart", command_restart },
+        { "prepare-fails", command_prepare_fails },
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, script->words[0]) == 0) {
+            return commands[i].run(script);
+        }
+    }
+    return complain(script, "no such command");
+}
+
+static void print_trace(struct script *script)
+{
+    char *rest = NULL;
+    buf_text(&script->world.trace);
+    for (char *line = strtok_r((char *)script->world.trace.data, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        printf("> %s\n", line);
+    }
+    flush_echo(script);
+}
+
+static bool compare(struct script *script)
+{
+    if (script->print) {
+        print_trace(script);
+        buf_clear(&script->world.trace);
+        return true;
+    }
+    buf_clear(&script->echo);
+    bool good = strcmp(buf_text(&script->expected), buf_text(&script->world.trace)) == 0;
+    if (!good) {
+        complain(script, "the trace up to here is not as expected");
+        buf_printf(script->complaint, "--- expected\n%s--- came\n%s", buf_text(&script->expected),
+                   buf_text(&script->world.trace));
+    }
+    buf_clear(&script->expected);
+    buf_clear(&script->world.trace);
+    return good;
+}
+
+static bool run_all(struct script *script)
+{
+    bool good = true;
+    while (good && next_words(script)) {
+        if (script->words_count == 0) {
+            continue;
+        }
+        /* What the command before has brought about is complete when the next one comes. */
+        good = compare(script) && run_command(script);
+    }
+    return good && compare(script);
+}
+
+bool script_run(const char *path, bool print, struct buf *ret_complaint)
+{
+    struct script script = { .path = path, .complaint = ret_complaint, .print = print };
+    script.file = fopen(path, "r");
+    if (script.file == NULL) {
+        return complain(&script, "cannot be read");
+    }
+    script.world.now = (struct moment){ 1000000, 1700000000000 };
+    script.world.disk = store_disk_new();
+    open_world(&script);
+    bool good = run_all(&script);
+    engine_free(script.world.engine);
+    store_free(script.world.store);
+    store_disk_free(script.world.disk);
+    effects_done(&script.world.effects);
+    arena_done(&script.world.arena);
+    buf_done(&script.world.trace);
+    buf_done(&script.expected);
+    buf_done(&script.echo);
+    fclose(script.file);
+    return good;
+}

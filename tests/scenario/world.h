@@ -1,0 +1,73 @@
+/* Scenarios: a script of what happens to the engine, and the trace that must come of it.
+
+   A line is a command; lines that begin with ">" are the trace expected since the command before. Each
+   command is one turn: the event, TICK, answers to PREPARE, DISPATCH. Time stands still but for `wait`.
+
+     plan NAME … end              submit; inside: task KEY [needs=a,b] [on=SELECTOR] [device=D]
+                                  [attempts=N] [lost=N] [timeout=MS] [grace=MS] [stop] [priority=N] [refs]
+     hello DEVICE [slots=N] [journal=J] [boot=B] [process=N] [session=N|last] [bound=D] [ahead]
+                  [held=KEY#N:STATE,…] [label=k=v]…
+     ready|ping DEVICE            close|goodbye DEVICE
+     started DEVICE KEY#N         output DEVICE KEY#N BYTES
+     finished DEVICE KEY#N OUTCOME [CODE] [out=BYTES] [reason=WORD]
+     cancel NAME                  prepare-fails REASON (the next turn's answers)
+     wait MS                      state KEY STATE          waits KEY KIND
+     restart                      a new engine from the records of the old one */
+#ifndef TESTS_SCENARIO_WORLD_H
+#define TESTS_SCENARIO_WORLD_H
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "orchestrator/engine/engine.h"
+#include "orchestrator/store/store.h"
+
+enum { WORLD_TASKS_MAX = 64, WORLD_DEVICES_MAX = 16, WORLD_ATTEMPTS_MAX = 256 };
+
+struct world_device {
+    char name[64];
+    uint64_t channel;
+    uint64_t session;
+};
+
+struct world_attempt {
+    uint64_t fence;
+    int64_t task_id;
+    uint32_t number;
+};
+
+struct world {
+    struct engine *engine;
+    struct store_disk *disk;
+    struct store *store;
+    struct effects effects;
+    struct arena arena; /* plans and texts; lives as long as the world */
+    struct moment now;
+    struct {
+        int64_t id;
+        char key[64];
+    } tasks[WORLD_TASKS_MAX];
+    size_t tasks_count;
+    struct {
+        int64_t id;
+        char name[64];
+    } plans[WORLD_TASKS_MAX];
+    size_t plans_count;
+    struct world_device devices[WORLD_DEVICES_MAX];
+    size_t devices_count;
+    struct world_attempt attempts[WORLD_ATTEMPTS_MAX];
+    size_t attempts_count;
+    char prepare_fails[128];
+    struct buf trace;
+};
+
+struct world_device *world_device(struct world *world, const char *name);
+const char *world_key(const struct world *world, int64_t task_id);
+
+/* script.c: runs one file. False with a complaint when something is not as expected. With `print` the
+   script goes to stdout with the trace that came, to be read and kept. */
+bool script_run(const char *path, bool print, struct buf *ret_complaint);
+
+/* trace.c: the effects of a turn as lines, and what they teach the world (ids, fences, sessions). */
+void trace_effects(struct world *world);
+
+#endif
