@@ -11,6 +11,7 @@
 
 struct attempt;
 struct channel;
+struct run;
 
 /* What exec_start is given. */
 struct exec_order {
@@ -57,6 +58,9 @@ struct exec {
     struct attempt *ending_first;
     struct attempt *ending_last;
     struct event ending;
+    /* Processes so young that the loop does not watch their pipes yet, and when it shall begin. */
+    struct run *unwatched;
+    struct event watch;
     char *home;
     bool keep_environment;
     bool is_broken;
@@ -82,5 +86,7 @@ void attempt_arm(struct event *timer, int64_t ms);
 struct report;
 void run_on_report(void *context, const struct report *report, struct str text);
 void run_on_lost(void *context);
+/* The callback of exec->watch. */
+void run_watch_all(evutil_socket_t fd, short what, void *context);
 
 #endif

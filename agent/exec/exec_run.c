@@ -34,12 +34,39 @@ static void tell_output(struct run *run)
     exec->callbacks.output(exec->callbacks.context, run->attempt.fence, output_of(run));
 }
 
+static void run_unlist(struct run *run)
+{
+    if (run->unwatched_at == NULL) {
+        return;
+    }
+    *run->unwatched_at = run->unwatched_next;
+    if (run->unwatched_next != NULL) {
+        run->unwatched_next->unwatched_at = run->unwatched_at;
+    }
+    run->unwatched_at = NULL;
+    run->unwatched_next = NULL;
+}
+
+static void run_enlist(struct run *run)
+{
+    struct exec *exec = run->attempt.exec;
+    if (exec->unwatched == NULL) {
+        attempt_arm(&exec->watch, RUN_WATCH_MS);
+    } else {
+        exec->unwatched->unwatched_at = &run->unwatched_next;
+    }
+    run->unwatched_next = exec->unwatched;
+    run->unwatched_at = &exec->unwatched;
+    exec->unwatched = run;
+}
+
 /* The helper has said that all of it is dead, and the pipes are at their end (or are held open by
    something that we cannot find, and the wait for it is over). */
 static void run_finish(struct run *run)
 {
     struct attempt *attempt = &run->attempt;
     event_del(&run->timer);
+    run_unlist(run);
     stream_close(&run->streams[0]);
     stream_close(&run->streams[1]);
     attempt->end.output = output_of(run);
@@ -62,6 +89,24 @@ static void on_stream(evutil_socket_t fd, short what, void *context)
         tell_output(run);
     }
     finish_if_complete(run);
+}
+
+static void run_watch(struct run *run)
+{
+    struct event_base *base = run->attempt.exec->base;
+    run_unlist(run);
+    stream_watch(&run->streams[0], base, on_stream, run);
+    stream_watch(&run->streams[1], base, on_stream, run);
+}
+
+void run_watch_all(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct exec *exec = context;
+    while (exec->unwatched != NULL) {
+        run_watch(exec->unwatched);
+    }
 }
 
 static void run_stop(struct attempt *attempt, enum outcome outcome, int64_t grace_ms,
@@ -213,6 +258,7 @@ static void run_release(struct attempt *attempt)
 {
     struct run *run = run_of(attempt);
     event_del(&run->timer);
+    run_unlist(run);
     stream_close(&run->streams[0]);
     stream_close(&run->streams[1]);
     mem_free(run->stop_reason);
@@ -225,8 +271,7 @@ static void on_started(struct run *run, const struct report *report)
     struct exec *exec = attempt->exec;
     run->pid = report->pid;
     attempt->end.started_wall_ms = report->wall_ms;
-    stream_watch(&run->streams[0], exec->base, on_stream, run);
-    stream_watch(&run->streams[1], exec->base, on_stream, run);
+    run_enlist(run);
     if (run->timeout_ms > 0 && !run->is_stopping) {
         attempt_arm(&run->timer, run->timeout_ms);
     }
@@ -250,9 +295,12 @@ static void on_dead(struct run *run, const struct report *report)
     }
     if (run->streams[0].pipe_fd < 0 && run->streams[1].pipe_fd < 0) {
         run_finish(run);
-    } else {
-        attempt_arm(&run->timer, RUN_DRAIN_MS);
+        return;
     }
+    if (run->unwatched_at != NULL) {
+        run_watch(run);
+    }
+    attempt_arm(&run->timer, RUN_DRAIN_MS);
 }
 
 void run_on_report(void *context, const struct report *report, struct str text)
@@ -310,7 +358,6 @@ void run_on_lost(void *context)
         }
         stream_drain(&run->streams[0]);
         stream_drain(&run->streams[1]);
-        event_del(&run->timer);
         run_release(attempt);
         attempt->end.output = output_of(run);
         attempt->end.signal = SIGKILL;

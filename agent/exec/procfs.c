@@ -147,6 +147,9 @@ static void children_from_list(int list_fd, struct buf *into)
                 pid = 0;
             }
         }
+        if ((size_t)length + 16 < sizeof text) {
+            return; /* there was room for another */
+        }
     }
 }
 

@@ -5,15 +5,22 @@
 #include "agent/exec/attempt.h"
 #include "agent/exec/stream.h"
 
-/* How long pipes may stay open when nothing that we know of holds them. */
-enum { RUN_DRAIN_MS = 2000 };
+enum {
+    /* How long pipes may stay open when nothing that we know of holds them. */
+    RUN_DRAIN_MS = 2000,
+    /* The pipes of a process are watched when it is this old: most small ones are gone by then, and
+       what they wrote is read at their end, without the four system calls of watching. */
+    RUN_WATCH_MS = 2,
+};
 
 struct run {
     struct attempt attempt;          /* first: the two are one address */
     struct stream_reader streams[2]; /* stdout, stderr */
     /* What it waits for: the run timeout, then the kill, then (dead) the end of the pipes. */
     struct event timer;
-    int64_t timeout_ms; /* 0: none */
+    struct run *unwatched_next;
+    struct run **unwatched_at; /* what points at us in exec->unwatched; NULL: not in it */
+    int64_t timeout_ms;        /* 0: none */
     int64_t grace_ms;
     int64_t kill_at_ms; /* boot time, while stopping */
     char *stop_reason;

@@ -158,10 +158,9 @@ static void a_place_that_is_used_again_is_empty(void **state)
         uint64_t fence = rig_start_shell(rig, spoilers[i]);
         assert_int_equal(rig_wait(rig, fence)->exit_code, 0);
         exec_forget(rig->exec, fence);
-        fence = rig_start_shell(rig, "stat -c %a .; ls -A . ..");
+        fence = rig_start_shell(rig, "stat -c %a .; ls -A . ; ls -A .. | grep -v stdout");
         rig_wait(rig, fence);
-        assert_string_equal(rig_output(rig, fence, STREAM_STDOUT),
-                            "700\n.:\n\n..:\nstdout\nwork\n");
+        assert_string_equal(rig_output(rig, fence, STREAM_STDOUT), "700\nwork\n");
         exec_forget(rig->exec, fence);
     }
     exec_forget_others(rig->exec, NULL, 0);
