@@ -1,0 +1,22 @@
+/* What the files of this folder share of the nest. */
+#ifndef COMMON_NET_NEST_PRIVATE_H
+#define COMMON_NET_NEST_PRIVATE_H
+
+#include <stdint.h>
+#include <uv.h>
+
+struct event;
+struct event_base;
+struct ws_context;
+
+struct nest {
+    struct event_base *base;
+    struct uv_loop_s uv;
+    struct event *uv_ready;        /* libevent watches the uv loop's epoll descriptor */
+    struct event *uv_timeout;      /* when the uv loop wants to run next */
+    struct ws_context *ws_context; /* shared by all ws_clients of this nest; NULL until the first */
+};
+
+int64_t nest_monotonic_ms(void);
+
+#endif
