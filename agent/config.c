@@ -1,0 +1,194 @@
+#include "agent/config.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/engine/agent_engine.h"
+#include "proto/msg/msg.h"
+
+#define ROW(field) offsetof(struct agent_settings, field)
+
+static const struct config_row rows[] = {
+    { .name = "server",
+      .type = CONFIG_STRING,
+      .offset = ROW(server),
+      .value = "ws://127.0.0.1:7350",
+      .operand = "URL",
+      .help = "The daemon: ws://HOST:PORT, or wss:// with TLS (http and https mean the same)." },
+    { .name = "device",
+      .type = CONFIG_STRING,
+      .offset = ROW(device),
+      .operand = "NAME",
+      .help = "The name by which the daemon knows this device: letters, digits, '.', '_' and '-'.",
+      .unset = "the host's name" },
+    { .name = "data-dir",
+      .type = CONFIG_STRING,
+      .offset = ROW(data_dir),
+      .operand = "PATH",
+      .help = "Where the journal and the tasks' work directories are; one directory an agent.",
+      .unset = "/var/lib/asterism-agent as root, else $XDG_STATE_HOME/asterism-agent or "
+               "~/.local/state/asterism-agent" },
+    { .name = "slots",
+      .type = CONFIG_INT,
+      .offset = ROW(slots),
+      .min = 1,
+      .max = AGENT_SLOTS_MAX,
+      .operand = "N",
+      .help = "How many tasks may run at a time.",
+      .unset = "as many as there are CPUs" },
+    { .name = "label",
+      .type = CONFIG_PAIRS,
+      .offset = ROW(labels),
+      .operand = "KEY=VALUE",
+      .help = "A label for selectors. os, arch and hostname are set "
+              "unless they are given." },
+    { .name = "token-file",
+      .type = CONFIG_STRING,
+      .offset = ROW(token_file),
+      .operand = "PATH",
+      .help = "A file with the token of this device.",
+      .unset = "no token" },
+    { .name = "ca-file",
+      .type = CONFIG_STRING,
+      .offset = ROW(ca_file),
+      .operand = "PATH",
+      .help = "PEM certificates of the authorities that may vouch for the daemon.",
+      .unset = "those of the system" },
+    { .name = "log-level",
+      .type = CONFIG_CHOICE,
+      .offset = ROW(log_level),
+      .value = "info",
+      .choices = "debug|info|warn|error",
+      .operand = "LEVEL",
+      .help = "How much is logged to stderr." },
+};
+
+const struct config_table agent_config_table = {
+    .program = "asterism-agent",
+    .usage = "asterism-agent runs tasks on this device for an asterismd.\n"
+             "\n"
+             "usage: asterism-agent [--server URL] [--device NAME] [--label KEY=VALUE]...\n",
+    .environment = "ASTERISM_AGENT_",
+    .file = "/etc/asterism/asterism-agent.yaml",
+    .rows = rows,
+    .rows_count = sizeof rows / sizeof rows[0],
+};
+
+/* The last NAME=value of an environment like environ; NULL if it is not there or empty. */
+static const char *environment_get(const char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; environment != NULL && *environment != NULL; environment++) {
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=' &&
+            (*environment)[length + 1] != '\0') {
+            return *environment + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static char *join(struct config *config, const char *head, const char *tail)
+{
+    size_t head_length = strlen(head);
+    char *path = arena_alloc(&config->arena, head_length + strlen(tail) + 1);
+    memcpy(path, head, head_length);
+    strcpy(path + head_length, tail);
+    return path;
+}
+
+static enum err data_dir_derive(struct config *config, const char *const *environment,
+                                struct agent_settings *settings, struct reason *reason)
+{
+    const char *state = environment_get(environment, "XDG_STATE_HOME");
+    const char *home = environment_get(environment, "HOME");
+    if (geteuid() == 0) {
+        settings->data_dir = "/var/lib/asterism-agent";
+    } else if (state != NULL && state[0] == '/') {
+        settings->data_dir = join(config, state, "/asterism-agent");
+    } else if (home != NULL && home[0] == '/') {
+        settings->data_dir = join(config, home, "/.local/state/asterism-agent");
+    } else {
+        return reason_set(reason, ERR_INVALID, "no --data-dir is given, and HOME is not set");
+    }
+    return ERR_NONE;
+}
+
+static bool device_is_allowed(const char *device)
+{
+    size_t length = strlen(device);
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return length >= 1 && length <= MSG_NAME_BYTES_MAX && strspn(device, allowed) == length;
+}
+
+static enum err device_derive(struct config *config, struct agent_settings *settings,
+                              struct reason *reason)
+{
+    if (settings->device == NULL) {
+        char host[MSG_NAME_BYTES_MAX + 1] = "";
+        if (gethostname(host, sizeof host - 1) != 0 || !device_is_allowed(host)) {
+            return reason_set(reason, ERR_INVALID,
+                              "the host's name cannot name the device; give --device NAME");
+        }
+        settings->device = join(config, host, "");
+    }
+    if (!device_is_allowed(settings->device)) {
+        return reason_set(reason, ERR_INVALID,
+                          "--device: 1 to %d letters, digits, '.', '_' and '-' are allowed",
+                          MSG_NAME_BYTES_MAX);
+    }
+    return ERR_NONE;
+}
+
+static enum err labels_check(const struct agent_settings *settings, struct reason *reason)
+{
+    enum { AUTOMATIC = 3 };
+    if (settings->labels.count > MSG_LABELS_MAX - AUTOMATIC) {
+        return reason_set(reason, ERR_INVALID, "--label: at most %d labels are allowed",
+                          MSG_LABELS_MAX - AUTOMATIC);
+    }
+    for (size_t i = 0; i < settings->labels.count; i++) {
+        const char *label = settings->labels.items[i];
+        const char *equals = strchr(label, '=');
+        if (equals == NULL || equals == label || equals - label > MSG_NAME_BYTES_MAX ||
+            strlen(equals + 1) > MSG_NAME_BYTES_MAX || !str_is_utf8(str_of(label))) {
+            return reason_set(reason, ERR_INVALID,
+                              "--label %s: KEY=VALUE, each of at most %d bytes, is needed", label,
+                              MSG_NAME_BYTES_MAX);
+        }
+    }
+    return ERR_NONE;
+}
+
+static int64_t cpus_usable(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+    return count > 0 ? count : 1;
+}
+
+enum err agent_config_load(struct config *config, int argc, const char *const *argv,
+                           const char *const *environment, struct agent_settings *settings,
+                           struct reason *reason)
+{
+    enum err err =
+        config_load(config, &agent_config_table, argc, argv, environment, settings, reason);
+    if (err != ERR_NONE || config->wish != CONFIG_WISH_RUN) {
+        return err;
+    }
+    if (config->arguments_count > 0) {
+        return reason_set(reason, ERR_INVALID, "unexpected argument \"%s\"", config->arguments[0]);
+    }
+    if (settings->slots == 0) {
+        int64_t cpus = cpus_usable();
+        settings->slots = cpus < AGENT_SLOTS_MAX ? cpus : AGENT_SLOTS_MAX;
+    }
+    if (settings->data_dir == NULL) {
+        err = data_dir_derive(config, environment, settings, reason);
+    }
+    if (err == ERR_NONE) {
+        err = device_derive(config, settings, reason);
+    }
+    return err == ERR_NONE ? labels_check(settings, reason) : err;
+}

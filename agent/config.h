@@ -1,0 +1,26 @@
+/* The agent's settings: one table of rows, and what is derived where a row has no value. */
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include "common/sys/config.h"
+
+struct agent_settings {
+    const char *server;
+    const char *device;
+    const char *data_dir;
+    int64_t slots;
+    struct config_list labels;
+    const char *token_file;
+    const char *ca_file;
+    const char *log_level;
+};
+
+extern const struct config_table agent_config_table;
+
+/* Reads flags, environment and file into `settings`, which must be zero, fills in what is derived, and
+   checks what a row alone cannot. Texts live in `config`. */
+enum err agent_config_load(struct config *config, int argc, const char *const *argv,
+                           const char *const *environment, struct agent_settings *settings,
+                           struct reason *reason);
+
+#endif

@@ -1,0 +1,147 @@
+/* The agent's settings and profile: what is derived, what is refused, and that the document tells it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/config.h"
+#include "agent/profile.h"
+#include "common/sys/file.h"
+
+static const char *const nothing[] = { "HOME=/home/ann", NULL };
+
+/* Up to four flags, ended by NULL. */
+static enum err load(struct config *config, struct agent_settings *settings,
+                     const char *const *environment, struct reason *reason, const char *a,
+                     const char *b)
+{
+    const char *argv[] = { "asterism-agent", a, b, NULL };
+    int argc = a == NULL ? 1 : b == NULL ? 2 : 3;
+    *config = (struct config){ 0 };
+    memset(settings, 0, sizeof *settings);
+    return agent_config_load(config, argc, argv, environment, settings, reason);
+}
+
+static void what_is_not_given_is_derived_from_the_machine(void **state)
+{
+    (void)state;
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason = { "" };
+    assert_int_equal(load(&config, &settings, nothing, &reason, NULL, NULL), ERR_NONE);
+    assert_string_equal(settings.server, "ws://127.0.0.1:7350");
+    assert_in_range(settings.slots, 1, 2048);
+    char host[256];
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    assert_string_equal(settings.device, host);
+    assert_string_equal(settings.data_dir, geteuid() == 0
+                                               ? "/var/lib/asterism-agent"
+                                               : "/home/ann/.local/state/asterism-agent");
+    config_done(&config);
+}
+
+static void flags_win_over_the_environment(void **state)
+{
+    (void)state;
+    static const char *const environment[] = { "ASTERISM_AGENT_DEVICE=a", "ASTERISM_AGENT_SLOTS=7",
+                                               "HOME=/home/ann", NULL };
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason;
+    assert_int_equal(load(&config, &settings, environment, &reason, "--device=b", NULL), ERR_NONE);
+    assert_string_equal(settings.device, "b");
+    assert_int_equal(settings.slots, 7);
+    config_done(&config);
+}
+
+static void refused(const char *flag, const char *words)
+{
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason = { "" };
+    assert_int_equal(load(&config, &settings, nothing, &reason, flag, NULL), ERR_INVALID);
+    if (strstr(reason.text, words) == NULL) {
+        fail_msg("%s: %s", flag, reason.text);
+    }
+    config_done(&config);
+}
+
+static void settings_that_the_protocol_would_refuse_are_refused_at_the_start(void **state)
+{
+    (void)state;
+    refused("--device=a/b", "--device");
+    refused("--device=", "--device");
+    refused("--slots=0", "slots");
+    refused("--slots=4096", "slots");
+    refused("--label==x", "label");
+    refused("--label=x", "label");
+    refused("--slotz=4", "--slots");
+    refused("more", "unexpected argument");
+    char label[200];
+    snprintf(label, sizeof label, "--label=k=%0150d", 1);
+    refused(label, "128 bytes");
+}
+
+static bool has_label(const struct msg_profile *profile, const char *key, const char *value)
+{
+    for (size_t i = 0; i < profile->labels_count; i++) {
+        if (str_is(profile->labels[i].key, key)) {
+            return value == NULL || str_is(profile->labels[i].value, value);
+        }
+    }
+    return false;
+}
+
+static void labels_of_the_operator_win_over_those_of_the_machine(void **state)
+{
+    (void)state;
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason;
+    assert_int_equal(load(&config, &settings, nothing, &reason, "--label=os=mine", "--label=role=a=b"),
+                     ERR_NONE);
+    struct arena arena = { 0 };
+    struct msg_profile profile;
+    agent_profile_read(&settings, &arena, &profile);
+    assert_true(has_label(&profile, "os", "mine"));
+    assert_true(has_label(&profile, "role", "a=b"));
+    assert_true(has_label(&profile, "arch", NULL));
+    assert_true(has_label(&profile, "hostname", NULL));
+    assert_int_equal(profile.labels_count, 4);
+    assert_true(str_is(profile.os, "linux"));
+    assert_true(profile.cpus >= 1 && profile.memory_bytes > 0);
+    struct str boot_id;
+    assert_int_equal(agent_boot_id_read(&arena, &boot_id, &reason), ERR_NONE);
+    assert_int_equal(boot_id.length, 36);
+    arena_done(&arena);
+    config_done(&config);
+}
+
+static void the_document_has_the_table_of_settings(void **state)
+{
+    (void)state;
+    struct buf table = { 0 };
+    struct buf document = { 0 };
+    config_markdown(&agent_config_table, &table);
+    assert_int_equal(file_read("docs/agent.md", 1024 * 1024, &document, NULL), ERR_NONE);
+    if (strstr(buf_text(&document), buf_text(&table)) == NULL) {
+        fail_msg("docs/agent.md lacks the output of asterism-agent --help-config-markdown");
+    }
+    buf_done(&table);
+    buf_done(&document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_given_is_derived_from_the_machine),
+        cmocka_unit_test(flags_win_over_the_environment),
+        cmocka_unit_test(settings_that_the_protocol_would_refuse_are_refused_at_the_start),
+        cmocka_unit_test(labels_of_the_operator_win_over_those_of_the_machine),
+        cmocka_unit_test(the_document_has_the_table_of_settings),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
