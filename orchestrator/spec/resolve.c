@@ -233,12 +233,12 @@ static enum err resolve_bytes(struct resolver *resolver, struct str text, struct
 static enum err resolve_text(struct resolver *resolver, struct str text, const char *where,
                              struct str *ret_text)
 {
-    struct str filled;
+    struct str filled = { NULL, 0 };
     enum err err = resolve_bytes(resolver, text, &filled);
     if (err != ERR_NONE) {
         return err;
     }
-    if (memchr(filled.data, 0, filled.length) != NULL) {
+    if (filled.length > 0 && memchr(filled.data, 0, filled.length) != NULL) {
         return reason_set(resolver->reason, ERR_INVALID,
                           "what is passed on into %s holds a NUL byte: pass it by stdin", where);
     }

@@ -1,7 +1,5 @@
 #include "orchestrator/spec/spec_keys.h"
 
-#include <string.h>
-
 #include "orchestrator/spec/spec_read.h"
 
 #define ROW_COUNT     (sizeof rows / sizeof rows[0])
@@ -12,7 +10,7 @@ enum {
     TEXT_BYTES_MAX = MSG_BODY_BYTES_MAX,
     SECOND_MS = 1000,
     HOUR_MS = 3600 * SECOND_MS,
-    DAY_MS = 24 * HOUR_MS,
+    WEEK_MS = 7 * 24 * HOUR_MS,
     OUTPUT_BYTES_MAX = 1024 * 1024 * 1024,
     FACTOR_PERMILLE_MAX = 100 * 1000,
 };
@@ -72,11 +70,11 @@ static const struct spec_key rows[] = {
       spec_read_integer, PLACE(max_attempts), 1, PLAN_ATTEMPTS_MAX,
       "attempts that may end in failure or time out" },
     { SPEC_KEY_RETRY_BACKOFF, SPEC_WHERE_RETRY, "backoff", "duration", spec_read_duration,
-      PLACE(backoff_ms), 0, 7 * DAY_MS, "the longest wait before the second attempt" },
+      PLACE(backoff_ms), 0, WEEK_MS, "the longest wait before the second attempt" },
     { SPEC_KEY_RETRY_FACTOR, SPEC_WHERE_RETRY, "factor", "number", spec_read_factor,
       PLACE(factor_permille), 1000, FACTOR_PERMILLE_MAX, "by what each wait is longer" },
     { SPEC_KEY_RETRY_MAX_BACKOFF, SPEC_WHERE_RETRY, "max_backoff", "duration", spec_read_duration,
-      PLACE(max_backoff_ms), 0, 7 * DAY_MS, "the longest wait of all" },
+      PLACE(max_backoff_ms), 0, WEEK_MS, "the longest wait of all" },
     { SPEC_KEY_RETRY_MAX_LOST, SPEC_WHERE_RETRY, "max_lost", "whole number", spec_read_integer,
       PLACE(max_lost), 1, PLAN_ATTEMPTS_MAX, "attempts that may die with their device" },
 
@@ -110,36 +108,13 @@ const struct spec_key *spec_key_find(enum spec_where where, struct str name)
 
 const char *spec_key_names(enum spec_where where, struct arena *arena)
 {
-    char names[512];
-    size_t length = 0;
+    struct buf names = { 0 };
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        size_t bytes = strlen(rows[i].name);
-        if (rows[i].where != where || length + bytes + 2 > sizeof names) {
-            continue;
+        if (rows[i].where == where) {
+            buf_printf(&names, "%s%s", names.length > 0 ? ", " : "", rows[i].name);
         }
-        if (length > 0) {
-            memcpy(names + length, ", ", 2);
-            length += 2;
-        }
-        memcpy(names + length, rows[i].name, bytes);
-        length += bytes;
     }
-    return arena_copy(arena, names, length);
-}
-
-const char *spec_where_name(enum spec_where where)
-{
-    switch (where) {
-    case SPEC_WHERE_TOP:
-        return "a spec";
-    case SPEC_WHERE_TASK:
-        return "a task";
-    case SPEC_WHERE_RETRY:
-        return "retry";
-    case SPEC_WHERE_TIMEOUTS:
-        return "timeouts";
-    case SPEC_WHERE_NEED:
-        return "an item of needs";
-    }
-    return "a spec";
+    const char *copy = arena_copy(arena, names.data, names.length);
+    buf_done(&names);
+    return copy;
 }

@@ -75,6 +75,5 @@ const struct spec_key *spec_keys(size_t *ret_count);
 const struct spec_key *spec_key_find(enum spec_where where, struct str name);
 /* The names known there, comma separated, in the arena. */
 const char *spec_key_names(enum spec_where where, struct arena *arena);
-const char *spec_where_name(enum spec_where where); /* "a task", … */
 
 #endif

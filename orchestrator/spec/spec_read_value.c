@@ -8,6 +8,8 @@
 
 #include "orchestrator/spec/spec_read.h"
 
+enum { DURATION_BYTES_MAX = 20, KIB = 1024, MIB = 1024 * KIB, GIB = 1024 * MIB };
+
 static void *draft_place(struct spec_draft *draft, const struct spec_key *row)
 {
     return (char *)draft + row->offset;
@@ -223,7 +225,8 @@ void spec_read_duration(struct spec_reader *reader, struct spec_draft *draft,
         spec_wrong_type(reader, node, path, "a duration such as 90s");
         return;
     }
-    if (!str_to_duration_ms(spec_node_text(node), &ms)) {
+    /* Nothing sensible is longer, and the digits behind the point are bounded with it. */
+    if (node->length > DURATION_BYTES_MAX || !str_to_duration_ms(spec_node_text(node), &ms)) {
         struct str text = spec_report_shorten(spec_node_text(node));
         spec_report_add(&reader->report, "bad_value", spec_node_place(node), path, allowed,
                         "\"%.*s\" is no duration of at most ten years: seconds, or a number "
@@ -249,9 +252,7 @@ void spec_read_size(struct spec_reader *reader, struct spec_draft *draft,
     static const struct {
         const char *unit;
         int64_t bytes;
-    } units[] = {
-        { "", 1 }, { "KiB", 1024 }, { "MiB", 1024 * 1024 }, { "GiB", 1024 * 1024 * 1024 }
-    };
+    } units[] = { { "", 1 }, { "KiB", KIB }, { "MiB", MIB }, { "GiB", GIB } };
     const struct spec_node *node = spec_value(key);
     if (node->kind != SPEC_TEXT && node->kind != SPEC_NUMBER) {
         spec_wrong_type(reader, node, path, "a size such as 16MiB");

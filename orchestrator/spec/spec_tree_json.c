@@ -26,9 +26,13 @@ static bool refuse(struct json *json, size_t offset, const char *words)
     return false;
 }
 
+/* 0 at the end: the text was checked to hold none. */
 static char json_peek(const struct json *json)
 {
-    return json->at < json->text.length ? json->text.data[json->at] : 0;
+    if (json->at == json->text.length) {
+        return 0;
+    }
+    return json->text.data[json->at];
 }
 
 static void skip_blanks(struct json *json)

@@ -157,9 +157,8 @@ static void check_json(struct str text)
     }
     struct spec_node *ours = spec_tree_of_json(text, &tree, &report);
     json_t *theirs = json_loadb(text.data, text.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    bool is_only_ours = theirs == NULL &&
-                        (json_error_code(&error) == json_error_numeric_overflow ||
-                         json_error_code(&error) == json_error_null_byte_in_key);
+    bool is_only_ours = theirs == NULL && (json_error_code(&error) == json_error_numeric_overflow ||
+                                           json_error_code(&error) == json_error_null_byte_in_key);
     bool is_too_deep = problems.count > 0 && strcmp(problems.list[0].code, "too_deep") == 0;
     if (!is_only_ours && !is_too_deep) {
         CHECK((ours != NULL) == (theirs != NULL));

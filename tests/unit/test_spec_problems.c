@@ -131,6 +131,8 @@ static void a_bad_value_says_what_is_allowed(void **state)
     assert_task_refused("{noop: false}", "bad_value", 13, "/tasks/a/noop", "must be true");
     assert_task_refused("{sleep: 5 minutes}", "bad_value", 14, "/tasks/a/sleep", "no duration");
     assert_true(str_is(problems.list[0].allowed, "500ms, 90s, 5m, 1.5h, 2d"));
+    assert_task_refused("{sleep: 1.00000000000000000000000000}", "bad_value", 14, "/tasks/a/sleep",
+                        "no duration");
     assert_task_refused("{noop: true, max_output: 5MB}", "bad_value", 31, "/tasks/a/max_output",
                         "no size");
     assert_task_refused("{noop: true, on_disconnect: die}", "bad_value", 34,
