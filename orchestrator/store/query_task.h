@@ -1,0 +1,59 @@
+/* What the API reads of tasks, their dependencies and attempts. As in query.h. */
+#ifndef ORCHESTRATOR_STORE_QUERY_TASK_H
+#define ORCHESTRATOR_STORE_QUERY_TASK_H
+
+#include "orchestrator/store/query.h"
+
+struct query_attempt {
+    struct attempt_record record;
+    struct str device; /* its name */
+    struct str reason; /* empty: none */
+    struct str result; /* JSON; empty: none */
+};
+
+/* ERR_NOT_FOUND: no attempt has this fence. */
+enum err query_attempt(struct store *store, uint64_t fence, struct arena *arena,
+                       struct query_attempt *ret_attempt, struct reason *reason);
+
+struct query_task {
+    struct task_record record;
+    int64_t constellation_id;
+    struct str key;
+    struct str reason; /* why it failed without an attempt that says so */
+    struct str selector;
+    struct str device; /* pinned; empty: none */
+    enum executor executor;
+    uint32_t max_attempts;
+    bool has_attempt; /* the latest, if it ever had one */
+    struct query_attempt attempt;
+};
+
+enum err query_task(struct store *store, int64_t id, struct arena *arena,
+                    struct query_task *ret_task, struct reason *reason);
+enum err query_task_id(struct store *store, int64_t constellation_id, struct str key,
+                       int64_t *ret_id, struct reason *reason);
+enum err query_task_key(struct store *store, int64_t id, struct arena *arena, struct str *ret_key,
+                        struct reason *reason);
+/* Encoded TaskBodies; inputs are empty while there are none. */
+enum err query_task_bodies(struct store *store, int64_t id, struct arena *arena,
+                           struct str *ret_body, struct str *ret_inputs, struct reason *reason);
+
+struct query_task_state {
+    int64_t id;
+    enum task_state state;
+};
+/* The next tasks behind `after` in the order they were written; fewer than `limit` at the end. */
+enum err query_task_scan(struct store *store, const struct query_constellation *constellation,
+                         int64_t after, struct query_task_state *list, size_t limit,
+                         size_t *ret_count, struct reason *reason);
+
+struct query_need {
+    struct str task; /* the predecessor's key */
+    enum edge_when when;
+    enum edge_decision decision;
+};
+/* The first `limit` dependencies of a task, in the order they were written. */
+enum err query_needs(struct store *store, int64_t task_id, struct query_need *list, size_t limit,
+                     struct arena *arena, size_t *ret_count, struct reason *reason);
+
+#endif
