@@ -27,11 +27,11 @@ struct nest;
 
 enum {
     API_INLINE_PARSE_BYTES_MAX = 1024 * 1024, /* a larger spec is parsed by the worker thread */
-    API_WORKER_JOBS_MAX = 4,      /* large specs waiting or being parsed; 503 above */
-    API_SUBMISSIONS_MAX = 256,    /* not yet answered; 503 above */
-    API_MUTATIONS_MAX = 1024,     /* other changes queued for the next turn; 503 above */
-    API_STREAMS_MAX = 1024,       /* open streams of all kinds; 503 above */
-    API_PAGE_MAX = 1000,          /* rows in one answer */
+    API_WORKER_JOBS_MAX = 4,                  /* large specs waiting or being parsed; 503 above */
+    API_SUBMISSIONS_MAX = 256,                /* not yet answered; 503 above */
+    API_MUTATIONS_MAX = 1024,             /* other changes queued for the next turn; 503 above */
+    API_STREAMS_MAX = 1024,               /* open streams of all kinds; 503 above */
+    API_PAGE_MAX = 1000,                  /* rows in one answer */
     API_PAGE_BYTES_MAX = 4 * 1024 * 1024, /* a page of tasks ends early above this */
     API_HISTOGRAM_BUCKETS = 11,
 };

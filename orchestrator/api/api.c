@@ -1,0 +1,175 @@
+/* See api.h: making and freeing it, and a request's way to its handler. */
+#include "orchestrator/api/api.h"
+
+#include "common/base/mem.h"
+#include "common/sys/digest.h"
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/submit_worker.h"
+#include "orchestrator/store/query_event.h"
+
+enum err api_new(const struct api_config *config, struct api **ret_api, struct reason *reason)
+{
+    struct api *api = mem_alloc(sizeof(*api));
+    api->config = *config;
+    digest_hex(config->start.lineage, 4, api->lineage);
+    jobs_init(&api->jobs);
+    streams_init(&api->streams);
+    int64_t oldest = 0;
+    enum err err = identities_load(&api->identities, config->store, reason);
+    if (err == ERR_NONE) {
+        err = query_event_range(config->store, &oldest, &api->seq, reason);
+    }
+    if (err == ERR_NONE) {
+        err = submit_worker_new(api, &api->worker, reason);
+    }
+    if (err != ERR_NONE) {
+        api_free(api);
+        return err;
+    }
+    *ret_api = api;
+    return ERR_NONE;
+}
+
+void api_free(struct api *api)
+{
+    if (api == NULL) {
+        return;
+    }
+    submit_worker_free(api->worker);
+    jobs_done(&api->jobs);
+    streams_done(&api->streams);
+    identities_done(&api->identities);
+    arena_done(&api->arena);
+    mem_free(api);
+}
+
+static bool role_suffices(enum net_role role, enum net_role least)
+{
+    if (least == NET_ROLE_NONE) {
+        return true;
+    }
+    /* Roles rise from viewer to admin; an agent stands beside them. */
+    return role != NET_ROLE_AGENT && role != NET_ROLE_NONE && role >= least;
+}
+
+static void refuse_method(struct api *api, const struct net_request *request, const char *methods)
+{
+    struct net_header allow = { STR("allow"), str_of(methods) };
+    struct buf body = { NULL, 0, 0 };
+    struct reason detail;
+    reason_set(&detail, ERR_UNSUPPORTED, "only %s here", methods);
+    problem_write(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail.text), NULL, 0);
+    net_reply(api->config.net, request->id, problem_status(PROBLEM_METHOD_NOT_ALLOWED),
+              REPLY_PROBLEM, &allow, 1, (struct str){ (const char *)body.data, body.length });
+    buf_done(&body);
+}
+
+static void dispatch(struct api *api, const struct net_request *request)
+{
+    struct api_call call = { .request = request };
+    char methods[ROUTE_METHODS_BYTES_MAX];
+    if (!route_find(request->method, request->path, &call.route, call.params, methods)) {
+        if (request->identity->role == NET_ROLE_NONE) {
+            reply_problem(api, request->id, PROBLEM_UNAUTHORIZED, "send a token");
+        } else if (methods[0] != '\0') {
+            refuse_method(api, request, methods);
+        } else {
+            reply_problem(api, request->id, PROBLEM_NOT_FOUND, "nothing is served at this path");
+        }
+        return;
+    }
+    if (!role_suffices(request->identity->role, call.route->role)) {
+        enum problem_code code =
+            request->identity->role == NET_ROLE_NONE ? PROBLEM_UNAUTHORIZED : PROBLEM_FORBIDDEN;
+        reply_problem(api, request->id, code, "this needs a token of another role");
+        return;
+    }
+    struct reason reason;
+    if (args_read(request->query, call.route->parameters, &api->arena, &call.args, &reason) !=
+        ERR_NONE) {
+        reply_problem(api, request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
+    call.route->handle(api, &call);
+}
+
+/* What a call has put into the arena may go when no other one is under way around it. */
+static void leave(struct api *api)
+{
+    streams_leave(&api->streams);
+    if (api->streams.depth == 0) {
+        arena_clear(&api->arena);
+    }
+}
+
+void api_request(struct api *api, const struct net_request *request)
+{
+    streams_enter(&api->streams);
+    dispatch(api, request);
+    leave(api);
+}
+
+void api_request_gone(struct api *api, uint64_t id)
+{
+    /* A change that is under way goes on, only nobody hears of it. */
+    streams_enter(&api->streams);
+    streams_gone(api, id);
+    leave(api);
+}
+
+void api_stream_drained(struct api *api, uint64_t id)
+{
+    streams_enter(&api->streams);
+    streams_drained(api, id);
+    leave(api);
+}
+
+void api_committed(struct api *api, const struct effects *effects)
+{
+    streams_enter(&api->streams);
+    for (size_t i = 0; i < effects->count; i++) {
+        if (effects->list[i].kind == EFFECT_HISTORY && effects->list[i].history.seq > api->seq) {
+            api->seq = effects->list[i].history.seq;
+        }
+    }
+    jobs_committed(api);
+    events_committed(api, effects);
+    changes_committed(api, effects);
+    output_committed(api, effects);
+    leave(api);
+}
+
+int64_t api_next_deadline(const struct api *api)
+{
+    return api->streams.deadline_ms;
+}
+
+void api_tick(struct api *api, struct moment now)
+{
+    streams_enter(&api->streams);
+    streams_tick(api, now.boot_ms);
+    leave(api);
+}
+
+bool api_find_constellation(struct api *api, const struct api_call *call, struct str id,
+                            struct query_constellation *ret_constellation)
+{
+    struct query_candidates candidates = { .count = 0 };
+    struct reason reason;
+    enum err err = query_constellation_find(api->config.store, id, &api->arena, ret_constellation,
+                                            &candidates, &reason);
+    if (err == ERR_NONE) {
+        return true;
+    }
+    if (err != ERR_CONFLICT) {
+        reply_failed(api, call->request->id, err, &reason);
+        return false;
+    }
+    struct problem_item items[QUERY_CANDIDATES_MAX];
+    for (size_t i = 0; i < candidates.count; i++) {
+        items[i] = (struct problem_item){ .code = "candidate", .detail = candidates.uids[i] };
+    }
+    reply_problem_items(api, call->request->id, PROBLEM_AMBIGUOUS_ID, str_of(reason.text), items,
+                        candidates.count);
+    return false;
+}

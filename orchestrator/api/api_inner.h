@@ -1,0 +1,36 @@
+/* What the files of the API share: the one struct behind api.h. */
+#ifndef ORCHESTRATOR_API_API_INNER_H
+#define ORCHESTRATOR_API_API_INNER_H
+
+#include "common/base/arena.h"
+#include "orchestrator/api/api.h"
+#include "orchestrator/api/identity.h"
+#include "orchestrator/api/job.h"
+#include "orchestrator/api/reply.h"
+#include "orchestrator/api/route.h"
+#include "orchestrator/api/stream.h"
+#include "orchestrator/store/query.h"
+
+struct submit_worker;
+
+struct api {
+    struct api_config config;
+    struct arena arena; /* of one call from outside; cleared at its end */
+    int64_t seq;        /* the newest event that has been committed: what a GET is true at */
+    char lineage[9];    /* of the database, as event ids carry it */
+    struct identities identities;
+    struct jobs jobs;
+    struct streams streams;
+    struct submit_worker *worker;
+};
+
+static inline struct moment api_now(const struct api *api)
+{
+    return api->config.host.now(api->config.host.context);
+}
+
+/* The constellation that the first parameter of the path means; false: it has been answered. */
+bool api_find_constellation(struct api *api, const struct api_call *call, struct str id,
+                            struct query_constellation *ret_constellation);
+
+#endif

@@ -1,0 +1,231 @@
+/* Constellations: list, look at, cancel, delete. Submitting is in submit.c. */
+#include <stdio.h>
+
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/view.h"
+#include "orchestrator/store/retention.h"
+
+enum { LIST_DEFAULT = 50 };
+
+/* "running,failed" to bits. */
+static enum err read_states(struct str list, uint32_t *ret_states, struct reason *reason)
+{
+    static const enum constellation_state known[] = {
+        CONSTELLATION_RUNNING,
+        CONSTELLATION_SUCCEEDED,
+        CONSTELLATION_FAILED,
+        CONSTELLATION_CANCELLED,
+    };
+    uint32_t states = 0;
+    size_t at = 0;
+    struct str name;
+    while (args_item(list, &at, &name)) {
+        size_t i = 0;
+        while (i < sizeof(known) / sizeof(known[0]) &&
+               !str_is(name, constellation_state_name(known[i]))) {
+            i++;
+        }
+        if (i == sizeof(known) / sizeof(known[0])) {
+            return reason_set(reason, ERR_INVALID,
+                              "state must be of running, succeeded, failed, cancelled");
+        }
+        states |= UINT32_C(1) << known[i];
+    }
+    *ret_states = states;
+    return ERR_NONE;
+}
+
+static void write_list(struct api *api, uint64_t request, const struct query_constellations *list)
+{
+    struct buf body = { NULL, 0, 0 };
+    struct json_out out = { .buf = &body };
+    json_out_object(&out, NULL);
+    json_out_int(&out, "seq", api->seq);
+    json_out_array(&out, "constellations");
+    for (size_t i = 0; i < list->count; i++) {
+        view_constellation(api, &out, NULL, &list->list[i]);
+        json_out_object_end(&out);
+    }
+    json_out_array_end(&out);
+    struct str next = { NULL, 0 };
+    struct reason reason;
+    if (list->next_id != 0) {
+        enum err err =
+            query_constellation_uid(api->config.store, list->next_id, &api->arena, &next, &reason);
+        if (err != ERR_NONE) {
+            buf_done(&body);
+            reply_failed(api, request, err, &reason);
+            return;
+        }
+    }
+    json_out_str_or_null(&out, "next", next);
+    json_out_object_end(&out);
+    reply_json(api, request, 200, &body);
+}
+
+void constellations_list(struct api *api, const struct api_call *call)
+{
+    uint64_t request = call->request->id;
+    struct query_list wanted = { .states = 0 };
+    struct reason reason;
+    struct str text;
+    uint64_t limit = 0;
+    if (args_number(&call->args, "limit", 1, API_PAGE_MAX, LIST_DEFAULT, &limit, &reason) !=
+            ERR_NONE ||
+        (args_get(&call->args, "state", &text) &&
+         read_states(text, &wanted.states, &reason) != ERR_NONE)) {
+        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
+    wanted.limit = (size_t)limit;
+    if (args_get(&call->args, "before", &text)) {
+        struct query_constellation before;
+        if (!api_find_constellation(api, call, text, &before)) {
+            return;
+        }
+        wanted.before_id = before.record.id;
+    }
+    struct query_constellations list;
+    enum err err =
+        query_constellation_list(api->config.store, &wanted, &api->arena, &list, &reason);
+    if (err != ERR_NONE) {
+        reply_failed(api, request, err, &reason);
+        return;
+    }
+    write_list(api, request, &list);
+}
+
+void constellations_get(struct api *api, const struct api_call *call)
+{
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    struct buf body = { NULL, 0, 0 };
+    struct json_out out = { .buf = &body };
+    view_constellation(api, &out, NULL, &constellation);
+    json_out_int(&out, "seq", api->seq);
+    json_out_object_end(&out);
+    reply_json(api, call->request->id, 200, &body);
+}
+
+void constellations_cancel(struct api *api, const struct api_call *call)
+{
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    if (constellation_state_is_final(constellation.record.state)) {
+        reply_problem(api, call->request->id, PROBLEM_ALREADY_FINAL, "%.*s has %s already",
+                      STR_ARG(constellation.uid),
+                      constellation_state_name(constellation.record.state));
+        return;
+    }
+    if (!job_may_start(api, call->request->id)) {
+        return;
+    }
+    struct job *job = job_new(&api->jobs, JOB_CANCEL, call->request);
+    job->constellation_id = constellation.record.id;
+    job_queue(api, job);
+}
+
+enum err cancel_run(struct api *api, struct job *job, struct reason *reason)
+{
+    (void)reason;
+    struct event event = {
+        .kind = EVENT_CANCEL,
+        .now = api_now(api),
+        .cancel = {
+            .request = job->id,
+            .constellation_id = job->constellation_id,
+            .actor = str_of(job->actor),
+        },
+    };
+    job->is_posted = true;
+    map_put(&api->jobs.posted, job->id, job);
+    api->config.host.post(api->config.host.context, &event);
+    return ERR_NONE;
+}
+
+void cancel_answer(struct api *api, struct job *job, const struct effect *effect)
+{
+    if (effect->reply.err == ERR_NONE) {
+        job_answer(api, job, 202); /* its body is rendered after the commit */
+        return;
+    }
+    /* It was live when it was asked for: it has ended since. */
+    job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "%.*s", STR_ARG(effect->reply.reason));
+}
+
+void cancel_render(struct api *api, struct job *job)
+{
+    struct query_constellation constellation;
+    struct reason reason;
+    enum err err = query_constellation(api->config.store, job->constellation_id, &api->arena,
+                                       &constellation, &reason);
+    if (err != ERR_NONE) {
+        job->content_type = REPLY_PROBLEM;
+        job->status = problem_status(PROBLEM_INTERNAL);
+        problem_write(&job->body, PROBLEM_INTERNAL, str_of(reason.text), NULL, 0);
+        return;
+    }
+    struct json_out out = { .buf = &job->body };
+    view_constellation(api, &out, NULL, &constellation);
+    json_out_int(&out, "seq", api->seq);
+    json_out_object_end(&out);
+}
+
+void constellations_delete(struct api *api, const struct api_call *call)
+{
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    if (!constellation_state_is_final(constellation.record.state)) {
+        reply_problem(api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is running: cancel it first",
+                      STR_ARG(constellation.uid));
+        return;
+    }
+    if (!job_may_start(api, call->request->id)) {
+        return;
+    }
+    struct job *job = job_new(&api->jobs, JOB_DELETE, call->request);
+    job->constellation_id = constellation.record.id;
+    job_queue(api, job);
+}
+
+enum err delete_run(struct api *api, struct job *job, struct effects *effects,
+                    struct reason *reason)
+{
+    struct query_constellation constellation;
+    enum err err = query_constellation(api->config.store, job->constellation_id, &api->arena,
+                                       &constellation, reason);
+    if (err == ERR_NOT_FOUND) { /* asked for twice in one turn */
+        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "it has been deleted");
+        return ERR_NONE;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = store_delete_constellation(api->config.store, job->constellation_id, reason);
+    if (err == ERR_CONFLICT) {
+        job_answer_problem(api, job, PROBLEM_NOT_FINAL, "it is running: cancel it first");
+        return ERR_NONE;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    /* Its name goes into the event: the row that has it is gone (event_json.c). */
+    char text[QUERY_ID_BYTES_MAX + sizeof(job->actor)];
+    int length = snprintf(text, sizeof(text), "%.*s %s", STR_ARG(constellation.uid), job->actor);
+    struct effect *effect = effects_add(effects, EFFECT_HISTORY);
+    effect->history = (struct history){
+        .kind = HISTORY_CONSTELLATION_DELETED,
+        .wall_ms = api_now(api).wall_ms,
+        .constellation_id = job->constellation_id,
+        .text = arena_str(&effects->arena, (struct str){ text, (size_t)length }),
+    };
+    job_answer(api, job, 204);
+    return ERR_NONE;
+}

@@ -1,0 +1,14 @@
+/* One event of the history as clients see it: docs/events.md says which fields each kind has. */
+#ifndef ORCHESTRATOR_API_EVENT_JSON_H
+#define ORCHESTRATOR_API_EVENT_JSON_H
+
+#include "common/base/buf.h"
+#include "orchestrator/engine/record.h"
+
+struct api;
+
+/* Appends it as a server-sent event with its id. Names are looked up in the store; what has been
+   deleted since is null. */
+void event_write(struct api *api, const struct history *history, struct buf *text);
+
+#endif

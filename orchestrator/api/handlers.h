@@ -1,0 +1,37 @@
+/* The handlers of the table of routes, by the file they live in. */
+#ifndef ORCHESTRATOR_API_HANDLERS_H
+#define ORCHESTRATOR_API_HANDLERS_H
+
+#include "orchestrator/api/route.h"
+
+/* submit.c */
+void submit_handle(struct api *api, const struct api_call *call);
+/* constellations.c */
+void constellations_list(struct api *api, const struct api_call *call);
+void constellations_get(struct api *api, const struct api_call *call);
+void constellations_cancel(struct api *api, const struct api_call *call);
+void constellations_delete(struct api *api, const struct api_call *call);
+/* tasks.c */
+void tasks_list(struct api *api, const struct api_call *call);
+void tasks_get(struct api *api, const struct api_call *call);
+/* output.c */
+void output_get(struct api *api, const struct api_call *call);
+/* devices.c */
+void devices_list(struct api *api, const struct api_call *call);
+void devices_get(struct api *api, const struct api_call *call);
+/* events.c */
+void events_follow(struct api *api, const struct api_call *call);
+/* changes.c */
+void changes_follow(struct api *api, const struct api_call *call);
+/* tokens.c */
+void tokens_create(struct api *api, const struct api_call *call);
+void tokens_list(struct api *api, const struct api_call *call);
+void tokens_revoke(struct api *api, const struct api_call *call);
+/* health.c */
+void health_alive(struct api *api, const struct api_call *call);
+void health_ready(struct api *api, const struct api_call *call);
+void openapi_get(struct api *api, const struct api_call *call);
+/* metrics.c */
+void metrics_get(struct api *api, const struct api_call *call);
+
+#endif

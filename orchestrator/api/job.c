@@ -1,0 +1,238 @@
+/* See job.h: the queue, and the calls of the turn. */
+#include "orchestrator/api/job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "orchestrator/api/api_inner.h"
+
+void jobs_init(struct jobs *jobs)
+{
+    *jobs = (struct jobs){ .first = NULL };
+    jobs->last = &jobs->first;
+}
+
+struct job *job_new(struct jobs *jobs, enum job_kind kind, const struct net_request *request)
+{
+    struct job *job = mem_alloc(sizeof(*job));
+    job->kind = kind;
+    job->id = ++jobs->last_id;
+    job->waiters[job->waiters_count++] = request->id;
+    memcpy(job->actor, request->identity->actor, sizeof(job->actor));
+    if (kind == JOB_SUBMIT) {
+        jobs->submissions++;
+    }
+    return job;
+}
+
+void job_free(struct jobs *jobs, struct job *job)
+{
+    if (job->kind == JOB_SUBMIT) {
+        CHECK(jobs->submissions > 0);
+        jobs->submissions--;
+        if (job->submit.keyed.length != 0) {
+            strmap_remove(&jobs->keyed, job->submit.keyed);
+        }
+    }
+    buf_done(&job->submit.text);
+    buf_done(&job->submit.bodies);
+    arena_done(&job->submit.arena);
+    buf_done(&job->body);
+    mem_free(job);
+}
+
+static void free_list(struct jobs *jobs, struct job *job)
+{
+    while (job != NULL) {
+        struct job *next = job->next;
+        if (!job->is_posted) { /* else the map has it too */
+            job_free(jobs, job);
+        }
+        job = next;
+    }
+}
+
+void jobs_done(struct jobs *jobs)
+{
+    free_list(jobs, jobs->first);
+    free_list(jobs, jobs->answered);
+    size_t at = 0;
+    uint64_t id = 0;
+    void *job = NULL;
+    while (map_each(&jobs->posted, &at, &id, &job)) {
+        job_free(jobs, job);
+    }
+    map_done(&jobs->posted);
+    strmap_done(&jobs->keyed);
+}
+
+bool job_may_start(struct api *api, uint64_t request)
+{
+    if (api->jobs.queued < API_MUTATIONS_MAX) {
+        return true;
+    }
+    reply_problem(api, request, PROBLEM_TOO_MANY, "too many changes are queued; try again");
+    return false;
+}
+
+void job_queue(struct api *api, struct job *job)
+{
+    job->next = NULL;
+    *api->jobs.last = job;
+    api->jobs.last = &job->next;
+    api->jobs.queued++;
+    api->config.host.wake(api->config.host.context);
+}
+
+void job_answer(struct api *api, struct job *job, int status)
+{
+    CHECK(!job->is_answered);
+    job->is_answered = true;
+    job->status = status;
+    if (job->content_type == NULL) {
+        job->content_type = REPLY_JSON;
+    }
+    job->next = api->jobs.answered;
+    api->jobs.answered = job;
+}
+
+void job_answer_problem(struct api *api, struct job *job, enum problem_code code,
+                        const char *format, ...)
+{
+    struct reason detail;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(detail.text, sizeof(detail.text), format, args);
+    va_end(args);
+    problem_write(&job->body, code, str_of(detail.text), NULL, 0);
+    job->content_type = REPLY_PROBLEM;
+    job_answer(api, job, problem_status(code));
+}
+
+static enum err run(struct api *api, struct job *job, struct effects *effects,
+                    struct reason *reason)
+{
+    switch (job->kind) {
+    case JOB_SUBMIT:
+        return submit_run(api, job, reason);
+    case JOB_CANCEL:
+        return cancel_run(api, job, reason);
+    case JOB_DELETE:
+        return delete_run(api, job, effects, reason);
+    case JOB_TOKEN_CREATE:
+        return token_create_run(api, job, effects, reason);
+    case JOB_TOKEN_REVOKE:
+        return token_revoke_run(api, job, effects, reason);
+    }
+    return ERR_NONE;
+}
+
+enum err api_turn(struct api *api, struct effects *effects, struct reason *reason)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < JOB_TURN_MAX && api->jobs.first != NULL && err == ERR_NONE; i++) {
+        struct job *job = api->jobs.first;
+        api->jobs.first = job->next;
+        if (api->jobs.first == NULL) {
+            api->jobs.last = &api->jobs.first;
+        }
+        api->jobs.queued--;
+        job->next = NULL;
+        err = run(api, job, effects, reason);
+        if (err != ERR_NONE && !job->is_posted && !job->is_answered) {
+            job_free(&api->jobs, job); /* the turn has failed: nobody will ask for it */
+        }
+    }
+    if (api->jobs.first != NULL) {
+        api->config.host.wake(api->config.host.context);
+    }
+    arena_clear(&api->arena);
+    return err;
+}
+
+enum err api_reply(struct api *api, const struct effect *effect, struct reason *reason)
+{
+    CHECK(effect->kind == EFFECT_REPLY);
+    struct job *job = map_get(&api->jobs.posted, effect->reply.request);
+    CHECK(job != NULL);
+    enum err err = ERR_NONE;
+    if (job->kind == JOB_SUBMIT) {
+        err = submit_answer(api, job, effect, reason);
+    } else {
+        cancel_answer(api, job, effect);
+    }
+    arena_clear(&api->arena);
+    return err;
+}
+
+/* A submission is kept until the engine is done with its plan as well. */
+static void settle(struct jobs *jobs, struct job *job)
+{
+    if (job->is_posted) {
+        if (job->kind == JOB_SUBMIT && !job->plan_is_done) {
+            return;
+        }
+        map_remove(&jobs->posted, job->id);
+    }
+    job_free(jobs, job);
+}
+
+static void send(struct api *api, struct job *job)
+{
+    struct net_header location = { STR("location"), str_of(job->location) };
+    for (size_t i = 0; i < job->waiters_count; i++) {
+        net_reply(api->config.net, job->waiters[i], job->status, job->content_type, &location,
+                  job->location[0] == '\0' ? 0 : 1,
+                  (struct str){ (const char *)job->body.data, job->body.length });
+    }
+    job->waiters_count = 0;
+}
+
+void jobs_committed(struct api *api)
+{
+    struct job *list = NULL;
+    while (api->jobs.answered != NULL) { /* turns the list round: first in, first out */
+        struct job *job = api->jobs.answered;
+        api->jobs.answered = job->next;
+        job->next = list;
+        list = job;
+    }
+    while (list != NULL) {
+        struct job *job = list;
+        list = job->next;
+        if (job->kind == JOB_CANCEL && job->body.length == 0) {
+            cancel_render(api, job);
+        }
+        send(api, job);
+        settle(&api->jobs, job);
+    }
+    if (api->jobs.tokens_changed) {
+        api->jobs.tokens_changed = false;
+        streams_recheck(api);
+        api->config.host.tokens_changed(api->config.host.context);
+    }
+}
+
+void api_plan_done(struct api *api, const struct plan *plan)
+{
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    /* Few are under way at a time, so walking them is fine. */
+    while (map_each(&api->jobs.posted, &at, &id, &value)) {
+        struct job *job = value;
+        if (job->kind == JOB_SUBMIT && &job->submit.spec.plan == plan) {
+            job->plan_is_done = true;
+            /* Its answer has been sent unless the turn failed; then the process ends. */
+            if (job->is_answered && job->waiters_count == 0) {
+                map_remove(&api->jobs.posted, job->id);
+                job_free(&api->jobs, job);
+            }
+            return;
+        }
+    }
+    CHECK(false); /* a plan that was not posted */
+}

@@ -1,0 +1,66 @@
+/* Answers: JSON, problem details (RFC 9457) and what every handler does on failure. */
+#ifndef ORCHESTRATOR_API_REPLY_H
+#define ORCHESTRATOR_API_REPLY_H
+
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "orchestrator/net/net.h"
+#include "orchestrator/spec/spec.h"
+
+struct api;
+
+/* Stable: programs branch on them. */
+enum problem_code {
+    PROBLEM_BAD_REQUEST,
+    PROBLEM_UNAUTHORIZED,
+    PROBLEM_FORBIDDEN,
+    PROBLEM_NOT_FOUND,
+    PROBLEM_METHOD_NOT_ALLOWED,
+    PROBLEM_AMBIGUOUS_ID,
+    PROBLEM_NOT_FINAL,
+    PROBLEM_ALREADY_FINAL,
+    PROBLEM_ALREADY_EXISTS,
+    PROBLEM_EVENT_GAP,
+    PROBLEM_BODY_TOO_LARGE,
+    PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+    PROBLEM_RANGE_NOT_SATISFIABLE,
+    PROBLEM_INVALID_SPEC,
+    PROBLEM_IDEMPOTENCY_MISMATCH,
+    PROBLEM_TOO_MANY,
+    PROBLEM_BLOCKED,
+    PROBLEM_INTERNAL,
+    PROBLEM_CODES_COUNT,
+};
+
+int problem_status(enum problem_code code);
+const char *problem_name(enum problem_code code); /* "invalid_spec", … */
+
+#define REPLY_JSON    "application/json"
+#define REPLY_PROBLEM "application/problem+json"
+
+/* One thing of errors[]; what is empty is left out. */
+struct problem_item {
+    const char *code;
+    struct str path;
+    unsigned line;
+    unsigned column;
+    struct str detail;
+    struct str allowed;
+};
+
+void problem_write(struct buf *body, enum problem_code code, struct str detail,
+                   const struct problem_item *items, size_t count);
+void problem_write_spec(struct buf *body, const struct spec_problems *problems);
+
+void reply_problem(struct api *api, uint64_t request, enum problem_code code, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
+void reply_problem_items(struct api *api, uint64_t request, enum problem_code code,
+                         struct str detail, const struct problem_item *items, size_t count);
+/* What a store function refused: 404 for ERR_NOT_FOUND, otherwise 500. */
+void reply_failed(struct api *api, uint64_t request, enum err err, const struct reason *reason);
+/* Sends the JSON and frees it. */
+void reply_json(struct api *api, uint64_t request, int status, struct buf *body);
+
+#endif

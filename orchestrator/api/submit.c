@@ -1,0 +1,350 @@
+/* Submitting: a spec becomes a plan, the plan goes through the turn, the answer comes after the commit.
+   The same Idempotency-Key with the same body gives the same answer, also while the first is still
+   under way. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/sys/digest.h"
+#include "common/sys/random.h"
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/submit_worker.h"
+#include "orchestrator/api/view.h"
+#include "orchestrator/store/idempotency.h"
+#include "proto/wire.h"
+
+enum { UID_RANDOM_CHARS = 4, UID_TRIES_MAX = 64 };
+
+#define LOCATION "/api/v1/constellations/"
+
+/* Without those that look alike. */
+static const char uid_alphabet[] = "23456789abcdefghjkmnpqrstvwxyz";
+
+/* False: a type that no spec comes in. What is often sent by default is guessed at. */
+static bool format_of(struct str content_type, enum spec_format *ret_format)
+{
+    static const struct {
+        const char *type;
+        enum spec_format format;
+    } types[] = {
+        { "application/yaml", SPEC_FORMAT_YAML },
+        { "application/x-yaml", SPEC_FORMAT_YAML },
+        { "text/yaml", SPEC_FORMAT_YAML },
+        { "text/x-yaml", SPEC_FORMAT_YAML },
+        { "application/json", SPEC_FORMAT_JSON },
+        { "text/plain", SPEC_FORMAT_GUESS },
+        { "application/octet-stream", SPEC_FORMAT_GUESS },
+        { "application/x-www-form-urlencoded", SPEC_FORMAT_GUESS },
+        { "", SPEC_FORMAT_GUESS },
+    };
+    size_t length = 0;
+    while (length < content_type.length && content_type.data[length] != ';' &&
+           content_type.data[length] != ' ') {
+        length++;
+    }
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (strlen(types[i].type) == length &&
+            (length == 0 || strncasecmp(types[i].type, content_type.data, length) == 0)) {
+            *ret_format = types[i].format;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_idempotency_key(struct str key)
+{
+    if (key.length > JOB_KEY_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < key.length; i++) {
+        if (key.data[i] < 0x21 || key.data[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void set_key(struct job *job, const struct net_request *request)
+{
+    struct job_submit *submit = &job->submit;
+    char scope[64];
+    /* Without a token everybody is the same local admin. */
+    int length =
+        snprintf(scope, sizeof(scope), "submit:%lld", (long long)request->identity->token_id);
+    size_t bytes = (size_t)length + 1 + request->idempotency_key.length;
+    char *text = arena_alloc(&submit->arena, bytes + 1);
+    memcpy(text, scope, (size_t)length);
+    text[length] = ' ';
+    memcpy(text + length + 1, request->idempotency_key.data, request->idempotency_key.length);
+    submit->keyed = (struct str){ text, bytes };
+    submit->scope = (struct str){ text, (size_t)length };
+    submit->key = (struct str){ text + length + 1, request->idempotency_key.length };
+    digest_sha256(request->body.data, request->body.length, submit->body_hash);
+}
+
+static void replay(struct api *api, uint64_t request, const struct idempotency_record *record)
+{
+    char location[sizeof(LOCATION) + PLAN_NAME_BYTES_MAX + 8] = "";
+    json_t *body = json_loadb(record->response.data, record->response.length, 0, NULL);
+    const char *id = json_string_value(json_object_get(body, "id"));
+    if (id != NULL) {
+        snprintf(location, sizeof(location), LOCATION "%s", id);
+    }
+    json_decref(body);
+    struct net_header header = { STR("location"), str_of(location) };
+    net_reply(api->config.net, request, record->status, REPLY_JSON, &header,
+              location[0] == '\0' ? 0 : 1, record->response);
+}
+
+/* True: the key has been seen, and the request is answered or waits with the first. */
+static bool seen_before(struct api *api, const struct job *job, uint64_t request)
+{
+    const struct job_submit *submit = &job->submit;
+    struct job *first = strmap_get(&api->jobs.keyed, submit->keyed);
+    if (first != NULL) {
+        if (memcmp(first->submit.body_hash, submit->body_hash, JOB_HASH_BYTES) != 0) {
+            reply_problem(api, request, PROBLEM_IDEMPOTENCY_MISMATCH,
+                          "another body is being submitted with this Idempotency-Key");
+        } else if (first->waiters_count == JOB_WAITERS_MAX) {
+            reply_problem(api, request, PROBLEM_TOO_MANY,
+                          "too many requests wait for this Idempotency-Key");
+        } else {
+            first->waiters[first->waiters_count++] = request;
+        }
+        return true;
+    }
+    struct idempotency_record record;
+    struct reason reason;
+    enum err err = idempotency_find(api->config.store, submit->scope, submit->key,
+                                    api_now(api).wall_ms, &api->arena, &record, &reason);
+    if (err == ERR_NOT_FOUND) {
+        return false;
+    }
+    if (err != ERR_NONE) {
+        reply_failed(api, request, err, &reason);
+    } else if (memcmp(record.body_hash, submit->body_hash, JOB_HASH_BYTES) != 0) {
+        reply_problem(api, request, PROBLEM_IDEMPOTENCY_MISMATCH,
+                      "another body was submitted with this Idempotency-Key");
+    } else {
+        replay(api, request, &record);
+    }
+    return true;
+}
+
+/* What can be told before a byte of the body is looked at. */
+static bool may_submit(struct api *api, const struct net_request *request,
+                       enum spec_format *ret_format)
+{
+    if (engine_is_blocked(api->config.engine)) {
+        reply_problem(api, request->id, PROBLEM_BLOCKED,
+                      "the database was restored and devices have seen a newer one: see "
+                      "asterismd restore --accept");
+    } else if (!format_of(request->content_type, ret_format)) {
+        reply_problem(api, request->id, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                      "send the spec as application/yaml or application/json");
+    } else if (!is_idempotency_key(request->idempotency_key)) {
+        reply_problem(api, request->id, PROBLEM_BAD_REQUEST,
+                      "Idempotency-Key must be at most %d printable characters without blanks",
+                      JOB_KEY_BYTES_MAX);
+    } else if (request->body.length > SPEC_BYTES_MAX) {
+        reply_problem(api, request->id, PROBLEM_BODY_TOO_LARGE, "a spec has at most %d bytes",
+                      SPEC_BYTES_MAX);
+    } else if (api->jobs.submissions >= API_SUBMISSIONS_MAX) {
+        reply_problem(api, request->id, PROBLEM_TOO_MANY,
+                      "%zu submissions are under way; try again", api->jobs.submissions);
+    } else {
+        return job_may_start(api, request->id);
+    }
+    return false;
+}
+
+void submit_handle(struct api *api, const struct api_call *call)
+{
+    const struct net_request *request = call->request;
+    enum spec_format format = SPEC_FORMAT_GUESS;
+    if (!may_submit(api, request, &format)) {
+        return;
+    }
+    struct job *job = job_new(&api->jobs, JOB_SUBMIT, request);
+    job->submit.format = format;
+    if (request->idempotency_key.length != 0) {
+        set_key(job, request);
+        if (seen_before(api, job, request->id)) {
+            job->submit.keyed.length = 0; /* the entry is another's */
+            job_free(&api->jobs, job);
+            return;
+        }
+        strmap_put(&api->jobs.keyed, job->submit.keyed, job);
+    }
+    buf_append(&job->submit.text, request->body.data, request->body.length);
+    if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
+        submit_parse(&job->submit);
+        submit_parsed(api, job);
+    } else if (!submit_worker_take(api->worker, job)) {
+        job_free(&api->jobs, job);
+        reply_problem(api, request->id, PROBLEM_TOO_MANY,
+                      "large specs are being read already; try again");
+    }
+}
+
+static enum err encode_bodies(struct job_submit *submit)
+{
+    struct spec *spec = &submit->spec;
+    size_t count = spec->plan.tasks_count;
+    size_t *ends = arena_array(&submit->arena, count, sizeof(*ends));
+    for (size_t i = 0; i < count; i++) {
+        enum err err = wire_encode_body(&spec->bodies[i], &submit->bodies, &submit->refusal);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        ends[i] = submit->bodies.length;
+    }
+    size_t from = 0;
+    for (size_t i = 0; i < count; i++) { /* only now does the buffer stay where it is */
+        spec->tasks[i].body =
+            (struct str){ (const char *)submit->bodies.data + from, ends[i] - from };
+        from = ends[i];
+    }
+    return ERR_NONE;
+}
+
+void submit_parse(struct job_submit *submit)
+{
+    struct str text = { (const char *)submit->text.data, submit->text.length };
+    if (spec_parse(text, submit->format, &submit->arena, &submit->spec, &submit->problems) ==
+        ERR_NONE) {
+        submit->is_valid = encode_bodies(submit) == ERR_NONE;
+    }
+}
+
+static void refuse(struct api *api, struct job *job)
+{
+    struct job_submit *submit = &job->submit;
+    struct buf body = { NULL, 0, 0 };
+    if (submit->problems.count > 0) {
+        problem_write_spec(&body, &submit->problems);
+    } else {
+        problem_write(&body, PROBLEM_INVALID_SPEC, str_of(submit->refusal.text), NULL, 0);
+    }
+    for (size_t i = 0; i < job->waiters_count; i++) {
+        net_reply(api->config.net, job->waiters[i], problem_status(PROBLEM_INVALID_SPEC),
+                  REPLY_PROBLEM, NULL, 0, (struct str){ (const char *)body.data, body.length });
+    }
+    buf_done(&body);
+    job_free(&api->jobs, job);
+}
+
+void submit_parsed(struct api *api, struct job *job)
+{
+    if (!job->submit.is_valid) {
+        refuse(api, job);
+        return;
+    }
+    job_queue(api, job);
+}
+
+static bool uid_is_posted(const struct api *api, const char *uid)
+{
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    while (map_each(&api->jobs.posted, &at, &id, &value)) {
+        const struct job *other = value;
+        if (other->kind == JOB_SUBMIT && strcmp(other->submit.uid, uid) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NAME-4chars that no other constellation has. ERR_LIMIT if there seem to be none left. */
+static enum err choose_uid(struct api *api, struct job *job, struct reason *reason)
+{
+    struct job_submit *submit = &job->submit;
+    char uid[sizeof(submit->uid)];
+    for (int i = 0; i < UID_TRIES_MAX; i++) {
+        char tail[UID_RANDOM_CHARS + 1] = { 0 };
+        for (size_t k = 0; k < UID_RANDOM_CHARS; k++) {
+            tail[k] = uid_alphabet[random_uint64() % (sizeof(uid_alphabet) - 1)];
+        }
+        snprintf(uid, sizeof(uid), "%.*s-%s", STR_ARG(submit->spec.plan.name), tail);
+        bool taken = true;
+        enum err err = query_uid_taken(api->config.store, str_of(uid), &taken, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        if (!taken && !uid_is_posted(api, uid)) {
+            memcpy(submit->uid, uid, sizeof(uid));
+            return ERR_NONE;
+        }
+    }
+    return reason_set(reason, ERR_LIMIT, "too many constellations have this name");
+}
+
+enum err submit_run(struct api *api, struct job *job, struct reason *reason)
+{
+    enum err err = choose_uid(api, job, reason);
+    if (err == ERR_LIMIT) {
+        job_answer_problem(api, job, PROBLEM_TOO_MANY, "%s", reason->text);
+        return ERR_NONE;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct event event = {
+        .kind = EVENT_SUBMIT,
+        .now = api_now(api),
+        .submit = {
+            .request = job->id,
+            .plan = &job->submit.spec.plan,
+            .uid = str_of(job->submit.uid),
+            .actor = str_of(job->actor),
+        },
+    };
+    job->is_posted = true;
+    map_put(&api->jobs.posted, job->id, job);
+    api->config.host.post(api->config.host.context, &event);
+    return ERR_NONE;
+}
+
+enum err submit_answer(struct api *api, struct job *job, const struct effect *effect,
+                       struct reason *reason)
+{
+    if (effect->reply.err != ERR_NONE) {
+        job_answer_problem(api, job,
+                           effect->reply.err == ERR_LIMIT ? PROBLEM_TOO_MANY : PROBLEM_INTERNAL,
+                           "%.*s", STR_ARG(effect->reply.reason));
+        return ERR_NONE;
+    }
+    struct job_submit *submit = &job->submit;
+    job->constellation_id = effect->reply.constellation_id;
+    struct query_constellation constellation = {
+        .uid = str_of(submit->uid),
+        .name = submit->spec.plan.name,
+    };
+    const struct constellation_record *record =
+        engine_constellation(api->config.engine, job->constellation_id);
+    if (record == NULL) {
+        return reason_set(reason, ERR_CORRUPT, "the engine has lost a constellation");
+    }
+    constellation.record = *record;
+    struct json_out out = { .buf = &job->body };
+    view_constellation(api, &out, NULL, &constellation);
+    json_out_object_end(&out);
+    snprintf(job->location, sizeof(job->location), LOCATION "%s", submit->uid);
+    job_answer(api, job, 201);
+    if (submit->keyed.length == 0) {
+        return ERR_NONE;
+    }
+    struct idempotency_record kept = {
+        .scope = submit->scope,
+        .key = submit->key,
+        .status = job->status,
+        .response = { (const char *)job->body.data, job->body.length },
+        .created_wall_ms = api_now(api).wall_ms,
+    };
+    memcpy(kept.body_hash, submit->body_hash, JOB_HASH_BYTES);
+    return idempotency_put(api->config.store, &kept, reason);
+}

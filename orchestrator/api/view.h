@@ -1,0 +1,31 @@
+/* Rows as the JSON that clients see: a constellation, a task, an attempt, a device. */
+#ifndef ORCHESTRATOR_API_VIEW_H
+#define ORCHESTRATOR_API_VIEW_H
+
+#include "orchestrator/api/json_out.h"
+#include "orchestrator/store/query.h"
+#include "orchestrator/store/query_task.h"
+
+struct api;
+struct device_view;
+struct wait;
+
+enum { VIEW_NEEDS_MAX = 1000 }; /* dependencies listed of one task */
+
+/* Objects are left open, so that the caller can add to them: json_out_object_end() follows. */
+void view_constellation(struct api *api, struct json_out *out, const char *key,
+                        const struct query_constellation *constellation);
+enum err view_task(struct api *api, struct json_out *out, const char *key,
+                   const struct query_task *task, struct reason *reason);
+void view_attempt(struct api *api, struct json_out *out, const char *key,
+                  const struct query_attempt *attempt);
+void view_device(struct json_out *out, const char *key, const struct device_view *device);
+
+/* What a person is told: as task_state_name(), or "ready". */
+const char *view_task_state(const struct api *api, int64_t constellation_id,
+                            const struct task_record *task);
+
+/* What a task waits for, in words; false: for nothing. */
+bool wait_words(struct api *api, const struct query_task *task, struct buf *words);
+
+#endif

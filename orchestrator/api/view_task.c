@@ -1,0 +1,169 @@
+/* Tasks and attempts as clients see them. */
+#include <jansson.h>
+
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/view.h"
+
+const char *view_task_state(const struct api *api, int64_t constellation_id,
+                            const struct task_record *task)
+{
+    enum task_state state = (enum task_state)task->state;
+    /* Only the engine knows which of the waiting ones wait for a device alone. */
+    if (state == TASK_WAITING && engine_task(api->config.engine, constellation_id, task->id)) {
+        return engine_task_state(api->config.engine, constellation_id, task->id);
+    }
+    return task_state_name(state);
+}
+
+/* A value that an agent sent: it goes into our JSON as it is only if it is JSON. */
+static void write_value(struct json_out *out, const char *key, struct str value)
+{
+    if (value.length == 0) {
+        json_out_null(out, key);
+        return;
+    }
+    json_t *tree = json_loadb(value.data, value.length, JSON_DECODE_ANY, NULL);
+    if (tree != NULL) {
+        json_out_raw(out, key, value);
+    } else {
+        json_out_str(out, key, value);
+    }
+    json_decref(tree);
+}
+
+static const char *decision_name(enum edge_decision decision)
+{
+    switch (decision) {
+    case EDGE_UNDECIDED:
+        return "undecided";
+    case EDGE_OPEN:
+        return "open";
+    case EDGE_CLOSED:
+        return "closed";
+    }
+    return "undecided";
+}
+
+static const char *when_name(enum edge_when when)
+{
+    switch (when) {
+    case EDGE_WHEN_SUCCESS:
+        return "success";
+    }
+    return "unknown";
+}
+
+static enum err write_needs(struct api *api, struct json_out *out, int64_t task_id,
+                            struct reason *reason)
+{
+    static struct query_need needs[VIEW_NEEDS_MAX];
+    size_t count = 0;
+    enum err err =
+        query_needs(api->config.store, task_id, needs, VIEW_NEEDS_MAX, &api->arena, &count, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    json_out_array(out, "needs");
+    for (size_t i = 0; i < count; i++) {
+        json_out_object(out, NULL);
+        json_out_str(out, "task", needs[i].task);
+        json_out_text(out, "when", when_name(needs[i].when));
+        json_out_text(out, "decision", decision_name(needs[i].decision));
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+    return ERR_NONE;
+}
+
+/* From its start to its end, or to now; null before it started. */
+static void write_duration(struct api *api, struct json_out *out,
+                           const struct attempt_record *attempt)
+{
+    bool runs = attempt->state == ATTEMPT_RUNNING || attempt->state == ATTEMPT_STOPPING;
+    int64_t until = runs ? api_now(api).wall_ms : attempt->ended_wall_ms;
+    if (attempt->started_wall_ms == 0 || until == 0) {
+        json_out_null(out, "duration");
+        return;
+    }
+    json_out_seconds(out, "duration", until - attempt->started_wall_ms);
+}
+
+static void write_exit_code(struct json_out *out, const struct attempt_record *attempt)
+{
+    if (attempt->outcome == OUTCOME_EXITED) {
+        json_out_int(out, "exit_code", attempt->exit_code);
+    } else {
+        json_out_null(out, "exit_code");
+    }
+}
+
+/* What is shown of a task is shown of its latest attempt; without one there is nothing. */
+static void write_latest(struct api *api, struct json_out *out, const struct query_task *task)
+{
+    static const struct query_attempt none;
+    const struct query_attempt *attempt = task->has_attempt ? &task->attempt : &none;
+    struct str reason = attempt->reason.length != 0 ? attempt->reason : task->reason;
+    json_out_str_or_null(out, "device", attempt->device);
+    json_out_uint(out, "attempt", attempt->record.number);
+    write_exit_code(out, &attempt->record);
+    json_out_str_or_null(out, "reason", reason);
+    json_out_time(out, "started_at", attempt->record.started_wall_ms);
+    json_out_time(out, "ended_at", attempt->record.ended_wall_ms);
+    write_duration(api, out, &attempt->record);
+    json_out_fence(out, "fence", attempt->record.fence);
+    json_out_uint(out, "stdout_bytes", attempt->record.stdout_bytes);
+    json_out_uint(out, "stderr_bytes", attempt->record.stderr_bytes);
+    write_value(out, "output", attempt->result);
+}
+
+enum err view_task(struct api *api, struct json_out *out, const char *key,
+                   const struct query_task *task, struct reason *reason)
+{
+    json_out_object(out, key);
+    json_out_str(out, "key", task->key);
+    json_out_text(out, "state", view_task_state(api, task->constellation_id, &task->record));
+    json_out_text(out, "executor", executor_name(task->executor));
+    json_out_str(out, "selector", task->selector);
+    json_out_str_or_null(out, "pinned_device", task->device);
+    json_out_int(out, "priority", task->record.priority);
+    json_out_uint(out, "max_attempts", task->max_attempts);
+    write_latest(api, out, task);
+    enum err err = write_needs(api, out, task->record.id, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct buf words = { NULL, 0, 0 };
+    if (wait_words(api, task, &words)) {
+        json_out_str(out, "waiting_for", (struct str){ (const char *)words.data, words.length });
+    } else {
+        json_out_null(out, "waiting_for");
+    }
+    buf_done(&words);
+    return ERR_NONE;
+}
+
+void view_attempt(struct api *api, struct json_out *out, const char *key,
+                  const struct query_attempt *attempt)
+{
+    const struct attempt_record *record = &attempt->record;
+    json_out_object(out, key);
+    json_out_uint(out, "attempt", record->number);
+    json_out_fence(out, "fence", record->fence);
+    json_out_str_or_null(out, "device", attempt->device);
+    json_out_text(out, "state", attempt_state_name(record->state));
+    json_out_text(out, "outcome", record->outcome == 0 ? NULL : outcome_name(record->outcome));
+    write_exit_code(out, record);
+    if (record->outcome == OUTCOME_SIGNALLED) {
+        json_out_int(out, "signal", record->signal);
+    } else {
+        json_out_null(out, "signal");
+    }
+    json_out_str_or_null(out, "reason", attempt->reason);
+    json_out_time(out, "assigned_at", record->assigned_wall_ms);
+    json_out_time(out, "started_at", record->started_wall_ms);
+    json_out_time(out, "ended_at", record->ended_wall_ms);
+    write_duration(api, out, record);
+    json_out_uint(out, "stdout_bytes", record->stdout_bytes);
+    json_out_uint(out, "stderr_bytes", record->stderr_bytes);
+    json_out_bool(out, "output_truncated", record->output_truncated);
+}

@@ -1,0 +1,119 @@
+/* What a task waits for, in words: the engine knows, the store has the names. */
+#include <inttypes.h>
+
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/view.h"
+
+/* "0.3 s", "12.0 s", "4m12s", "1h05m" */
+static void append_span(struct buf *words, int64_t ms)
+{
+    int64_t left = ms < 0 ? 0 : ms;
+    int64_t seconds = left / 1000;
+    if (seconds < 60) {
+        buf_printf(words, "%" PRId64 ".%d s", seconds, (int)(left % 1000 / 100));
+    } else if (seconds < 3600) {
+        buf_printf(words, "%" PRId64 "m%02ds", seconds / 60, (int)(seconds % 60));
+    } else {
+        buf_printf(words, "%" PRId64 "h%02dm", seconds / 3600, (int)(seconds / 60 % 60));
+    }
+}
+
+static void append_dependencies(struct api *api, const struct wait *wait, struct buf *words)
+{
+    buf_append_text(words, "waits for ");
+    for (size_t i = 0; i < wait->tasks_count; i++) {
+        struct str key = STR("?");
+        struct reason reason;
+        query_task_key(api->config.store, wait->tasks[i], &api->arena, &key, &reason);
+        buf_append_text(words, i == 0 ? "" : ", ");
+        buf_append(words, key.data, key.length);
+    }
+    if (wait->count > wait->tasks_count) {
+        buf_printf(words, "%s%zu more", wait->tasks_count == 0 ? "" : " and ",
+                   (size_t)wait->count - wait->tasks_count);
+    }
+}
+
+static void append_no_device(const struct wait *wait, struct buf *words)
+{
+    if (wait->count == 0) {
+        buf_append_text(words, "no device has ever connected");
+        return;
+    }
+    buf_append_text(words, "no device matches");
+    for (size_t i = 0; i < wait->unmet_count; i++) {
+        buf_printf(words, "%s%.*s: %s", i == 0 ? ": " : "; ", STR_ARG(wait->unmet[i].device),
+                   wait->unmet[i].why);
+    }
+    if (wait->count > wait->unmet_count && wait->unmet_count > 0) {
+        buf_printf(words, "; and %zu more", (size_t)wait->count - wait->unmet_count);
+    }
+}
+
+static void append_disconnected(const struct query_task *task, const struct wait *wait,
+                                struct buf *words)
+{
+    if (task->has_attempt && task->attempt.device.length != 0) {
+        buf_append(words, task->attempt.device.data, task->attempt.device.length);
+    } else {
+        buf_append_text(words, "its device");
+    }
+    buf_append_text(words, " is cut off; given up in ");
+    append_span(words, wait->wake_ms);
+}
+
+bool wait_words(struct api *api, const struct query_task *task, struct buf *words)
+{
+    if (task_state_is_final((enum task_state)task->record.state) ||
+        engine_task(api->config.engine, task->constellation_id, task->record.id) == NULL) {
+        return false;
+    }
+    struct wait wait = { .kind = WAIT_NOTHING };
+    engine_explain(api->config.engine, task->constellation_id, task->record.id, api_now(api),
+                   &wait);
+    switch (wait.kind) {
+    case WAIT_NOTHING:
+        return false;
+    case WAIT_DEPENDENCIES:
+        append_dependencies(api, &wait, words);
+        break;
+    case WAIT_INPUTS:
+        buf_append_text(words, "its inputs are about to be filled in");
+        break;
+    case WAIT_BACKOFF:
+        buf_append_text(words, "retries in ");
+        append_span(words, wait.wake_ms);
+        break;
+    case WAIT_NO_DEVICE:
+        append_no_device(&wait, words);
+        break;
+    case WAIT_OFFLINE:
+        buf_append_text(words, wait.count == 1 ? "the one device that fits is not connected" : "");
+        if (wait.count != 1) {
+            buf_printf(words, "none of the %" PRIu32 " devices that fit is connected", wait.count);
+        }
+        break;
+    case WAIT_SLOTS:
+        if (wait.count == 1) {
+            buf_append_text(words, "all slots of the one device that fits are taken");
+        } else {
+            buf_printf(words, "all slots of the %" PRIu32 " devices that fit are taken",
+                       wait.count);
+        }
+        break;
+    case WAIT_BLOCKED:
+        buf_append_text(words, "nothing is assigned: the database was restored and devices have "
+                               "seen a newer one (see asterismd restore --accept)");
+        break;
+    case WAIT_STOPPING:
+        buf_append_text(words, "it has been told to stop");
+        break;
+    case WAIT_DISCONNECTED:
+        append_disconnected(task, &wait, words);
+        break;
+    case WAIT_TURN:
+        buf_append_text(words, "it is about to be assigned");
+        break;
+    }
+    return true;
+}
