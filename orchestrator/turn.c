@@ -1,0 +1,169 @@
+/* One turn: step what has arrived, write it, commit once, then let everything out. */
+#include "common/sys/clock.h"
+#include "common/sys/log.h"
+#include "orchestrator/fault.h"
+#include "orchestrator/loop.h"
+#include "orchestrator/prepare.h"
+#include "orchestrator/store/retention.h"
+
+static const int64_t RETAIN_EVERY_MS = 60 * 1000;
+static const int64_t IDEMPOTENCY_KEEP_MS = (int64_t)7 * 24 * 3600 * 1000;
+static const int64_t RETAIN_AGAIN_MS = 50; /* while there is more to delete */
+
+static void step(struct loop *loop, enum event_kind kind)
+{
+    struct event event = { .kind = kind, .now = loop_now() };
+    engine_step(loop->engine, &event, &loop->effects);
+}
+
+/* Answers every EFFECT_PREPARE from `from` on. */
+static enum err prepare(struct loop *loop, size_t from, struct reason *reason)
+{
+    for (size_t i = from; i < loop->effects.count; i++) {
+        if (loop->effects.list[i].kind != EFFECT_PREPARE) {
+            continue;
+        }
+        enum err err = store_apply(loop->store, &loop->effects, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        struct event event = {
+            .kind = EVENT_PREPARED,
+            .now = loop_now(),
+            .prepared.constellation_id = loop->effects.list[i].prepare.constellation_id,
+            .prepared.task_id = loop->effects.list[i].prepare.task_id,
+        };
+        struct reason words = { "" };
+        event.prepared.err =
+            prepare_task(loop->store, event.prepared.constellation_id, event.prepared.task_id,
+                         &loop->arena, &words);
+        if (event.prepared.err != ERR_NONE && event.prepared.err != ERR_INVALID) {
+            *reason = words;
+            return event.prepared.err;
+        }
+        event.prepared.reason = str_of(words.text);
+        engine_step(loop->engine, &event, &loop->effects);
+    }
+    return ERR_NONE;
+}
+
+static enum err retain(struct loop *loop, struct reason *reason)
+{
+    int64_t now = clock_boot_ms();
+    if (now < loop->retain_boot_ms) {
+        return ERR_NONE;
+    }
+    struct retention_policy policy = {
+        .finished_keep_ms = loop->config->keep_finished_ms,
+        .finished_max = loop->config->keep_finished_max,
+        .events_keep_ms = loop->config->keep_events_ms,
+        .events_max = loop->config->keep_events_max,
+        .idempotency_keep_ms = IDEMPOTENCY_KEEP_MS,
+    };
+    bool more = false;
+    enum err err = store_retain(loop->store, clock_wall_ms(), &policy, &more, reason);
+    loop->retain_boot_ms = now + (more ? RETAIN_AGAIN_MS : RETAIN_EVERY_MS);
+    return err;
+}
+
+static enum err think(struct loop *loop, struct reason *reason)
+{
+    enum err err = api_turn(loop->api, &loop->effects, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    for (size_t i = 0; i < loop->events_count; i++) {
+        engine_step(loop->engine, &loop->events[i], &loop->effects);
+    }
+    if (loop->events_count > 0) {
+        fault_pass(FAULT_AFTER_EVENT);
+    }
+    size_t before = loop->effects.count;
+    step(loop, EVENT_TICK);
+    err = prepare(loop, before, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    step(loop, EVENT_DISPATCH);
+    for (size_t i = 0; i < loop->effects.count; i++) {
+        if (loop->effects.list[i].kind == EFFECT_REPLY) {
+            /* The idempotency row refers to rows of this turn. */
+            err = store_apply(loop->store, &loop->effects, reason);
+            err = err != ERR_NONE ? err : api_reply(loop->api, &loop->effects.list[i], reason);
+            if (err != ERR_NONE) {
+                return err;
+            }
+        }
+    }
+    return store_apply(loop->store, &loop->effects, reason);
+}
+
+/* Read inside the transaction: there it costs no lock. */
+static enum err read_bodies(struct loop *loop, const struct release_body **ret_bodies,
+                            struct reason *reason)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < loop->effects.count; i++) {
+        count += loop->effects.list[i].kind == EFFECT_ASSIGN;
+    }
+    struct release_body *bodies = arena_array(&loop->arena, count, sizeof *bodies);
+    count = 0;
+    for (size_t i = 0; i < loop->effects.count; i++) {
+        const struct effect *effect = &loop->effects.list[i];
+        if (effect->kind == EFFECT_ASSIGN) {
+            enum err err = store_task_body(loop->store, effect->assign.task_id, &loop->arena,
+                                           &bodies[count].name, &bodies[count].body);
+            if (err != ERR_NONE) {
+                return reason_set(reason, err, "the body of a task cannot be read");
+            }
+            count++;
+        }
+    }
+    *ret_bodies = bodies;
+    return ERR_NONE;
+}
+
+static void end(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->effects.count; i++) {
+        if (loop->effects.list[i].kind == EFFECT_PLAN_DONE) {
+            api_plan_done(loop->api, loop->effects.list[i].plan);
+        }
+    }
+    engine_turn_end(loop->engine);
+    effects_clear(&loop->effects);
+}
+
+enum err turn_run(struct loop *loop, struct reason *reason)
+{
+    int64_t began_us = clock_boot_us();
+    loop->in_turn = true;
+    loop->woken = false;
+    const struct release_body *bodies = NULL;
+    enum err err = store_begin(loop->store, reason);
+    err = err != ERR_NONE ? err : think(loop, reason);
+    err = err != ERR_NONE ? err : retain(loop, reason);
+    err = err != ERR_NONE ? err : read_bodies(loop, &bodies, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    fault_pass(FAULT_BEFORE_COMMIT);
+    int64_t commit_us = clock_boot_us();
+    err = store_commit(loop->store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    fault_pass(FAULT_AFTER_COMMIT);
+    int64_t committed_us = clock_boot_us();
+    api_histogram_add(&loop->metrics.commit, committed_us - commit_us);
+    release_effects(loop, bodies);
+    api_committed(loop->api, &loop->effects);
+    fault_pass(FAULT_AFTER_SEND);
+    end(loop);
+    loop->events_count = 0;
+    arena_clear(&loop->arena);
+    loop->in_turn = false;
+    loop->metrics.turns_total++;
+    api_histogram_add(&loop->metrics.turn, clock_boot_us() - began_us);
+    return ERR_NONE;
+}
