@@ -1,0 +1,178 @@
+/* `help` and `version`, and the table of verbs as Markdown. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const char exits[] =
+    "Exit codes: 0 succeeded, 1 failed, 2 usage or spec, 3 unreachable, 4 refused, 5 cancelled,\n"
+    "124 not in time, 130 Ctrl-C.\n";
+
+static void print_options(const struct option *options)
+{
+    for (const struct option *row = options; row != NULL && row->name != NULL; row++) {
+        char head[80];
+        snprintf(head, sizeof head, "%s%c%s--%s%s%s", row->letter == 0 ? "" : "-",
+                 row->letter == 0 ? ' ' : row->letter, row->letter == 0 ? "   " : ", ", row->name,
+                 row->operand == NULL ? "" : " ", row->operand == NULL ? "" : row->operand);
+        printf("  %-28s %s", head, row->help);
+        if (row->words != NULL && strchr(row->words, ' ') != NULL &&
+            strcmp(row->name, "output") != 0) {
+            printf(" One of: %s.", row->words);
+        }
+        printf("\n");
+    }
+}
+
+/* Each line of `text` with `before` in front. */
+static void print_indented(const char *text, const char *before)
+{
+    while (*text != 0) {
+        size_t length = strcspn(text, "\n");
+        printf("%s%.*s\n", before, (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+void verb_print_help(const struct verb *verb)
+{
+    printf("asterism %s %s\n\n%s.\n", verb->name, verb->usage == NULL ? "" : verb->usage,
+           verb->summary);
+    if (verb->text != NULL) {
+        printf("%s\n", verb->text);
+    }
+    printf("\nFor example:\n");
+    print_indented(verb->example, "  ");
+    if (verb->options != NULL) {
+        printf("\nOptions:\n");
+        print_options(verb->options);
+    }
+    printf("\nOptions of every verb:\n");
+    print_options(global_options);
+    printf("\n%s", exits);
+}
+
+void verbs_help(void)
+{
+    printf("asterism VERB [OPTIONS] [ARGUMENTS]\n\n"
+           "Runs work that spans devices: submits constellations of tasks to asterismd, follows "
+           "them,\nshows what happened.\n\nVerbs:\n");
+    for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
+        if (!(*verb)->hidden) {
+            printf("  %-11s %s\n", (*verb)->name, (*verb)->summary);
+        }
+    }
+    printf(
+        "\nAn ID is a name with its four characters (disk-report-7k2m), a unique beginning of one, "
+        "or\n@last; a task is ID/key.\n\nOptions of every verb:\n");
+    print_options(global_options);
+    printf("\n%s\nMore:  asterism help VERB\n", exits);
+}
+
+static void markdown_options(const struct option *options)
+{
+    printf("| option | meaning |\n|---|---|\n");
+    for (const struct option *row = options; row != NULL && row->name != NULL; row++) {
+        printf("| `");
+        if (row->letter != 0) {
+            printf("-%c`, `", row->letter);
+        }
+        printf("--%s%s%s` | %s |\n", row->name, row->operand == NULL ? "" : " ",
+               row->operand == NULL ? "" : row->operand, row->help);
+    }
+    printf("\n");
+}
+
+static void markdown_text(const char *text)
+{
+    for (; *text != 0; text++) {
+        putchar(*text == '\n' ? ' ' : *text);
+    }
+    printf("\n\n");
+}
+
+void verbs_markdown(void)
+{
+    printf("# The command line\n\n"
+           "`asterism` speaks to the daemon over its HTTP API only. This page is made from the "
+           "program's table\nof verbs: `asterism help --markdown`; a test compares the two.\n\n"
+           "An ID is a name with its four characters (`disk-report-7k2m`), a unique beginning of "
+           "one, or `@last`;\na task is `ID/key`.\n\n## Options of every verb\n\n");
+    markdown_options(global_options);
+    printf("## Exit codes\n\n| code | meaning |\n|---|---|\n"
+           "| 0 | succeeded |\n| 1 | the constellation failed |\n"
+           "| 2 | wrong usage, or a spec that is refused |\n"
+           "| 3 | the daemon cannot be reached, or cannot serve |\n"
+           "| 4 | refused: no right to, not found, not in that state |\n| 5 | cancelled |\n"
+           "| 124 | `--timeout` passed first |\n| 130 | Ctrl-C |\n");
+    for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
+        if ((*verb)->hidden) {
+            continue;
+        }
+        printf("\n## %s\n\n%s.\n\n```\nasterism %s %s\n```\n\n", (*verb)->name, (*verb)->summary,
+               (*verb)->name, (*verb)->usage == NULL ? "" : (*verb)->usage);
+        if ((*verb)->text != NULL) {
+            markdown_text((*verb)->text);
+        }
+        if ((*verb)->options != NULL) {
+            markdown_options((*verb)->options);
+        }
+        printf("For example:\n\n```\n%s```\n", (*verb)->example);
+    }
+}
+
+static int help(struct cli *cli)
+{
+    if (options_has(&cli->options, "markdown")) {
+        verbs_markdown();
+        return CLI_OK;
+    }
+    if (cli->options.arguments_count == 0) {
+        verbs_help();
+        return CLI_OK;
+    }
+    const char *name = cli->options.arguments[0];
+    const struct verb *verb = verb_find(name);
+    if (verb == NULL) {
+        const char *near = verb_nearest(name);
+        return cli_fail(CLI_USAGE, "there is no verb %s%s%s%s", name,
+                        near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
+                        near == NULL ? "" : "?");
+    }
+    verb_print_help(verb);
+    return CLI_OK;
+}
+
+static int version(struct cli *cli)
+{
+    if (cli->json) {
+        printf("{\n  \"version\": \"%s\"\n}\n", ASTERISM_VERSION);
+    } else {
+        printf("asterism %s\n", ASTERISM_VERSION);
+    }
+    return CLI_OK;
+}
+
+static const struct option help_options[] = {
+    { .name = "markdown", .help = "All of it as Markdown: docs/cli.md." },
+    { .name = NULL },
+};
+
+const struct verb verb_help = {
+    .name = "help",
+    .summary = "Show help",
+    .usage = "[VERB]",
+    .example = "asterism help run\n",
+    .options = help_options,
+    .operand = CLI_OPERAND_VERB,
+    .arguments_max = 1,
+    .run = help,
+};
+
+const struct verb verb_version = {
+    .name = "version",
+    .summary = "Show the version",
+    .usage = "",
+    .example = "asterism version\n",
+    .run = version,
+};

@@ -1,0 +1,210 @@
+#include "cli/submit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/follow.h"
+#include "cli/http.h"
+#include "cli/output.h"
+#include "common/base/mem.h"
+#include "common/sys/clock.h"
+#include "common/sys/digest.h"
+#include "common/sys/file.h"
+#include "common/sys/random.h"
+
+static void problem_line(const char *name, const json_t *error, struct buf *to)
+{
+    int64_t line = json_number(error, "line");
+    const char *path = json_text(error, "path");
+    output_safe(to, str_of(name));
+    if (line > 0) {
+        buf_printf(to, ":%lld:%lld", (long long)line, (long long)json_number(error, "column"));
+    } else if (*path != 0) {
+        buf_append_text(to, ": ");
+        output_safe(to, str_of(path));
+    }
+    buf_append_text(to, ": ");
+    const char *detail = json_text(error, "detail");
+    output_safe(to, str_of(*detail == 0 ? json_text(error, "code") : detail));
+    const json_t *allowed = json_object_get(error, "allowed");
+    const char *text = json_text(error, "allowed");
+    if (json_is_array(allowed) && json_array_size(allowed) > 0) {
+        buf_append_text(to, " (allowed:");
+        size_t at = 0;
+        const json_t *item = NULL;
+        json_array_foreach(allowed, at, item)
+        {
+            buf_append_text(to, at == 0 ? " " : ", ");
+            const char *word = json_string_value(item);
+            output_safe(to, str_of(word == NULL ? "" : word));
+        }
+        buf_append_text(to, ")");
+    } else if (*text != 0) {
+        buf_append_text(to, " (allowed: ");
+        output_safe(to, str_of(text));
+        buf_append_text(to, ")");
+    }
+    buf_append_text(to, "\n");
+}
+
+void submit_problems(const char *name, const json_t *problem, struct buf *to)
+{
+    size_t at = 0;
+    const json_t *error = NULL;
+    json_array_foreach(json_object_get(problem, "errors"), at, error)
+    {
+        problem_line(name, error, to);
+    }
+    if (at == 0) {
+        problem_line(name, problem, to);
+    }
+}
+
+static int refused(struct cli *cli, const char *name, const struct http_exchange *exchange)
+{
+    json_t *problem =
+        json_loadb((const char *)exchange->answer.data, exchange->answer.length, 0, NULL);
+    int code = CLI_USAGE;
+    if (strcmp(json_text(problem, "code"), "invalid_spec") == 0) {
+        struct buf words = { 0 };
+        submit_problems(name, problem, &words);
+        fputs(buf_text(&words), stderr);
+        buf_done(&words);
+    } else {
+        code = http_refused(cli->http, exchange);
+    }
+    json_decref(problem);
+    return code;
+}
+
+/* A pause that Ctrl-C cuts short. */
+static void pause_before_retry(struct http *http, int64_t *pause_ms)
+{
+    int64_t until = clock_boot_ms() + follow_pause(pause_ms);
+    for (int64_t left = 1; left > 0 && !http_interrupted(http);) {
+        left = until - clock_boot_ms();
+        http_poll(http, left > 0 ? (int)left : 0);
+    }
+}
+
+/* A lost connection is tried again with the same key, so that the daemon can tell the repetition. A
+   daemon that was never reached is not waited for. */
+static void post(struct cli *cli, struct http_exchange *exchange)
+{
+    bool reached = false;
+    int64_t pause_ms = 0;
+    for (int i = 0; i < SUBMIT_TRIES_MAX; i++) {
+        http_perform(cli->http, exchange);
+        reached = reached || exchange->reached;
+        if (exchange->status != 0 || !reached || http_interrupted(cli->http)) {
+            return;
+        }
+        if (i == 0) {
+            cli_note("lost the daemon while submitting (%s); trying again", exchange->words);
+        }
+        pause_before_retry(cli->http, &pause_ms);
+    }
+}
+
+int submit_text(struct cli *cli, const char *name, const char *content_type, struct str text,
+                json_t **ret_constellation)
+{
+    uint8_t random[16];
+    char key[2 * sizeof random + 1];
+    random_bytes(random, sizeof random);
+    digest_hex(random, sizeof random, key);
+    struct http_exchange exchange = {
+        .method = "POST",
+        .path = "/api/v1/constellations",
+        .body = text,
+        .content_type = content_type,
+        .idempotency_key = key,
+    };
+    http_watch_signals(cli->http);
+    post(cli, &exchange);
+    int code = CLI_OK;
+    if (exchange.status == 0 && http_interrupted(cli->http)) {
+        cli_note("interrupted while submitting; asterism list shows whether it arrived");
+        code = CLI_INTERRUPTED;
+    } else if (exchange.status / 100 != 2) {
+        code = refused(cli, name, &exchange);
+    } else {
+        *ret_constellation =
+            json_loadb((const char *)exchange.answer.data, exchange.answer.length, 0, NULL);
+        if (*json_text(*ret_constellation, "id") == 0) {
+            json_decref(*ret_constellation);
+            *ret_constellation = NULL;
+            code = cli_fail(CLI_UNREACHABLE, "%s does not answer as an Asterism daemon",
+                            http_url(cli->http));
+        }
+    }
+    http_exchange_done(cli->http, &exchange);
+    return code;
+}
+
+static enum err read_stdin(struct buf *to, struct reason *reason)
+{
+    for (;;) {
+        enum { PIECE = 64 * 1024 };
+        ssize_t got = read(STDIN_FILENO, buf_reserve(to, PIECE), PIECE);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return reason_set(reason, ERR_IO, "cannot read stdin: %s", strerror(errno));
+        }
+        if (got == 0) {
+            return ERR_NONE;
+        }
+        to->length += (size_t)got;
+        if (to->length > SUBMIT_BYTES_MAX) {
+            return reason_set(reason, ERR_LIMIT, "stdin is larger than 64 MiB");
+        }
+    }
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t a = strlen(text);
+    size_t b = strlen(end);
+    return a >= b && strcmp(text + a - b, end) == 0;
+}
+
+static const char *content_type_of(const char *path, const struct buf *text)
+{
+    if (ends_with(path, ".json")) {
+        return "application/json";
+    }
+    if (ends_with(path, ".yaml") || ends_with(path, ".yml")) {
+        return "application/yaml";
+    }
+    size_t at = 0;
+    while (at < text->length && memchr(" \t\r\n", text->data[at], 4) != NULL) {
+        at++;
+    }
+    bool is_json = at < text->length && (text->data[at] == '{' || text->data[at] == '[');
+    return is_json ? "application/json" : "application/yaml";
+}
+
+int submit_file(struct cli *cli, const char *path, json_t **ret_constellation)
+{
+    struct buf text = { 0 };
+    struct reason reason;
+    bool is_stdin = strcmp(path, "-") == 0;
+    enum err err =
+        is_stdin ? read_stdin(&text, &reason) : file_read(path, SUBMIT_BYTES_MAX, &text, &reason);
+    int code = CLI_OK;
+    if (err == ERR_LIMIT) {
+        code = cli_fail(CLI_USAGE, "%s is larger than 64 MiB, which is the largest spec",
+                        is_stdin ? "stdin" : path);
+    } else if (err != ERR_NONE) {
+        code = cli_fail(CLI_USAGE, "%s", reason.text);
+    } else {
+        code = submit_text(cli, is_stdin ? "<stdin>" : path, content_type_of(path, &text),
+                           (struct str){ (const char *)text.data, text.length }, ret_constellation);
+    }
+    buf_done(&text);
+    return code;
+}

@@ -1,0 +1,26 @@
+/* Following one constellation until it ends: what `run`, `watch` and `wait` share. */
+#ifndef CLI_WATCH_H
+#define CLI_WATCH_H
+
+#include <stdint.h>
+
+#include "cli/cli.h"
+#include "cli/live.h"
+
+enum watch_show {
+    WATCH_QUIET = 0, /* nothing but the final line */
+    WATCH_PROGRESS,  /* a picture on a terminal, else lines */
+};
+
+/* Follows the constellation with this full id. deadline_ms is boot time, 0: none. Prints its end, or,
+   after Ctrl-C, how to go on. ret_constellation (may be NULL) gets a new reference, or NULL. */
+int watch_constellation(struct cli *cli, const char *id, enum watch_show show, int64_t deadline_ms,
+                        json_t **ret_constellation);
+/* "disk-report-7k2m succeeded in 4.2s: 12 succeeded" on stdout, and, on stderr, what failed and why. */
+void watch_verdict(struct cli *cli, const json_t *constellation);
+/* The words after Ctrl-C. */
+int watch_detached(const char *id);
+/* --timeout as boot time; 0 if it was not given. False (after words) if it is no duration. */
+bool watch_deadline(const struct cli *cli, int64_t *ret_deadline_ms);
+
+#endif
