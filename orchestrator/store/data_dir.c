@@ -93,8 +93,7 @@ enum err data_dir_lock_backup(const char *data_dir, bool exclusive, int *ret_fd,
                               struct reason *reason)
 {
     int fd = -1;
-    enum err err =
-        lock_file(data_dir, "backup.lock", exclusive ? LOCK_EX : LOCK_SH, &fd, reason);
+    enum err err = lock_file(data_dir, "backup.lock", exclusive ? LOCK_EX : LOCK_SH, &fd, reason);
     if (err != ERR_NONE) {
         if (fd >= 0) {
             close(fd);

@@ -323,8 +323,8 @@ int64_t output_files_deadline(const struct output_files *files)
     return files->deadline_ms;
 }
 
-enum err output_file_read(const char *data_dir, uint64_t fence, enum stream stream,
-                          uint64_t offset, size_t bytes, struct buf *into)
+enum err output_file_read(const char *data_dir, uint64_t fence, enum stream stream, uint64_t offset,
+                          size_t bytes, struct buf *into)
 {
     char path[OUTPUT_PATH_BYTES_MAX];
     if (!output_file_path(data_dir, fence, stream, path)) {

@@ -125,8 +125,8 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
     int64_t tasks = 0;
     int64_t edges = 0;
     int64_t constellations = 0;
-    enum err err = read_number(
-        db, "SELECT max(last_task_id) FROM constellation WHERE state = 1", NULL, &tasks, reason);
+    enum err err = read_number(db, "SELECT max(last_task_id) FROM constellation WHERE state = 1",
+                               NULL, &tasks, reason);
     if (err == ERR_NONE) {
         err = read_number(db, "SELECT max(last_edge_id) FROM constellation WHERE state = 1", NULL,
                           &edges, reason);
@@ -193,12 +193,12 @@ static enum err next_id(sqlite3 *db, const char *sql, const char *spent_key, int
 }
 
 /* A restored copy goes its own way from here: it gives other events the numbers that the lost database
-   may have given already, so it must not be taken for that one. */
-static enum err leave_old_lineage(sqlite3 *db, struct reason *reason)
+   may have given already, so it must not be taken for that one. Its "restored" is the epoch after which
+   it goes on. */
+static enum err leave_old_lineage(sqlite3 *db, int64_t *ret_epoch, struct reason *reason)
 {
-    int64_t restored = 0;
-    enum err err = meta_read(db, "restored", &restored, reason);
-    if (err != ERR_NONE || restored == 0) {
+    enum err err = meta_read(db, "restored", ret_epoch, reason);
+    if (err != ERR_NONE || *ret_epoch == 0) {
         return err;
     }
     return run_sql(db,
@@ -208,8 +208,8 @@ static enum err leave_old_lineage(sqlite3 *db, struct reason *reason)
                    reason);
 }
 
-static enum err add_start(sqlite3 *db, const struct store_seed *seed, struct store_start *start,
-                          uint64_t *ret_fence, struct reason *reason)
+static enum err add_start(sqlite3 *db, const struct store_seed *seed, int64_t epoch_floor,
+                          struct store_start *start, uint64_t *ret_fence, struct reason *reason)
 {
     int64_t fence = 0;
     int64_t last = 0;
@@ -228,7 +228,8 @@ static enum err add_start(sqlite3 *db, const struct store_seed *seed, struct sto
     if (err != ERR_NONE) {
         return err;
     }
-    int64_t epoch = (last > accepted ? last : accepted) + 1;
+    int64_t epoch = last > accepted ? last : accepted;
+    epoch = (epoch > epoch_floor ? epoch : epoch_floor) + 1;
     if (epoch > FENCE_EPOCH_MAX) {
         return reason_set(reason, ERR_LIMIT,
                           "the database has been started %d times, as often as it can be: start "
@@ -262,7 +263,8 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
                      uint64_t *ret_fence, struct reason *reason)
 {
     const uint8_t *random = seed->random + sizeof start->start_id;
-    enum err err = leave_old_lineage(db, reason);
+    int64_t epoch_floor = 0;
+    enum err err = leave_old_lineage(db, &epoch_floor, reason);
     if (err == ERR_NONE) {
         err = identity(db, "lineage", random, sizeof start->lineage, start->lineage, reason);
     }
@@ -271,7 +273,7 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
                        start->secret, reason);
     }
     if (err == ERR_NONE) {
-        err = add_start(db, seed, start, ret_fence, reason);
+        err = add_start(db, seed, epoch_floor, start, ret_fence, reason);
     }
     if (err == ERR_NONE) {
         err = drop_half_loaded(db, reason);
@@ -284,12 +286,12 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
                       &start->next_constellation_id, reason);
     }
     if (err == ERR_NONE) {
-        err = next_id(db, "SELECT max(id) FROM task", "spent_task_id", &start->next_task_id,
-                      reason);
+        err =
+            next_id(db, "SELECT max(id) FROM task", "spent_task_id", &start->next_task_id, reason);
     }
     if (err == ERR_NONE) {
-        err = next_id(db, "SELECT max(id) FROM edge", "spent_edge_id", &start->next_edge_id,
-                      reason);
+        err =
+            next_id(db, "SELECT max(id) FROM edge", "spent_edge_id", &start->next_edge_id, reason);
     }
     if (err == ERR_NONE) {
         err = read_number(db, "SELECT max(seq) FROM event", NULL, &start->last_seq, reason);
@@ -300,8 +302,7 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
 enum err start_record(sqlite3 *db, const struct store_seed *seed, struct store_start *ret_start,
                       uint64_t *ret_fence, struct reason *reason)
 {
-    _Static_assert(sizeof seed->random == sizeof ret_start->start_id +
-                                              sizeof ret_start->lineage +
+    _Static_assert(sizeof seed->random == sizeof ret_start->start_id + sizeof ret_start->lineage +
                                               sizeof ret_start->secret + 8,
                    "the seed feeds all that is random");
     struct store_start start = { 0 };
@@ -336,8 +337,8 @@ static enum err look_up(struct store_sqlite *self, uint64_t epoch, const uint8_t
     int rc = sqlite3_step(statement);
     if (rc == SQLITE_ROW) {
         struct str known = sqlite_column_str(statement, 0);
-        uint64_t last = epoch == self->epoch ? self->fence
-                                             : (uint64_t)sqlite3_column_int64(statement, 1);
+        uint64_t last =
+            epoch == self->epoch ? self->fence : (uint64_t)sqlite3_column_int64(statement, 1);
         *ret_ahead = known.length != 16 || memcmp(known.data, start_id, 16) != 0 || fence > last;
     } else if (rc == SQLITE_DONE) {
         *ret_ahead = true;

@@ -111,8 +111,8 @@ int64_t store_sync_deadline(const struct store *store)
     return store->ops->sync_deadline(store);
 }
 
-enum err store_read_output(struct store *store, uint64_t fence, enum stream stream,
-                           uint64_t offset, size_t bytes, struct buf *into)
+enum err store_read_output(struct store *store, uint64_t fence, enum stream stream, uint64_t offset,
+                           size_t bytes, struct buf *into)
 {
     return store->ops->read_output(store, fence, stream, offset, bytes, into);
 }
@@ -125,6 +125,6 @@ enum err store_receipt_is_ahead(struct store *store, uint64_t epoch, const uint8
     if (err != ERR_NONE) {
         return err;
     }
-    return judge(store, store->ops->receipt_is_ahead(store, epoch, start_id, fence, ret_ahead,
-                                                     reason));
+    return judge(store,
+                 store->ops->receipt_is_ahead(store, epoch, start_id, fence, ret_ahead, reason));
 }

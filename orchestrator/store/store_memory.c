@@ -44,8 +44,8 @@ static void twin_free(struct store *store)
     mem_free(self);
 }
 
-static void put_text(struct store_disk *disk, enum twin_table table, uint64_t key,
-                     int64_t owner_id, struct str a, struct str b)
+static void put_text(struct store_disk *disk, enum twin_table table, uint64_t key, int64_t owner_id,
+                     struct str a, struct str b)
 {
     char *room;
     struct twin_text *row = twin_row(sizeof *row, a.length + b.length, &room);
@@ -76,7 +76,7 @@ static enum err put_class(struct store_disk *disk, const struct class_record *cl
     *row = *class;
     row->plan.selector = twin_pack(&room, class->plan.selector);
     row->plan.device = twin_pack(&room, class->plan.device);
-    twin_put_take(disk, TWIN_CLASS, (uint64_t)class->id, row);
+    twin_put_take(disk, TWIN_CLASS, (uint64_t) class->id, row);
     return ERR_NONE;
 }
 
@@ -91,8 +91,7 @@ static enum err put_task(struct store_disk *disk, const struct effect *effect, b
     if (old != NULL) {
         row.constellation_id = old->constellation_id;
     }
-    enum err err =
-        put_record(disk, TWIN_TASK, row.record.id, is_new, &row, sizeof row, reason);
+    enum err err = put_record(disk, TWIN_TASK, row.record.id, is_new, &row, sizeof row, reason);
     if (err == ERR_NONE && is_new) {
         put_text(disk, TWIN_TASK_TEXT, (uint64_t)row.record.id, row.constellation_id,
                  effect->task.plan->key, effect->task.plan->body);
@@ -271,7 +270,8 @@ static void load_row(const struct store_disk *disk, enum twin_table table, uint6
     } else if (table == TWIN_ATTEMPT) {
         const struct attempt_record *attempt = row;
         task = twin_get(disk, TWIN_TASK, (uint64_t)attempt->task_id);
-        if (task != NULL && task->record.fence == attempt->fence && is_live(disk, task->constellation_id)) {
+        if (task != NULL && task->record.fence == attempt->fence &&
+            is_live(disk, task->constellation_id)) {
             engine_load_attempt(engine, attempt);
         }
     }
@@ -380,12 +380,11 @@ static enum err twin_task_outcome(struct store *store, int64_t constellation_id,
         outcome.stdout_bytes = attempt->stdout_bytes;
         outcome.stderr_bytes = attempt->stderr_bytes;
         outcome.device = arena_str(arena, device == NULL ? (struct str){ 0 } : device->name);
-        outcome.result =
-            arena_str(arena, result_text == NULL ? (struct str){ 0 } : result_text->b);
-        outcome.stdout_data = read_whole(store, fence, STREAM_STDOUT, outcome.stdout_bytes,
-                                         stream_bytes_max, arena);
-        outcome.stderr_data = read_whole(store, fence, STREAM_STDERR, outcome.stderr_bytes,
-                                         stream_bytes_max, arena);
+        outcome.result = arena_str(arena, result_text == NULL ? (struct str){ 0 } : result_text->b);
+        outcome.stdout_data =
+            read_whole(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max, arena);
+        outcome.stderr_data =
+            read_whole(store, fence, STREAM_STDERR, outcome.stderr_bytes, stream_bytes_max, arena);
     }
     *ret_outcome = outcome;
     return ERR_NONE;
@@ -540,13 +539,11 @@ enum err store_memory_open(struct store_disk *disk, const struct store_seed *see
     if (start.epoch > FENCE_EPOCH_MAX) {
         return reason_set(reason, ERR_LIMIT, "the disk has been started too often");
     }
-    disk->starts =
-        mem_resize(disk->starts, (disk->starts_count + 1) * sizeof disk->starts[0]);
+    disk->starts = mem_resize(disk->starts, (disk->starts_count + 1) * sizeof disk->starts[0]);
     struct twin_start *row = &disk->starts[disk->starts_count++];
     *row = (struct twin_start){ .epoch = start.epoch };
     memcpy(row->start_id, start.start_id, sizeof row->start_id);
-    start.next_constellation_id =
-        spend(disk, TWIN_CONSTELLATION, &disk->spent_constellation_id);
+    start.next_constellation_id = spend(disk, TWIN_CONSTELLATION, &disk->spent_constellation_id);
     start.next_task_id = spend(disk, TWIN_TASK, &disk->spent_task_id);
     start.next_edge_id = spend(disk, TWIN_EDGE, &disk->spent_edge_id);
     drop_half_loaded(disk);

@@ -88,9 +88,9 @@ static enum err load_device(struct store_sqlite *self, sqlite3_stmt *row, struct
                      .hostname = sqlite_column_str(row, 14) },
     };
     struct arena arena = { 0 };
-    enum err err = device_json_read_list(each, sqlite_column_str(row, 15), &arena,
-                                         MSG_EXECUTORS_MAX, &record.profile.executors,
-                                         &record.profile.executors_count);
+    enum err err =
+        device_json_read_list(each, sqlite_column_str(row, 15), &arena, MSG_EXECUTORS_MAX,
+                              &record.profile.executors, &record.profile.executors_count);
     if (err == ERR_NONE) {
         err = device_json_read_list(each, sqlite_column_str(row, 16), &arena, MSG_TOOLS_MAX,
                                     &record.profile.tools, &record.profile.tools_count);

@@ -15,7 +15,7 @@
 #include "orchestrator/store/start.h"
 
 enum {
-    CHECK_BYTES_MAX = 32 * 1024 * 1024, /* a larger database is not checked whole at each start */
+    CHECK_BYTES_MAX = 8 * 1024 * 1024, /* a larger database is not checked whole at each start */
     CACHE_KIB = 65536,                  /* at most; only what is touched is held */
     CHECKPOINT_PAGES = 4000,
 };
@@ -126,24 +126,24 @@ static enum err check_database(struct store_sqlite *self, struct reason *reason)
     return err;
 }
 
-/* An empty or foreign file under the database's name must not become a new database silently. */
+static bool holds_something(const struct store_sqlite *self, const char *name)
+{
+    char *path = mem_format("%s/%s", self->data_dir, name);
+    struct stat status;
+    bool holds = lstat(path, &status) == 0 && (S_ISDIR(status.st_mode) || status.st_size > 0);
+    mem_free(path);
+    return holds;
+}
+
+/* SQLite makes a new database of a missing or empty file. Beside what an old one has left that would be
+   a silent loss. */
 static enum err check_file(const struct store_sqlite *self, struct reason *reason)
 {
-    char *path = mem_format("%s/asterism.db", self->data_dir);
-    char *log = mem_format("%s/asterism.db-wal", self->data_dir);
-    struct stat status;
-    struct stat log_status;
-    enum err err = ERR_NONE;
-    bool is_there = lstat(path, &status) == 0;
-    bool has_log = lstat(log, &log_status) == 0 && log_status.st_size > 0;
-    if (is_there && !S_ISREG(status.st_mode)) {
-        err = reason_set(reason, ERR_IO, "%s is not a file", path);
-    } else if (has_log && !is_there) {
-        err = damaged(self, "asterism.db is missing beside its log", reason);
+    if (!holds_something(self, "asterism.db") &&
+        (holds_something(self, "asterism.db-wal") || holds_something(self, "output"))) {
+        return damaged(self, "asterism.db is missing or empty", reason);
     }
-    mem_free(path);
-    mem_free(log);
-    return err;
+    return ERR_NONE;
 }
 
 static enum err open_all(struct store_sqlite *self, const struct store_seed *seed,
@@ -167,7 +167,9 @@ static enum err open_all(struct store_sqlite *self, const struct store_seed *see
         if (err == ERR_CORRUPT) {
             char what[128];
             snprintf(what, sizeof what, "%s", sqlite3_errmsg(self->db));
-            err = damaged(self, sqlite3_errcode(self->db) == SQLITE_OK ? "not made by asterismd" : what, reason);
+            err = damaged(self,
+                          sqlite3_errcode(self->db) == SQLITE_OK ? "not made by asterismd" : what,
+                          reason);
         }
     }
     if (err == ERR_NONE) {

@@ -58,7 +58,8 @@ enum err read_output(struct store *store, uint64_t fence, enum stream stream, ui
         return err;
     }
     uint64_t length = (uint64_t)sqlite3_column_int64(row, 0);
-    uint64_t end = offset >= length ? offset : offset + (bytes < length - offset ? bytes : length - offset);
+    uint64_t end =
+        offset >= length ? offset : offset + (bytes < length - offset ? bytes : length - offset);
     struct str head = sqlite_column_str(row, 1);
     if (offset < head.length && offset < end) {
         uint64_t stop = end < head.length ? end : head.length;
@@ -123,8 +124,8 @@ enum err read_task_outcome(struct store *store, int64_t constellation_id, struct
         .result = sqlite_column_copy(statement, 6, arena),
     };
     sqlite3_reset(statement);
-    enum err err = read_stream(store, fence, STREAM_STDOUT, outcome.stdout_bytes,
-                               stream_bytes_max, arena, &outcome.stdout_data);
+    enum err err = read_stream(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max,
+                               arena, &outcome.stdout_data);
     if (err == ERR_NONE) {
         err = read_stream(store, fence, STREAM_STDERR, outcome.stderr_bytes, stream_bytes_max,
                           arena, &outcome.stderr_data);

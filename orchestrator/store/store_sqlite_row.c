@@ -57,8 +57,7 @@ static const char *const texts[ROWS_END] = {
     [ROW_ADD_TASK] = "INSERT INTO task(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
                      " lost, state, prepared, class_id, policy_id, priority, has_references,"
                      " constellation_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ROW_ADD_TASK_TEXT] =
-        "INSERT INTO task_text(id, constellation_id, key, body) VALUES(?,?,?,?)",
+    [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body) VALUES(?,?,?,?)",
     [ROW_SAVE_TASK] = "UPDATE task SET fence=?2, wake_wall_ms=?3, wake_length_ms=?4, attempts=?5,"
                       " tries=?6, lost=?7, state=?8, prepared=?9 WHERE id=?1",
     [ROW_ADD_EDGE] = "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
@@ -188,8 +187,7 @@ static enum err add_constellation(struct store_sqlite *self, const struct effect
 }
 
 static enum err save_constellation(struct store_sqlite *self,
-                                   const struct constellation_record *record,
-                                   struct reason *reason)
+                                   const struct constellation_record *record, struct reason *reason)
 {
     bind_constellation(self->rows[ROW_SAVE_CONSTELLATION], record);
     return run_on_row(self, ROW_SAVE_CONSTELLATION, reason);
@@ -204,8 +202,7 @@ static struct id_range *range_of(struct store_sqlite *self, int64_t constellatio
     }
     if (self->ranges_count == self->ranges_capacity) {
         self->ranges_capacity = self->ranges_capacity == 0 ? 16 : self->ranges_capacity * 2;
-        self->ranges =
-            mem_resize(self->ranges, self->ranges_capacity * sizeof self->ranges[0]);
+        self->ranges = mem_resize(self->ranges, self->ranges_capacity * sizeof self->ranges[0]);
     }
     struct id_range *range = &self->ranges[self->ranges_count++];
     *range = (struct id_range){ .constellation_id = constellation_id };
@@ -301,8 +298,8 @@ static enum err save_device(struct store_sqlite *self, const struct device_recor
     BIND_NUMBERS(statement, record->id, (int64_t)record->process_id, (int64_t)record->session,
                  (int64_t)record->fence, record->connected_wall_ms, profile->cpus,
                  (int64_t)profile->memory_bytes, profile->slots);
-    const struct str words[] = { record->name,   record->journal_id, record->boot_id,
-                                 record->agent_version, profile->os, profile->arch,
+    const struct str words[] = { record->name,          record->journal_id, record->boot_id,
+                                 record->agent_version, profile->os,        profile->arch,
                                  profile->hostname };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         sqlite_bind_text(statement, 9 + (int)i, words[i]);

@@ -1,4 +1,7 @@
+set(store_bench ${CMAKE_SOURCE_DIR}/tests/unit/store_world.c ${CMAKE_SOURCE_DIR}/tests/unit/store_run.c)
 asterism_test(unit_store
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store.c ${CMAKE_SOURCE_DIR}/tests/unit/store_world.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/store_run.c
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store.c ${store_bench}
     LINK store engine base)
+asterism_test(unit_store_sqlite
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_sqlite.c ${store_bench}
+    LINK store engine base PkgConfig::SQLITE)

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -26,23 +28,27 @@ struct run {
 
 static void make_plan(struct run *run, uint32_t tasks, struct arena *arena)
 {
-    static const struct plan_class classes[] = { { .executor = EXECUTOR_NOOP },
-                                                 { .selector = { "os=linux", 8 },
-                                                   .executor = EXECUTOR_RUN } };
+    static const struct plan_class classes[] = {
+        { .executor = EXECUTOR_NOOP }, { .selector = { "os=linux", 8 }, .executor = EXECUTOR_RUN }
+    };
     static const struct plan_policy policies[] = {
-        { .max_attempts = 3, .max_lost = 3, .backoff_base_ms = 50, .backoff_max_ms = 500,
-          .backoff_factor_permille = 2000, .kill_grace_ms = 1000 },
+        { .max_attempts = 3,
+          .max_lost = 3,
+          .backoff_base_ms = 50,
+          .backoff_max_ms = 500,
+          .backoff_factor_permille = 2000,
+          .kill_grace_ms = 1000 },
     };
     struct plan_task *list = arena_array(arena, tasks, sizeof list[0]);
     struct plan_edge *edges = arena_array(arena, tasks, sizeof edges[0]);
     for (uint32_t i = 0; i < tasks; i++) {
         char key[32];
         int length = snprintf(key, sizeof key, "t%u", i);
-        list[i] = (struct plan_task){ .key = { arena_copy(arena, key, (size_t)length),
-                                               (size_t)length },
-                                      .body = STR("body"),
-                                      .class_index = i % 2,
-                                      .priority = (int32_t)(i % 3) };
+        list[i] =
+            (struct plan_task){ .key = { arena_copy(arena, key, (size_t)length), (size_t)length },
+                                .body = STR("body"),
+                                .class_index = i % 2,
+                                .priority = (int32_t)(i % 3) };
         if (i > 0) {
             edges[i - 1] =
                 (struct plan_edge){ .from = (i - 1) / 3, .to = i, .when = EDGE_WHEN_SUCCESS };

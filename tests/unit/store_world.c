@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +28,10 @@ enum err world_try_open(struct store_world *world, struct reason *reason)
 {
     struct store_seed seed = { .wall_ms = 1000 + world->starts };
     memset(seed.random, (int)(1 + world->starts), sizeof seed.random);
-    enum err err = world->is_sqlite ? store_sqlite_open(world->data_dir, &seed, &world->store,
-                                                        &world->start, reason)
-                                    : store_memory_open(world->disk, &seed, &world->store,
-                                                        &world->start, reason);
+    enum err err =
+        world->is_sqlite
+            ? store_sqlite_open(world->data_dir, &seed, &world->store, &world->start, reason)
+            : store_memory_open(world->disk, &seed, &world->store, &world->start, reason);
     world->starts += err == ERR_NONE;
     return err;
 }
@@ -166,13 +168,14 @@ void world_add_sample(struct store_world *world)
         .connected_wall_ms = 11,
     };
     static const struct plan plan = { .name = { "sample", 6 }, .source = { "tasks: {}", 9 } };
-    static const struct plan_task plans[] = { { .key = { "first", 5 }, .body = { "a\0b\xff" "c", 5 } },
+    static const struct plan_task plans[] = { { .key = { "first", 5 },
+                                                .body = { "a\0b\xff"
+                                                          "c",
+                                                          5 } },
                                               { .key = { "second", 6 }, .body = { "b", 1 } } };
-    static const struct task_record second = { .id = 2,
-                                               .class_id = 2,
-                                               .policy_id = 3,
-                                               .state = TASK_WAITING,
-                                               .has_references = true };
+    static const struct task_record second = {
+        .id = 2, .class_id = 2, .policy_id = 3, .state = TASK_WAITING, .has_references = true
+    };
     struct effects *effects = &world->effects;
     effects_add(effects, EFFECT_ADD_CLASS)->class = &class;
     effects_add(effects, EFFECT_ADD_POLICY)->policy = &policy;
@@ -222,8 +225,8 @@ static char pattern(enum stream stream, uint64_t at)
 
 void world_output(struct store_world *world, enum stream stream, size_t bytes)
 {
-    uint64_t *length = stream == STREAM_STDERR ? &world->attempt.stderr_bytes
-                                               : &world->attempt.stdout_bytes;
+    uint64_t *length =
+        stream == STREAM_STDERR ? &world->attempt.stderr_bytes : &world->attempt.stdout_bytes;
     char *data = arena_alloc(&world->effects.arena, bytes);
     for (size_t i = 0; i < bytes; i++) {
         data[i] = pattern(stream, *length + i);
@@ -241,8 +244,8 @@ void world_expect_output(struct store_world *world, enum stream stream, uint64_t
                          uint64_t bytes)
 {
     struct buf got = { 0 };
-    assert_int_equal(
-        store_read_output(world->store, 77, stream, offset, (size_t)bytes, &got), ERR_NONE);
+    assert_int_equal(store_read_output(world->store, 77, stream, offset, (size_t)bytes, &got),
+                     ERR_NONE);
     assert_int_equal(got.length, bytes);
     for (uint64_t i = 0; i < bytes; i++) {
         if ((char)got.data[i] != pattern(stream, offset + i)) {
@@ -264,8 +267,8 @@ static void take_durable(void *context, uint64_t fence, enum stream stream, uint
 size_t world_sync(struct store_world *world, int64_t boot_ms, bool all)
 {
     world->durable_count = 0;
-    assert_int_equal(
-        store_sync_output(world->store, boot_ms, all, take_durable, world, NULL), ERR_NONE);
+    assert_int_equal(store_sync_output(world->store, boot_ms, all, take_durable, world, NULL),
+                     ERR_NONE);
     return world->durable_count;
 }
 
@@ -273,7 +276,7 @@ bool world_is_ahead(struct store_world *world, uint64_t epoch, const uint8_t sta
                     uint64_t fence)
 {
     bool ahead = false;
-    assert_int_equal(
-        store_receipt_is_ahead(world->store, epoch, start_id, fence, &ahead, NULL), ERR_NONE);
+    assert_int_equal(store_receipt_is_ahead(world->store, epoch, start_id, fence, &ahead, NULL),
+                     ERR_NONE);
     return ahead;
 }

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <string.h>
 
 #include "tests/unit/store_world.h"
@@ -101,13 +103,16 @@ static void reads_see_the_rows_of_their_own_transaction(void **state)
     assert_int_equal(store_task_body(world->store, 1, &arena, &name, &body), ERR_NONE);
     assert_true(str_is(name, "sample-abcd/first"));
     assert_int_equal(body.length, 5);
-    assert_memory_equal(body.data, "a\0b\xff" "c", 5);
-    assert_int_equal(
-        store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome), ERR_NONE);
+    assert_memory_equal(body.data,
+                        "a\0b\xff"
+                        "c",
+                        5);
+    assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome),
+                     ERR_NONE);
     assert_int_equal(outcome.state, TASK_RUNNING);
     assert_true(str_is(outcome.device, "desk"));
-    assert_int_equal(
-        store_task_outcome(world->store, 1, STR("third"), 100, &arena, &outcome), ERR_NOT_FOUND);
+    assert_int_equal(store_task_outcome(world->store, 1, STR("third"), 100, &arena, &outcome),
+                     ERR_NOT_FOUND);
     assert_int_equal(store_task_body(world->store, 99, &arena, &name, &body), ERR_NOT_FOUND);
     world_commit(world);
     arena_done(&arena);
@@ -138,8 +143,8 @@ static void a_task_without_an_attempt_has_an_outcome_without_output(void **state
     struct store_outcome outcome;
     world_add_sample(world);
     world_commit(world);
-    assert_int_equal(
-        store_task_outcome(world->store, 1, STR("second"), 100, &arena, &outcome), ERR_NONE);
+    assert_int_equal(store_task_outcome(world->store, 1, STR("second"), 100, &arena, &outcome),
+                     ERR_NONE);
     assert_int_equal(outcome.state, TASK_WAITING);
     assert_int_equal(outcome.device.length, 0);
     assert_int_equal(outcome.stdout_bytes, 0);
@@ -163,8 +168,8 @@ static void a_result_keeps_its_words_and_its_value(void **state)
     effect->result.result = STR("{\"rows\":7}");
     world_commit(world);
     world_reopen(world);
-    assert_int_equal(
-        store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome), ERR_NONE);
+    assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome),
+                     ERR_NONE);
     assert_int_equal(outcome.exit_code, -3);
     assert_true(str_is(outcome.result, "{\"rows\":7}"));
     arena_done(&arena);
@@ -303,8 +308,8 @@ static void output_across_the_inline_limit_reads_as_it_was_written(void **state)
         world_expect_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX, 1000);
         world_expect_output(world, STREAM_STDERR, length - 1, 1);
         struct buf bytes = { 0 };
-        assert_int_equal(
-            store_read_output(world->store, 77, STREAM_STDERR, length, 10, &bytes), ERR_NONE);
+        assert_int_equal(store_read_output(world->store, 77, STREAM_STDERR, length, 10, &bytes),
+                         ERR_NONE);
         assert_int_equal(bytes.length, 0);
         assert_int_equal(store_read_output(world->store, 77, STREAM_STDOUT, 0, 10, &bytes),
                          ERR_NONE);
@@ -382,13 +387,13 @@ static void a_stream_that_is_too_long_for_a_placeholder_comes_back_as_its_length
     world_output(world, STREAM_STDOUT, 20000);
     world_output(world, STREAM_STDERR, 10);
     world_commit(world);
-    assert_int_equal(
-        store_task_outcome(world->store, 1, STR("first"), 19999, &arena, &outcome), ERR_NONE);
+    assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 19999, &arena, &outcome),
+                     ERR_NONE);
     assert_int_equal(outcome.stdout_bytes, 20000);
     assert_int_equal(outcome.stdout_data.length, 0);
     assert_int_equal(outcome.stderr_data.length, 10);
-    assert_int_equal(
-        store_task_outcome(world->store, 1, STR("first"), 20000, &arena, &outcome), ERR_NONE);
+    assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 20000, &arena, &outcome),
+                     ERR_NONE);
     assert_int_equal(outcome.stdout_data.length, 20000);
     arena_done(&arena);
 }
@@ -418,11 +423,9 @@ static void memory_is_the_database_after_every_turn(void **state)
 }
 
 #define BOTH(test)                                                                                 \
+    { #test " [sqlite]", test, open_sqlite, close_world, NULL },                                   \
     {                                                                                              \
-        #test " [sqlite]", test, open_sqlite, close_world, NULL                                    \
-    },                                                                                             \
-    {                                                                                              \
-        #test " [memory]", test, open_memory, close_world, NULL                                    \
+#test " [memory]", test, open_memory, close_world, NULL                                    \
     }
 
 int main(void)

@@ -1,0 +1,342 @@
+/* Backup, restore, and the acceptance of what was lost between them. */
+#include "orchestrator/store/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "orchestrator/store/data_dir.h"
+#include "orchestrator/store/output_file.h"
+#include "orchestrator/store/schema.h"
+#include "orchestrator/store/sqlite_db.h"
+#include "orchestrator/store/start.h"
+
+enum {
+    COPY_BYTES = 256 * 1024,
+    /* A restored database goes on so many epochs later: the lost one may have had further starts, and
+       their fences must not be given again before the agents that hold them are back. */
+    EPOCH_GAP = 1024,
+};
+
+static enum err refuse(sqlite3 *db, const char *directory, struct reason *reason)
+{
+    enum err err = sqlite_err(sqlite3_errcode(db));
+    return reason_set(reason, err == ERR_NONE ? ERR_IO : err, "the database in %s: %s", directory,
+                      sqlite3_errmsg(db));
+}
+
+/* A connection beside the daemon's. The database must be there. */
+static enum err open_beside(const char *directory, sqlite3 **ret_db, struct reason *reason)
+{
+    char *path = mem_format("%s/asterism.db", directory);
+    int rc = access(path, F_OK);
+    if (rc != 0) {
+        enum err err = reason_set(reason, ERR_NOT_FOUND, "there is no %s", path);
+        mem_free(path);
+        return err;
+    }
+    sqlite3 *db = NULL;
+    rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    mem_free(path);
+    sqlite3_busy_timeout(db, 10000);
+    enum err err = rc == SQLITE_OK ? schema_check(db, reason) : refuse(db, directory, reason);
+    if (err != ERR_NONE) {
+        sqlite3_close(db);
+        return err;
+    }
+    *ret_db = db;
+    return ERR_NONE;
+}
+
+static enum err check_integrity(sqlite3 *db, const char *directory, struct reason *reason)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
+    rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
+    enum err err = ERR_NONE;
+    if (rc != SQLITE_ROW) {
+        err = refuse(db, directory, reason);
+    } else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0) {
+        err = reason_set(reason, ERR_CORRUPT, "the database in %s is damaged: %s", directory,
+                         (const char *)sqlite3_column_text(statement, 0));
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+static enum err sync_file(const char *path, struct reason *reason)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        enum err err = reason_set(reason, ERR_IO, "%s cannot be synced: %s", path, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return err;
+    }
+    close(fd);
+    return ERR_NONE;
+}
+
+static enum err vacuum_into(sqlite3 *db, const char *from_dir, const char *to_dir,
+                            struct reason *reason)
+{
+    char *path = mem_format("%s/asterism.db", to_dir);
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "VACUUM INTO ?", -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
+        rc = sqlite3_step(statement);
+    }
+    enum err err = rc == SQLITE_DONE ? ERR_NONE : refuse(db, from_dir, reason);
+    sqlite3_finalize(statement);
+    if (err == ERR_NONE && chmod(path, 0600) != 0) {
+        err = reason_set(reason, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (err == ERR_NONE) {
+        err = sync_file(path, reason);
+    }
+    mem_free(path);
+    return err;
+}
+
+static enum err write_all(int fd, const uint8_t *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t written = write(fd, data, bytes);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return ERR_IO;
+        }
+        data += written;
+        bytes -= (size_t)written;
+    }
+    return ERR_NONE;
+}
+
+/* The part of one stream that stands in a file, exactly as long as the copied database says. */
+static enum err copy_stream(const char *from_dir, const char *to_dir, uint64_t fence,
+                            enum stream stream, uint64_t length, struct reason *reason)
+{
+    if (length <= STORE_OUTPUT_INLINE_MAX) {
+        return ERR_NONE;
+    }
+    char path[OUTPUT_PATH_BYTES_MAX];
+    enum err err = output_file_directory(to_dir, fence, reason);
+    if (err != ERR_NONE || !output_file_path(to_dir, fence, stream, path)) {
+        return err == ERR_NONE ? reason_set(reason, ERR_IO, "a path is too long") : err;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return reason_set(reason, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
+    }
+    struct buf bytes = { 0 };
+    for (uint64_t at = STORE_OUTPUT_INLINE_MAX; err == ERR_NONE && at < length;) {
+        size_t count = length - at < COPY_BYTES ? (size_t)(length - at) : COPY_BYTES;
+        buf_clear(&bytes);
+        err = output_file_read(from_dir, fence, stream, at, count, &bytes);
+        if (err != ERR_NONE || bytes.length != count) {
+            err = reason_set(reason, ERR_CORRUPT,
+                             "the output of attempt %llu in %s is shorter than the database says",
+                             (unsigned long long)fence, from_dir);
+        } else if (write_all(fd, bytes.data, count) != ERR_NONE) {
+            err = reason_set(reason, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+        }
+        at += count;
+    }
+    if (err == ERR_NONE && fsync(fd) != 0) {
+        err = reason_set(reason, ERR_IO, "%s cannot be synced: %s", path, strerror(errno));
+    }
+    close(fd);
+    buf_done(&bytes);
+    return err;
+}
+
+static enum err sync_output_directories(const char *directory, struct reason *reason)
+{
+    char *output = mem_format("%s/output", directory);
+    enum err err = access(output, F_OK) == 0 ? data_dir_sync(output, reason) : ERR_NONE;
+    for (unsigned i = 0; err == ERR_NONE && i < 256; i++) {
+        char *path = mem_format("%s/%02x", output, i);
+        err = access(path, F_OK) == 0 ? data_dir_sync(path, reason) : ERR_NONE;
+        mem_free(path);
+    }
+    mem_free(output);
+    return err == ERR_NONE ? data_dir_sync(directory, reason) : err;
+}
+
+/* All files of output that the database in `to_dir` refers to. */
+static enum err copy_output(sqlite3 *copy, const char *from_dir, const char *to_dir,
+                            struct reason *reason)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(copy,
+                                "SELECT fence, stdout_bytes, stderr_bytes FROM attempt"
+                                " WHERE max(stdout_bytes, stderr_bytes) > ?",
+                                -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, STORE_OUTPUT_INLINE_MAX);
+        rc = sqlite3_step(statement);
+    }
+    enum err err = ERR_NONE;
+    for (; err == ERR_NONE && rc == SQLITE_ROW; rc = sqlite3_step(statement)) {
+        uint64_t fence = (uint64_t)sqlite3_column_int64(statement, 0);
+        err = copy_stream(from_dir, to_dir, fence, STREAM_STDOUT,
+                          (uint64_t)sqlite3_column_int64(statement, 1), reason);
+        if (err == ERR_NONE) {
+            err = copy_stream(from_dir, to_dir, fence, STREAM_STDERR,
+                              (uint64_t)sqlite3_column_int64(statement, 2), reason);
+        }
+    }
+    if (err == ERR_NONE && rc != SQLITE_DONE) {
+        err = refuse(copy, to_dir, reason);
+    }
+    sqlite3_finalize(statement);
+    return err == ERR_NONE ? sync_output_directories(to_dir, reason) : err;
+}
+
+static enum err require_empty(const char *directory, struct reason *reason)
+{
+    bool is_empty = false;
+    enum err err = data_dir_is_empty(directory, &is_empty, reason);
+    if (err == ERR_NONE && !is_empty) {
+        err = reason_set(reason, ERR_EXISTS, "%s is not empty: name an empty or a new directory",
+                         directory);
+    }
+    return err;
+}
+
+/* Both ways are the same: a consistent copy of the database, checked, then its output. */
+static enum err copy_all(const char *from_dir, const char *to_dir, sqlite3 **ret_copy,
+                         struct reason *reason)
+{
+    sqlite3 *from = NULL;
+    sqlite3 *copy = NULL;
+    enum err err = open_beside(from_dir, &from, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = data_dir_make(to_dir, reason);
+    if (err == ERR_NONE) {
+        err = vacuum_into(from, from_dir, to_dir, reason);
+    }
+    sqlite3_close(from);
+    if (err == ERR_NONE) {
+        err = open_beside(to_dir, &copy, reason);
+    }
+    if (err == ERR_NONE) {
+        err = check_integrity(copy, to_dir, reason);
+    }
+    if (err == ERR_NONE) {
+        err = copy_output(copy, from_dir, to_dir, reason);
+    }
+    if (err != ERR_NONE) {
+        sqlite3_close(copy);
+        return err;
+    }
+    *ret_copy = copy;
+    return ERR_NONE;
+}
+
+enum err store_backup(const char *data_dir, const char *target_dir, struct reason *reason)
+{
+    sqlite3 *copy = NULL;
+    int backup_fd = -1;
+    enum err err = require_empty(target_dir, reason);
+    if (err == ERR_NONE && access(data_dir, F_OK) != 0) {
+        err = reason_set(reason, ERR_NOT_FOUND, "there is no data directory %s", data_dir);
+    }
+    if (err == ERR_NONE) {
+        err = data_dir_lock_backup(data_dir, false, &backup_fd, reason);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = copy_all(data_dir, target_dir, &copy, reason);
+    if (err == ERR_NONE) {
+        sqlite3_close(copy);
+    }
+    close(backup_fd);
+    return err;
+}
+
+enum err store_restore(const char *backup_dir, const char *data_dir, struct reason *reason)
+{
+    sqlite3 *copy = NULL;
+    enum err err = require_empty(data_dir, reason);
+    if (err == ERR_NONE) {
+        err = copy_all(backup_dir, data_dir, &copy, reason);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "INSERT OR REPLACE INTO meta(key, value)"
+             " SELECT 'restored', coalesce(max(epoch), 0) + %d FROM start",
+             EPOCH_GAP);
+    if (sqlite3_exec(copy, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        err = refuse(copy, data_dir, reason);
+    }
+    sqlite3_close(copy);
+    if (err == ERR_NONE) {
+        char *path = mem_format("%s/asterism.db", data_dir);
+        err = sync_file(path, reason);
+        mem_free(path);
+    }
+    return err;
+}
+
+static enum err accept(sqlite3 *db, struct reason *reason)
+{
+    int64_t ahead = 0;
+    int64_t accepted = 0;
+    enum err err = meta_read(db, "ahead_epoch", &ahead, reason);
+    if (err == ERR_NONE) {
+        err = meta_read(db, "accepted_epoch", &accepted, reason);
+    }
+    if (err == ERR_NONE && ahead <= accepted) {
+        return reason_set(reason, ERR_CONFLICT,
+                          "nothing to accept: no agent has shown a newer state than this "
+                          "database's");
+    }
+    /* Not only what was seen: other agents may hold receipts of this database's own last epochs that
+       it does not remember either. */
+    if (err == ERR_NONE && sqlite3_exec(db,
+                                        "INSERT INTO meta(key, value) SELECT 'accepted_epoch',"
+                                        " max((SELECT value FROM meta WHERE key = 'ahead_epoch'),"
+                                        " (SELECT coalesce(max(epoch), 0) FROM start)) WHERE true"
+                                        " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+                                        NULL, NULL, NULL) != SQLITE_OK) {
+        err = reason_set(reason, ERR_IO, "the database cannot be written: %s", sqlite3_errmsg(db));
+    }
+    return err;
+}
+
+enum err store_restore_accept(const char *data_dir, struct reason *reason)
+{
+    sqlite3 *db = NULL;
+    int lock_fd = -1;
+    if (access(data_dir, F_OK) != 0) {
+        return reason_set(reason, ERR_NOT_FOUND, "there is no data directory %s", data_dir);
+    }
+    enum err err = data_dir_lock(data_dir, &lock_fd, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = open_beside(data_dir, &db, reason);
+    if (err == ERR_NONE) {
+        sqlite3_exec(db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+        err = accept(db, reason);
+        sqlite3_close(db);
+    }
+    close(lock_fd);
+    return err;
+}

@@ -1,0 +1,366 @@
+/* Deleting in slices. */
+#include "orchestrator/store/retention.h"
+
+#include <unistd.h>
+
+#include "orchestrator/store/data_dir.h"
+#include "orchestrator/store/start.h"
+#include "orchestrator/store/store_sqlite.h"
+
+enum { DOOM_MAX = 64 }; /* constellations that one call makes invisible, by each rule */
+
+/* A pass over what may go, with what is left of its slice. */
+struct pass {
+    struct store *store;
+    struct store_sqlite *self;
+    int64_t budget;
+    struct reason *reason;
+};
+
+/* Runs a statement that writes, with up to two numbers. */
+static enum err run(struct pass *pass, const char *sql, int64_t first, int64_t second)
+{
+    sqlite3_stmt *statement = store_sqlite_statement(pass->store, sql, pass->reason);
+    enum err err = statement == NULL ? ERR_IO : store_sqlite_write(pass->store, pass->reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    sqlite3_bind_int64(statement, 1, first);
+    if (sqlite3_bind_parameter_count(statement) > 1) {
+        sqlite3_bind_int64(statement, 2, second);
+    }
+    return store_sqlite_run(pass->store, statement, pass->reason);
+}
+
+/* The first row of a query with up to two numbers: its columns as numbers. ERR_NOT_FOUND: none. */
+static enum err read_row(struct pass *pass, const char *sql, int64_t first, int64_t second,
+                         int64_t *ret_columns, int columns)
+{
+    sqlite3_stmt *statement = store_sqlite_statement(pass->store, sql, pass->reason);
+    if (statement == NULL) {
+        return ERR_IO;
+    }
+    if (sqlite3_bind_parameter_count(statement) > 0) {
+        sqlite3_bind_int64(statement, 1, first);
+    }
+    if (sqlite3_bind_parameter_count(statement) > 1) {
+        sqlite3_bind_int64(statement, 2, second);
+    }
+    int rc = sqlite3_step(statement);
+    for (int i = 0; rc == SQLITE_ROW && i < columns; i++) {
+        ret_columns[i] = sqlite3_column_int64(statement, i);
+    }
+    sqlite3_reset(statement);
+    if (rc == SQLITE_ROW) {
+        return ERR_NONE;
+    }
+    if (rc == SQLITE_DONE) {
+        return ERR_NOT_FOUND;
+    }
+    return reason_set(pass->reason, sqlite_err(rc), "the database cannot be read: %s",
+                      sqlite3_errmsg(pass->self->db));
+}
+
+static enum err doom(struct pass *pass, int64_t id)
+{
+    enum err err = run(pass,
+                       "INSERT OR IGNORE INTO doomed SELECT id, first_task_id, last_task_id,"
+                       " first_edge_id, last_edge_id FROM constellation WHERE id = ?",
+                       id, 0);
+    if (err == ERR_NONE) {
+        err = run(pass, "DELETE FROM constellation_text WHERE id = ?", id, 0);
+    }
+    if (err == ERR_NONE) {
+        err = run(pass, "DELETE FROM constellation WHERE id = ?", id, 0);
+    }
+    if (err == ERR_NONE) {
+        pass->self->doomed = true;
+    }
+    return err;
+}
+
+enum err store_delete_constellation(struct store *store, int64_t id, struct reason *reason)
+{
+    struct pass pass = { .store = store, .self = sqlite_of(store), .reason = reason };
+    int64_t columns[3];
+    enum err err =
+        read_row(&pass, "SELECT state, last_task_id, last_edge_id FROM constellation WHERE id = ?",
+                 id, 0, columns, 3);
+    if (err == ERR_NOT_FOUND || (err == ERR_NONE && columns[0] == CONSTELLATION_LOADING)) {
+        return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    if (!constellation_state_is_final((enum constellation_state)columns[0])) {
+        return reason_set(reason, ERR_CONFLICT, "it is not final yet: cancel it first");
+    }
+    err = store_sqlite_write(store, reason);
+    if (err == ERR_NONE) {
+        err = meta_spend_ids(store_sqlite_handle(store), id, columns[1], columns[2], reason);
+    }
+    if (err == ERR_NONE) {
+        err = doom(&pass, id);
+    }
+    store->dead = store->dead || err != ERR_NONE;
+    return err;
+}
+
+/* A task's attempts from the latest back. The task's own row says where to go on in the next slice. */
+static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence)
+{
+    while (fence != 0 && pass->budget > 0) {
+        int64_t columns[3] = { 0 };
+        enum err err = read_row(
+            pass, "SELECT previous, stdout_bytes, stderr_bytes FROM attempt WHERE fence = ?", fence,
+            0, columns, 3);
+        if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+            return err;
+        }
+        if (columns[1] > STORE_OUTPUT_INLINE_MAX || columns[2] > STORE_OUTPUT_INLINE_MAX) {
+            /* Before the commit, so that none is left behind: nobody can see it any more, and should
+               the transaction be lost it is removed again. */
+            output_file_remove(pass->self->data_dir, (uint64_t)fence);
+        }
+        err = run(pass, "DELETE FROM output WHERE fence = ?", fence, 0);
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM attempt WHERE fence = ?", fence, 0);
+        }
+        if (err != ERR_NONE) {
+            return err;
+        }
+        pass->budget -= 2;
+        fence = columns[0];
+    }
+    return fence == 0 ? ERR_NONE
+                      : run(pass, "UPDATE task SET fence = ?2 WHERE id = ?1", task_id, fence);
+}
+
+static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
+{
+    while (pass->budget > 0) {
+        int64_t columns[3];
+        enum err err = read_row(pass,
+                                "SELECT id, fence, constellation_id FROM task"
+                                " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+                                from, to, columns, 3);
+        if (err != ERR_NONE) {
+            return err; /* ERR_NOT_FOUND: all of them are gone */
+        }
+        from = columns[0] + 1;
+        if (columns[2] != constellation_id) {
+            pass->budget--; /* a neighbour that was submitted at the same time */
+            continue;
+        }
+        err = drop_attempts(pass, columns[0], columns[1]);
+        if (err != ERR_NONE || pass->budget <= 0) {
+            return err;
+        }
+        err = run(pass, "DELETE FROM task_text WHERE id = ?", columns[0], 0);
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM task WHERE id = ?", columns[0], 0);
+        }
+        if (err != ERR_NONE) {
+            return err;
+        }
+        pass->budget -= 2;
+    }
+    return run(pass, "UPDATE doomed SET first_task_id = ?2 WHERE id = ?1", constellation_id, from);
+}
+
+static enum err drop_edges(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
+{
+    while (pass->budget > 0) {
+        int64_t columns[2];
+        enum err err = read_row(pass,
+                                "SELECT id, constellation_id FROM edge WHERE id BETWEEN ? AND ?"
+                                " ORDER BY id LIMIT 1",
+                                from, to, columns, 2);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        from = columns[0] + 1;
+        pass->budget--;
+        if (columns[1] == constellation_id) {
+            err = run(pass, "DELETE FROM edge WHERE id = ?", columns[0], 0);
+            if (err != ERR_NONE) {
+                return err;
+            }
+        }
+    }
+    return run(pass, "UPDATE doomed SET first_edge_id = ?2 WHERE id = ?1", constellation_id, from);
+}
+
+/* ERR_NOT_FOUND: nothing is doomed. */
+static enum err drop_doomed(struct pass *pass)
+{
+    int64_t row[5];
+    enum err err = read_row(pass,
+                            "SELECT id, first_task_id, last_task_id, first_edge_id, last_edge_id"
+                            " FROM doomed ORDER BY id LIMIT 1",
+                            0, 0, row, 5);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = drop_tasks(pass, row[0], row[1], row[2]);
+    if (err == ERR_NOT_FOUND) {
+        err = drop_edges(pass, row[0], row[3], row[4]);
+    }
+    if (err == ERR_NOT_FOUND) {
+        pass->budget--;
+        err = run(pass, "DELETE FROM doomed WHERE id = ?", row[0], 0);
+    }
+    return err;
+}
+
+/* Classes and policies are kept for the display of those that used them. */
+static enum err drop_retired(struct pass *pass)
+{
+    enum err err = run(pass,
+                       "DELETE FROM class WHERE retired BETWEEN ? AND"
+                       " (SELECT coalesce(min(id), 9e18) FROM constellation)",
+                       1, 0);
+    if (err == ERR_NONE) {
+        err = run(pass,
+                  "DELETE FROM policy WHERE retired BETWEEN ? AND"
+                  " (SELECT coalesce(min(id), 9e18) FROM constellation)",
+                  1, 0);
+    }
+    return err;
+}
+
+/* At most DOOM_MAX of those that a query names. */
+static enum err doom_all(struct pass *pass, const char *sql, int64_t limit)
+{
+    int64_t ids[DOOM_MAX];
+    size_t count = 0;
+    sqlite3_stmt *statement = store_sqlite_statement(pass->store, sql, pass->reason);
+    if (statement == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(statement, 1, limit);
+    sqlite3_bind_int64(statement, 2, DOOM_MAX);
+    int rc;
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW && count < DOOM_MAX) {
+        ids[count++] = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_reset(statement);
+    enum err err = sqlite_err(rc);
+    for (size_t i = 0; err == ERR_NONE && i < count; i++) {
+        err = store_delete_constellation(pass->store, ids[i], pass->reason);
+    }
+    return err;
+}
+
+static enum err doom_finished(struct pass *pass, int64_t now_wall_ms,
+                              const struct retention_policy *policy)
+{
+    enum err err = ERR_NONE;
+    if (policy->finished_keep_ms > 0) {
+        err = doom_all(pass,
+                       "SELECT id FROM constellation WHERE state > 3 AND finished_wall_ms < ?1"
+                       " LIMIT ?2",
+                       now_wall_ms - policy->finished_keep_ms);
+    }
+    if (err == ERR_NONE && policy->finished_max > 0) {
+        err = doom_all(pass,
+                       "SELECT id FROM constellation WHERE state > 3"
+                       " ORDER BY finished_wall_ms DESC, id DESC LIMIT ?2 OFFSET ?1",
+                       policy->finished_max);
+    }
+    return err;
+}
+
+/* The oldest rows of a table that grows at one end, up to the first that is to be kept. */
+static enum err drop_oldest(struct pass *pass, const char *oldest, const char *drop,
+                            int64_t keep_after_ms, int64_t keep_from)
+{
+    while (pass->budget > 0) {
+        int64_t row[2];
+        enum err err = read_row(pass, oldest, 0, 0, row, 2);
+        if (err != ERR_NONE) {
+            return err == ERR_NOT_FOUND ? ERR_NONE : err;
+        }
+        if (row[1] >= keep_after_ms && row[0] >= keep_from) {
+            return ERR_NONE;
+        }
+        err = run(pass, drop, row[0], 0);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        pass->budget--;
+    }
+    return ERR_NONE;
+}
+
+static enum err drop_events(struct pass *pass, int64_t now_wall_ms,
+                            const struct retention_policy *policy)
+{
+    int64_t last = pass->self->seq;
+    /* The newest stays whatever its age: the numbering goes on from it. */
+    return drop_oldest(pass,
+                       "SELECT seq, wall_ms FROM event"
+                       " WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1",
+                       "DELETE FROM event WHERE seq = ?",
+                       policy->events_keep_ms > 0 ? now_wall_ms - policy->events_keep_ms
+                                                  : INT64_MIN,
+                       policy->events_max > 0 ? last - policy->events_max + 1 : INT64_MIN);
+}
+
+static enum err retain(struct pass *pass, int64_t now_wall_ms,
+                       const struct retention_policy *policy)
+{
+    enum err err = ERR_NONE;
+    /* What was doomed in this very turn may yet be rolled back: its files must stay. */
+    bool any = false;
+    while (err == ERR_NONE && pass->budget > 0 && !pass->self->doomed) {
+        err = drop_doomed(pass);
+        any = any || err == ERR_NONE;
+    }
+    err = err == ERR_NOT_FOUND ? ERR_NONE : err;
+    if (err == ERR_NONE && any && pass->budget > 0) {
+        err = drop_retired(pass);
+    }
+    if (err == ERR_NONE && pass->budget > 0) {
+        err = doom_finished(pass, now_wall_ms, policy);
+    }
+    if (err == ERR_NONE) {
+        err = drop_events(pass, now_wall_ms, policy);
+    }
+    if (err == ERR_NONE && policy->idempotency_keep_ms > 0) {
+        err = drop_oldest(pass,
+                          "SELECT rowid, created_wall_ms FROM idempotency ORDER BY rowid LIMIT 1",
+                          "DELETE FROM idempotency WHERE rowid = ?",
+                          now_wall_ms - policy->idempotency_keep_ms, INT64_MIN);
+    }
+    return err;
+}
+
+enum err store_retain(struct store *store, int64_t now_wall_ms,
+                      const struct retention_policy *policy, bool *ret_more, struct reason *reason)
+{
+    enum err err = store_refuse_dead(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    int backup_fd = -1;
+    err = data_dir_lock_backup(store_sqlite_data_dir(store), true, &backup_fd, reason);
+    if (err == ERR_BUSY) {
+        *ret_more = false;
+        return ERR_NONE;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct pass pass = {
+        .store = store, .self = sqlite_of(store), .budget = RETENTION_SLICE, .reason = reason
+    };
+    err = retain(&pass, now_wall_ms, policy);
+    close(backup_fd);
+    if (err != ERR_NONE) {
+        store->dead = true;
+        return err;
+    }
+    *ret_more = pass.budget <= 0 || pass.self->doomed;
+    return ERR_NONE;
+}
