@@ -141,11 +141,13 @@ bool str_to_duration_ms(struct str text, int64_t *ret_ms)
     if (at < text.length && text.data[at] == '.') {
         size_t from = ++at;
         while (at < text.length && text.data[at] >= '0' && text.data[at] <= '9') {
-            part_of *= 10;
             at++;
+            if (at - from > 6) {
+                return false;
+            }
+            part_of *= 10;
         }
-        if (at - from > 6 ||
-            !str_to_uint64((struct str){ text.data + from, at - from }, 1000000, &part)) {
+        if (!str_to_uint64((struct str){ text.data + from, at - from }, 1000000, &part)) {
             return false;
         }
     }

@@ -120,7 +120,8 @@ static void durations_have_a_number_and_a_unit(void **state)
                                        "3653d",
                                        "1.2.3s",
                                        "999999999999999999999s",
-                                       "1.1234567s" };
+                                       "1.1234567s",
+                                       "1.0000000000000000000000000000s" };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         int64_t ms = -1;
         assert_true(str_to_duration_ms(str_of(good[i].text), &ms));
