@@ -1,4 +1,4 @@
-/* What loop.c and release.c share. */
+/* What setup.c, loop.c and release.c share. */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
@@ -53,7 +53,16 @@ struct agent {
 
 /* release.c: carries out what is not the journal's. ERR_ if the agent cannot go on. */
 enum err agent_release(struct agent *agent, struct reason *reason);
-/* loop.c: a connection to dial by. */
+/* setup.c: a connection to dial by. */
 enum err agent_client_new(struct agent *agent, struct reason *reason);
+
+/* loop.c: runs until the engine is done, or the agent cannot go on. What is called back steps the
+   engine at once; its effects wait for the turn. */
+enum err agent_loop(struct agent *agent, struct reason *reason);
+struct ws_client_callbacks agent_ws_callbacks(struct agent *agent);
+struct exec_callbacks agent_exec_callbacks(struct agent *agent);
+void agent_on_signal(int signal_number, short what, void *context);
+/* Nothing but the end of a pass, which is followed by a turn. */
+void agent_on_wake(void *context);
 
 #endif

@@ -1,3 +1,4 @@
+/* The rows of the settings, and what is derived or checked beyond a row. */
 #include "agent/config.h"
 
 #include <sched.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/engine/agent_engine.h"
+#include "common/base/mem.h"
 #include "proto/msg/msg.h"
 
 #define ROW(field) offsetof(struct agent_settings, field)
@@ -91,11 +93,10 @@ static const char *environment_get(const char *const *environment, const char *n
 
 static char *join(struct config *config, const char *head, const char *tail)
 {
-    size_t head_length = strlen(head);
-    char *path = arena_alloc(&config->arena, head_length + strlen(tail) + 1);
-    memcpy(path, head, head_length);
-    strcpy(path + head_length, tail);
-    return path;
+    char *text = mem_format("%s%s", head, tail);
+    char *kept = arena_copy(&config->arena, text, strlen(text));
+    mem_free(text);
+    return kept;
 }
 
 static enum err data_dir_derive(struct config *config, const char *const *environment,

@@ -1,3 +1,4 @@
+/* The profile: operating system, processors, memory, tools, labels. */
 #include "agent/profile.h"
 
 #include <ctype.h>

@@ -9,7 +9,7 @@
 void world_begin_with(struct agent_world *world, unsigned slots, uint64_t session,
                       const struct agent_record *records, size_t count)
 {
-    *world = (struct agent_world){ .now_ms = 1000000, .room = 256 * 1024, .session = session };
+    *world = (struct agent_world){ .now_ms = 1000000, .room = (size_t)256 * 1024, .session = session };
     struct agent_engine_config config = { .seed = 1 };
     config.hello.device = STR("edge");
     config.hello.session = session;

@@ -40,7 +40,7 @@ void world_welcome(struct agent_world *world, const struct msg_verdict *verdicts
 
 /* The tick and the end of the turn; what it asked for, one effect a line. */
 const char *world_turn(struct agent_world *world);
-#define world_expect(world, expected) assert_string_equal(world_turn(world), expected)
+#define WORLD_EXPECT(world, expected) assert_string_equal(world_turn(world), expected)
 /* Dials, greets, is welcomed: a session with nothing held. */
 void world_session(struct agent_world *world);
 void world_pass(struct agent_world *world, int64_t ms);

@@ -126,7 +126,7 @@ static void the_document_has_the_table_of_settings(void **state)
     struct buf table = { 0 };
     struct buf document = { 0 };
     config_markdown(&agent_config_table, &table);
-    assert_int_equal(file_read("docs/agent.md", 1024 * 1024, &document, NULL), ERR_NONE);
+    assert_int_equal(file_read("docs/agent.md", (size_t)1024 * 1024, &document, NULL), ERR_NONE);
     if (strstr(buf_text(&document), buf_text(&table)) == NULL) {
         fail_msg("docs/agent.md lacks the output of asterism-agent --help-config-markdown");
     }

@@ -22,11 +22,11 @@ SCENARIO(a_session_is_on_disk_before_ready_is_sent_and_a_ping_follows)
     UNUSED_STATE;
     struct agent_world world;
     world_begin(&world, 4);
-    world_expect(&world, "dial\n");
+    WORLD_EXPECT(&world, "dial\n");
     world_connected(&world);
-    world_expect(&world, "send Hello device=edge session=0\n");
+    WORLD_EXPECT(&world, "send Hello device=edge session=0\n");
     world_welcome(&world, NULL, 0);
-    world_expect(&world, "save session=1 receipt=7\nsend Ready session=1\nsend Ping id=1\n");
+    WORLD_EXPECT(&world, "save session=1 receipt=7\nsend Ready session=1\nsend Ping id=1\n");
     assert_true(agent_engine_stats(world.engine).ready);
     world_end(&world);
 }
@@ -38,16 +38,16 @@ SCENARIO(a_task_is_journalled_as_running_before_it_starts_and_kept_until_it_is_a
     world_begin(&world, 4);
     world_session(&world);
     world_assign(&world, 11);
-    world_expect(&world, "save fence=11 running\nstart fence=11 attempt=1 name=c/t body=4\n");
+    WORLD_EXPECT(&world, "save fence=11 running\nstart fence=11 attempt=1 name=c/t body=4\n");
     world_started(&world, 11);
-    world_expect(&world, "send Started fence=11\n");
+    WORLD_EXPECT(&world, "send Started fence=11\n");
     world_exited(&world, 11, 3);
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "save fence=11 finished\nsend Finished fence=11 outcome=exited exit_code=3\n");
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     assert_int_equal(agent_engine_stats(world.engine).held, 1);
     world_ack(&world, 11);
-    world_expect(&world, "remove fence=11\nforget fence=11\n");
+    WORLD_EXPECT(&world, "remove fence=11\nforget fence=11\n");
     assert_int_equal(agent_engine_stats(world.engine).held, 0);
     world_end(&world);
 }
@@ -59,12 +59,12 @@ SCENARIO(a_noop_is_journalled_once_and_sends_only_its_end)
     world_begin(&world, 4);
     world_session(&world);
     world_assign_as(&world, 11, noop);
-    world_expect(&world, "start fence=11 attempt=1 name=c/t body=4\n");
+    WORLD_EXPECT(&world, "start fence=11 attempt=1 name=c/t body=4\n");
     world_exited(&world, 11, 0);
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "save fence=11 finished\nsend Finished fence=11 outcome=exited exit_code=0\n");
     world_ack(&world, 11);
-    world_expect(&world, "remove fence=11\n");
+    WORLD_EXPECT(&world, "remove fence=11\n");
     world_end(&world);
 }
 
@@ -78,7 +78,7 @@ SCENARIO(a_task_that_ends_in_the_turn_of_its_start_sends_no_started_after_its_en
     world_turn(&world);
     world_exited(&world, 11, 0);
     world_started(&world, 11);
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "save fence=11 finished\nsend Finished fence=11 outcome=exited exit_code=0\n");
     world_end(&world);
 }
@@ -91,16 +91,16 @@ SCENARIO(an_assignment_that_comes_twice_runs_once)
     world_session(&world);
     world_assign_as(&world, 11, noop);
     world_assign_as(&world, 11, noop);
-    world_expect(&world, "start fence=11 attempt=1 name=c/t body=4\n");
+    WORLD_EXPECT(&world, "start fence=11 attempt=1 name=c/t body=4\n");
     world_exited(&world, 11, 0);
     world_turn(&world);
     world_assign_as(&world, 11, noop);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_ack(&world, 11);
-    world_expect(&world, "remove fence=11\n");
+    WORLD_EXPECT(&world, "remove fence=11\n");
     world_assign_as(&world, 11, noop);
     world_ack(&world, 11);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_end(&world);
 }
 
@@ -112,12 +112,12 @@ SCENARIO(more_than_the_slots_is_refused_as_a_failed_start)
     world_session(&world);
     world_assign(&world, 11);
     world_assign(&world, 12);
-    world_expect(&world, "save fence=11 running\n"
+    WORLD_EXPECT(&world, "save fence=11 running\n"
                          "save fence=12 finished\n"
                          "send Finished fence=12 outcome=start_failed reason=\"no free slot\"\n"
                          "start fence=11 attempt=1 name=c/t body=4\n");
     world_ack(&world, 12);
-    world_expect(&world, "remove fence=12\n");
+    WORLD_EXPECT(&world, "remove fence=12\n");
     world_end(&world);
 }
 
@@ -128,7 +128,7 @@ SCENARIO(a_body_that_cannot_be_read_is_a_failed_start)
     world_begin(&world, 1);
     world_session(&world);
     world_assign_as(&world, 11, (struct agent_terms){ .readable = false });
-    world_expect(&world, "save fence=11 finished\n"
+    WORLD_EXPECT(&world, "save fence=11 finished\n"
                          "send Finished fence=11 outcome=start_failed "
                          "reason=\"this agent cannot read the task's body\"\n");
     world_end(&world);
@@ -148,7 +148,7 @@ SCENARIO(starts_are_spread_over_turns_and_what_waits_is_accepted)
     assert_non_null(strstr(text, "save fence=165 accepted"));
     assert_true(agent_engine_next_deadline(world.engine) < world.now_ms);
     world_cancel(&world, 166);
-    world_expect(&world, "save fence=166 finished\n"
+    WORLD_EXPECT(&world, "save fence=166 finished\n"
                          "send Finished fence=166 outcome=cancelled reason=\"by ann\"\n"
                          "save fence=165 running\n"
                          "start fence=165 attempt=1 name=c/t body=4\n");
@@ -167,10 +167,10 @@ SCENARIO(a_cancelled_task_is_stopped_once_and_its_own_end_counts)
     world_cancel(&world, 11);
     world_cancel(&world, 11);
     world_cancel(&world, 99);
-    world_expect(&world, "stop fence=11 outcome=cancelled grace=5000 why=\"by ann\"\n");
+    WORLD_EXPECT(&world, "stop fence=11 outcome=cancelled grace=5000 why=\"by ann\"\n");
     world_exited(&world, 11, 0);
     world_cancel(&world, 11);
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "save fence=11 finished\nsend Finished fence=11 outcome=exited exit_code=0\n");
     world_end(&world);
 }
@@ -186,7 +186,7 @@ SCENARIO(output_comes_before_the_end_in_chunks_and_in_turn_between_attempts)
     world_turn(&world);
     world_output(&world, 11, 70000, 10);
     world_output(&world, 12, 5, 0);
-    world_expect(&world, "send Output fence=11 stdout offset=0 bytes=65536\n"
+    WORLD_EXPECT(&world, "send Output fence=11 stdout offset=0 bytes=65536\n"
                          "send Output fence=12 stdout offset=0 bytes=5\n"
                          "send Output fence=11 stdout offset=65536 bytes=4464\n"
                          "send Output fence=11 stderr offset=0 bytes=10\n");
@@ -195,7 +195,7 @@ SCENARIO(output_comes_before_the_end_in_chunks_and_in_turn_between_attempts)
                                                .signal = 11,
                                                .stdout_bytes = 9,
                                                .output_truncated = true });
-    world_expect(&world, "save fence=12 finished\n"
+    WORLD_EXPECT(&world, "save fence=12 finished\n"
                          "send Output fence=12 stdout offset=5 bytes=4\n"
                          "send Finished fence=12 outcome=signalled signal=11 stdout=9 stderr=0 "
                          "truncated\n");
@@ -207,19 +207,19 @@ SCENARIO(unacknowledged_output_stays_within_the_window)
     UNUSED_STATE;
     struct agent_world world;
     world_begin(&world, 4);
-    world.room = 64 * 1024 * 1024;
+    world.room = (size_t)64 * 1024 * 1024;
     world_session(&world);
     world_assign(&world, 11);
     world_turn(&world);
-    world_output(&world, 11, 3 * MSG_OUTPUT_WINDOW_BYTES, 0);
+    world_output(&world, 11, (uint64_t)3 * MSG_OUTPUT_WINDOW_BYTES, 0);
     const char *text = world_turn(&world);
     assert_non_null(strstr(text, "offset=983040 bytes=65536\n"));
     assert_null(strstr(text, "offset=1048576"));
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_ack_output(&world, 11, STREAM_STDOUT, 100);
-    world_expect(&world, "send Output fence=11 stdout offset=1048576 bytes=100\n");
+    WORLD_EXPECT(&world, "send Output fence=11 stdout offset=1048576 bytes=100\n");
     world_ack_output(&world, 11, STREAM_STDOUT, 50);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_end(&world);
 }
 
@@ -236,11 +236,11 @@ SCENARIO(short_messages_pass_bulk_that_waits_for_room)
     world_output(&world, 11, 100000, 0);
     world_started(&world, 12);
     world_exited(&world, 12, 0);
-    world_expect(&world, "send Started fence=12\n"
+    WORLD_EXPECT(&world, "send Started fence=12\n"
                          "save fence=12 finished\n"
                          "send Finished fence=12 outcome=exited exit_code=0\n");
     world.room = 1000;
-    world_expect(&world, "send Output fence=11 stdout offset=0 bytes=1000\n");
+    WORLD_EXPECT(&world, "send Output fence=11 stdout offset=0 bytes=1000\n");
     world_end(&world);
 }
 
@@ -258,10 +258,10 @@ SCENARIO(a_large_result_counts_as_bulk)
     world_ended(&world, (struct msg_finished){ .fence = 11,
                                                .outcome = OUTCOME_EXITED,
                                                .result = { json, sizeof json } });
-    world_expect(&world, "save fence=11 finished\n");
+    WORLD_EXPECT(&world, "save fence=11 finished\n");
     world.room = 1;
     assert_non_null(strstr(world_turn(&world), "send Finished fence=11"));
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_end(&world);
 }
 
@@ -285,11 +285,11 @@ SCENARIO(a_reconnect_offers_what_is_held_and_goes_on_from_the_offsets_given)
     world_started(&world, 15);
     world_ended(&world, (struct msg_finished){
         .fence = 12, .outcome = OUTCOME_EXITED, .stdout_bytes = 20 });
-    world_expect(&world, "save fence=12 finished\n");
+    WORLD_EXPECT(&world, "save fence=12 finished\n");
     world_pass(&world, AGENT_BACKOFF_BASE_MS);
-    world_expect(&world, "dial\n");
+    WORLD_EXPECT(&world, "dial\n");
     world_connected(&world);
-    world_expect(&world, "send Hello device=edge session=1 11=running 12=finished 13=finished "
+    WORLD_EXPECT(&world, "send Hello device=edge session=1 11=running 12=finished 13=finished "
                          "14=running 15=running\n");
     struct msg_verdict verdicts[] = {
         { .fence = 11, .verdict = VERDICT_KEEP, .stdout_offset = 100 },
@@ -299,7 +299,7 @@ SCENARIO(a_reconnect_offers_what_is_held_and_goes_on_from_the_offsets_given)
         { .fence = 15, .verdict = VERDICT_DROP },
     };
     world_welcome(&world, verdicts, 5);
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n"
                  "remove fence=13\nforget fence=13\n"
                  "stop fence=14 outcome=cancelled grace=5000 why=\"cancelled while it was cut off\"\n"
@@ -309,7 +309,7 @@ SCENARIO(a_reconnect_offers_what_is_held_and_goes_on_from_the_offsets_given)
                  "send Output fence=12 stdout offset=0 bytes=20\n"
                  "send Finished fence=12 outcome=exited exit_code=0 stdout=20 stderr=0\n");
     world_exited(&world, 15, 1); /* dropped: nobody is told */
-    world_expect(&world, "forget fence=15\n");
+    WORLD_EXPECT(&world, "forget fence=15\n");
     world_end(&world);
 }
 
@@ -324,14 +324,14 @@ SCENARIO(a_task_that_started_while_cut_off_is_reported_after_the_reconnect)
     world_disconnected(&world, false);
     world_turn(&world);
     world_pass(&world, AGENT_BACKOFF_BASE_MS);
-    world_expect(&world, "dial\n");
+    WORLD_EXPECT(&world, "dial\n");
     world_connected(&world);
-    world_expect(&world, "send Hello device=edge session=1 11=accepted\n");
+    WORLD_EXPECT(&world, "send Hello device=edge session=1 11=accepted\n");
     world_started(&world, 11);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     struct msg_verdict keep = { .fence = 11, .verdict = VERDICT_KEEP };
     world_welcome(&world, &keep, 1);
-    world_expect(&world, "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n"
+    WORLD_EXPECT(&world, "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n"
                          "send Started fence=11\n");
     world_end(&world);
 }
@@ -349,16 +349,16 @@ SCENARIO(a_new_process_reports_what_the_journal_says)
     };
     struct agent_world world;
     world_begin_with(&world, 4, 9, records, 4);
-    world_expect(&world, "dial\n"); /* the accepted one waits for the daemon's word */
+    WORLD_EXPECT(&world, "dial\n"); /* the accepted one waits for the daemon's word */
     world_connected(&world);
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "send Hello device=edge session=9 11=accepted 12=died 13=finished 14=died\n");
     struct msg_verdict verdicts[] = { { .fence = 11, .verdict = VERDICT_KEEP },
                                       { .fence = 12, .verdict = VERDICT_DROP },
                                       { .fence = 13, .verdict = VERDICT_KEEP, .stdout_offset = 5 },
                                       { .fence = 14, .verdict = VERDICT_CANCEL } };
     world_welcome(&world, verdicts, 4);
-    world_expect(&world, "save session=10 receipt=7\nsend Ready session=10\nsend Ping id=1\n"
+    WORLD_EXPECT(&world, "save session=10 receipt=7\nsend Ready session=10\nsend Ping id=1\n"
                          "remove fence=12\nforget fence=12\n"
                          "send Finished fence=13 outcome=exited exit_code=0 stdout=5 stderr=0 "
                          "result={}\n"
@@ -380,7 +380,7 @@ SCENARIO(a_welcome_that_leaves_out_what_is_held_is_refused)
     world_connected(&world);
     world_turn(&world);
     world_welcome(&world, NULL, 0);
-    world_expect(&world, "send Error code=protocol reason=\"the Welcome leaves out an attempt that "
+    WORLD_EXPECT(&world, "send Error code=protocol reason=\"the Welcome leaves out an attempt that "
                          "is held\"\n"
                          "close code=1002 reason=\"the Welcome leaves out an attempt that is "
                          "held\"\n");
@@ -402,7 +402,7 @@ SCENARIO(a_welcome_that_judges_strangers_or_does_not_rise_is_refused)
     world_disconnected(&world, false);
     world_turn(&world);
     world_pass(&world, AGENT_BACKOFF_BASE_MS);
-    world_expect(&world, "dial\n");
+    WORLD_EXPECT(&world, "dial\n");
     world_connected(&world);
     world_turn(&world);
     world.session = 8; /* the next is 9, as before */
@@ -420,7 +420,7 @@ SCENARIO(an_assignment_before_the_session_is_refused_and_nothing_starts)
     world_connected(&world);
     world_turn(&world);
     world_assign(&world, 11);
-    world_expect(&world, "send Error code=protocol reason=\"Assign is not allowed before the "
+    WORLD_EXPECT(&world, "send Error code=protocol reason=\"Assign is not allowed before the "
                          "session\"\n"
                          "close code=1002 reason=\"Assign is not allowed before the session\"\n");
     world_end(&world);
@@ -434,12 +434,12 @@ SCENARIO(a_message_that_only_agents_send_is_refused_and_an_unknown_one_is_ignore
     world_session(&world);
     struct msg unknown = { .kind = MSG_NONE };
     world_message(&world, &unknown);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     struct msg started = { .kind = MSG_STARTED };
     world_message(&world, &started);
     assert_non_null(strstr(world_turn(&world), "Started is not allowed in a session"));
     world_assign(&world, 11); /* still under way when the connection was given up */
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_end(&world);
 }
 
@@ -453,7 +453,7 @@ SCENARIO(bytes_that_are_no_message_close_the_connection_once)
                                  .malformed = { MSG_ERROR_LIMIT, "too long" } };
     world_event(&world, event);
     world_event(&world, event);
-    world_expect(&world, "send Error code=limit reason=\"too long\"\n"
+    WORLD_EXPECT(&world, "send Error code=limit reason=\"too long\"\n"
                          "close code=1008 reason=\"too long\"\n");
     world_end(&world);
 }
@@ -482,24 +482,24 @@ SCENARIO(the_lease_runs_from_the_last_ping_that_was_answered)
     world_assign(&world, 12);
     world_turn(&world);
     world_pass(&world, 19999);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_pass(&world, 1);
-    world_expect(&world, "send Ping id=2\n"); /* at 20 s */
+    WORLD_EXPECT(&world, "send Ping id=2\n"); /* at 20 s */
     world_pass(&world, 15000);
     struct msg pong = { .kind = MSG_PONG, .pong.id = 2 };
     world_message(&world, &pong); /* at 35 s: the lease ends at 80 s */
     world_pass(&world, 5000);
-    world_expect(&world, "send Ping id=3\n");
+    WORLD_EXPECT(&world, "send Ping id=3\n");
     world_pass(&world, 20000);
-    world_expect(&world, "send Ping id=4\n");
+    WORLD_EXPECT(&world, "send Ping id=4\n");
     world_pass(&world, 19999);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_pass(&world, 1);
-    world_expect(&world, "stop fence=11 outcome=disconnected grace=3000 "
+    WORLD_EXPECT(&world, "stop fence=11 outcome=disconnected grace=3000 "
                          "why=\"cut off from the daemon for longer than the lease\"\n"
                          "close code=1008 reason=\"the lease ended: no Pong in time\"\n");
     world_ended(&world, (struct msg_finished){ .fence = 11, .outcome = OUTCOME_DISCONNECTED });
-    world_expect(&world, "save fence=11 finished\n");
+    WORLD_EXPECT(&world, "save fence=11 finished\n");
     world_end(&world);
 }
 
@@ -515,12 +515,12 @@ SCENARIO(a_lease_goes_on_over_a_cut_and_only_a_pong_renews_it)
     world_disconnected(&world, false);
     world_turn(&world);
     world_pass(&world, AGENT_BACKOFF_BASE_MS);
-    world_expect(&world, "dial\n");
+    WORLD_EXPECT(&world, "dial\n");
     world_connected(&world);
     world_turn(&world);
     struct msg_verdict keep = { .fence = 11, .verdict = VERDICT_KEEP };
     world_welcome(&world, &keep, 1);
-    world_expect(&world, "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n");
+    WORLD_EXPECT(&world, "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n");
     assert_true(agent_engine_next_deadline(world.engine) <= world.now_ms + 20000);
     world_pass(&world, 20000);
     world_turn(&world);
@@ -542,7 +542,7 @@ SCENARIO(the_lease_ends_while_nobody_is_there)
     world_turn(&world);
     world_disconnected(&world, false);
     world_pass(&world, 60000);
-    world_expect(&world, "stop fence=11 outcome=disconnected grace=3000 "
+    WORLD_EXPECT(&world, "stop fence=11 outcome=disconnected grace=3000 "
                          "why=\"cut off from the daemon for longer than the lease\"\n"
                          "dial\n");
     world_end(&world);
@@ -557,8 +557,8 @@ SCENARIO(a_probe_is_answered_by_one_ping_at_once)
     struct msg probe = { .kind = MSG_PONG, .pong.probe = true };
     world_message(&world, &probe);
     world_message(&world, &probe);
-    world_expect(&world, "send Ping id=2\n");
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "send Ping id=2\n");
+    WORLD_EXPECT(&world, "");
     world_end(&world);
 }
 
@@ -569,7 +569,7 @@ SCENARIO(dials_wait_longer_and_longer_and_never_beyond_the_cap)
     world_begin(&world, 4);
     int64_t longest = 0;
     for (int i = 0; i < 200; i++) {
-        world_expect(&world, "dial\n");
+        WORLD_EXPECT(&world, "dial\n");
         world_disconnected(&world, false);
         int64_t wait = agent_engine_next_deadline(world.engine) - world.now_ms;
         int64_t ceiling = i < 6 ? (int64_t)AGENT_BACKOFF_BASE_MS << i : AGENT_BACKOFF_MAX_MS;
@@ -621,12 +621,12 @@ SCENARIO(an_agent_that_is_not_wanted_comes_back_at_the_slow_end)
     assert_true(agent_engine_next_deadline(world.engine) >=
                 world.now_ms + AGENT_BACKOFF_MAX_MS / 2);
     world.now_ms = agent_engine_next_deadline(world.engine);
-    world_expect(&world, "dial\n");
+    WORLD_EXPECT(&world, "dial\n");
     world_connected(&world);
     world_turn(&world);
     struct msg error = { .kind = MSG_ERROR, .error.code = MSG_ERROR_DUPLICATE };
     world_message(&world, &error);
-    world_expect(&world, "close code=1000 reason=\"the daemon says: duplicate\"\n");
+    WORLD_EXPECT(&world, "close code=1000 reason=\"the daemon says: duplicate\"\n");
     world_disconnected(&world, false);
     assert_true(agent_engine_next_deadline(world.engine) >=
                 world.now_ms + AGENT_BACKOFF_MAX_MS / 2);
@@ -640,7 +640,7 @@ SCENARIO(a_connection_that_says_nothing_is_given_up)
     world_begin(&world, 4);
     world_turn(&world);
     world_pass(&world, AGENT_DIAL_LIMIT_MS);
-    world_expect(&world, "close hard code=1013 reason=\"the dial took too long\"\n");
+    WORLD_EXPECT(&world, "close hard code=1013 reason=\"the dial took too long\"\n");
     world_disconnected(&world, false);
     world_turn(&world);
     world_pass(&world, AGENT_BACKOFF_BASE_MS);
@@ -648,10 +648,10 @@ SCENARIO(a_connection_that_says_nothing_is_given_up)
     world_connected(&world);
     world_turn(&world);
     world_pass(&world, AGENT_WELCOME_LIMIT_MS);
-    world_expect(&world, "close code=1013 reason=\"no Welcome in time\"\n");
+    WORLD_EXPECT(&world, "close code=1013 reason=\"no Welcome in time\"\n");
     world_pass(&world, AGENT_CLOSE_LIMIT_MS);
-    world_expect(&world, "close hard code=1013 reason=\"the close took too long\"\n");
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "close hard code=1013 reason=\"the close took too long\"\n");
+    WORLD_EXPECT(&world, "");
     world_end(&world);
 }
 
@@ -664,21 +664,21 @@ SCENARIO(a_shutdown_stops_what_runs_reports_it_and_says_goodbye)
     world_assign(&world, 11);
     world_turn(&world);
     world_event(&world, (struct agent_event){ .kind = AGENT_EVENT_SHUTDOWN });
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "stop fence=11 outcome=disconnected grace=5000 why=\"the agent was shut down\"\n");
     world_assign(&world, 12); /* not taken, so never started */
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     world_event(&world, (struct agent_event){ .kind = AGENT_EVENT_SHUTDOWN });
-    world_expect(&world,
+    WORLD_EXPECT(&world,
                  "stop fence=11 outcome=disconnected grace=0 why=\"the agent was shut down\"\n");
     world_ended(&world, (struct msg_finished){ .fence = 11, .outcome = OUTCOME_DISCONNECTED });
-    world_expect(&world, "save fence=11 finished\n"
+    WORLD_EXPECT(&world, "save fence=11 finished\n"
                          "send Finished fence=11 outcome=disconnected\n"
                          "send Goodbye reason=\"the agent was shut down\"\n"
                          "close code=1000 reason=\"the agent was shut down\"\n");
     assert_false(agent_engine_is_done(world.engine));
     world_disconnected(&world, false);
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     assert_true(agent_engine_is_done(world.engine));
     world_end(&world);
 }
@@ -689,7 +689,7 @@ SCENARIO(a_shutdown_without_a_connection_waits_only_for_what_runs)
     struct agent_world world;
     world_begin(&world, 4);
     world_event(&world, (struct agent_event){ .kind = AGENT_EVENT_SHUTDOWN });
-    world_expect(&world, "");
+    WORLD_EXPECT(&world, "");
     assert_true(agent_engine_is_done(world.engine));
     world_end(&world);
 }
@@ -710,7 +710,7 @@ SCENARIO(a_spool_that_is_too_short_gives_what_there_is_and_says_so)
     assert_non_null(strstr(world_turn(&world), "offset=0 bytes=500"));
     world_event(&world, (struct agent_event){ .kind = AGENT_EVENT_SPOOL_SHORT,
                                               .spool_short = { 13, STREAM_STDOUT, 40 } });
-    world_expect(&world, "send Finished fence=13 outcome=exited exit_code=0 stdout=40 stderr=0 "
+    WORLD_EXPECT(&world, "send Finished fence=13 outcome=exited exit_code=0 stdout=40 stderr=0 "
                          "truncated\n");
     world_end(&world);
 }
@@ -744,7 +744,8 @@ SCENARIO(a_reason_that_the_protocol_would_refuse_is_made_to_fit)
     world_turn(&world);
     static char reason[MSG_TEXT_BYTES_MAX + 1];
     memset(reason, 'x', sizeof reason);
-    memcpy(reason + MSG_TEXT_BYTES_MAX - 1, "\xc3\xa9", 2);
+    reason[MSG_TEXT_BYTES_MAX - 1] = '\xc3'; /* half a character before the limit */
+    reason[MSG_TEXT_BYTES_MAX] = '\xa9';
     world_ended(&world, (struct msg_finished){ .fence = 11,
                                                .outcome = OUTCOME_START_FAILED,
                                                .reason = { reason, sizeof reason } });

@@ -326,9 +326,9 @@ static void a_damaged_journal_is_refused_saying_what_to_do(void **state)
     journal_close(journal);
     struct stat stat;
     assert_int_equal(lstat(place->file, &stat), 0);
-    assert_true(stat.st_size > 5 * 4096);
+    assert_true(stat.st_size > (off_t)5 * 4096);
     fd = open(place->file, O_WRONLY);
-    assert_int_equal(pwrite(fd, garbage, 8192, stat.st_size - 3 * 4096), 8192);
+    assert_int_equal(pwrite(fd, garbage, 8192, stat.st_size - (off_t)3 * 4096), 8192);
     close(fd);
     refused(place, ERR_CORRUPT, "move the data directory away");
 }
