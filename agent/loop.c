@@ -41,10 +41,11 @@ static void on_closed(void *context, int code, const char *why)
     struct agent *agent = context;
     /* An HTTP status of the 400s: the daemon is there and does not want us as we are. */
     bool refused = code >= 400 && code < 500;
-    if (agent->was_ready || refused) {
+    if ((agent->was_ready && code != 1000) || refused) {
         log_warn("connection.closed", "code=%d reason=%s", code, log_quote(why));
     } else {
-        log_info("connection.failed", "code=%d reason=%s", code, log_quote(why));
+        log_info(agent->was_ready ? "connection.closed" : "connection.failed", "code=%d reason=%s",
+                 code, log_quote(why));
     }
     agent->was_ready = false;
     if (agent->releasing) {
