@@ -78,6 +78,7 @@ void engine_free(struct engine *engine)
     map_done(&engine->devices);
     strmap_done(&engine->device_names);
     map_done(&engine->channels);
+    map_done(&engine->newcomers);
     map_done(&engine->constellations);
     free_classes(engine);
     heap_done(&engine->active);

@@ -123,6 +123,7 @@ void fleet_free(struct device *device)
     drop(device->record.boot_id);
     drop(device->record.agent_version);
     drop_profile(&device->record.profile);
+    newcomer_free(device->newcomer);
     mem_free(device->placements);
     mem_free(device->acks);
     mem_free(device);

@@ -16,6 +16,7 @@ enum { CHUNK_SHIFT = 10, CHUNK_SIZE = 1 << CHUNK_SHIFT };
 
 struct constellation;
 struct device;
+struct newcomer;
 
 /* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
 struct class {
@@ -98,6 +99,7 @@ struct device {
     bool ready;                  /* the session of the channel is durable at the agent */
     int64_t pinged_boot_ms;      /* last sign of life that counts: Hello or Ping */
     int64_t probed_boot_ms;      /* 0: no probe is out */
+    struct newcomer *newcomer;   /* waits for what comes of the probe */
     uint32_t used;
     uint64_t turn_of;            /* rises at each assignment: the longest unused goes first */
     struct attempt *attempts;
@@ -189,6 +191,7 @@ struct engine {
     size_t devices_count;
     struct strmap device_names;
     struct map channels; /* channel → device */
+    struct map newcomers; /* likewise, of those that wait for a probe */
     int64_t next_device_id;
     struct device *acks_first;
 
@@ -319,7 +322,20 @@ void fleet_arm(struct engine *engine, struct device *device);
 void fleet_timer_fired(struct engine *engine, struct device *device);
 bool fleet_timer_before(const struct heap_node *a, const struct heap_node *b);
 
+/* --- newcomer.c --- */
+void newcomer_hold(struct engine *engine, struct device *device, uint64_t channel,
+                   const struct msg_hello *hello);
+/* Nothing if there is none. */
+void newcomer_refuse(struct engine *engine, struct device *device, const char *why);
+void newcomer_admit(struct engine *engine, struct device *device);
+bool newcomer_channel_closed(struct engine *engine, uint64_t channel); /* false: not a newcomer's */
+void newcomer_free(struct newcomer *newcomer);
+
 /* --- session.c --- */
+void session_begin(struct engine *engine, struct device *device, uint64_t channel,
+                   const struct msg_hello *hello);
+void session_refuse(struct engine *engine, uint64_t channel, enum msg_error_code code,
+                    struct str name, const char *why);
 void session_message(struct engine *engine, const struct event *event);
 void session_channel_closed(struct engine *engine, uint64_t channel, struct str why);
 /* Sends an Error, closes, forgets the channel. */

@@ -17,6 +17,7 @@ void session_channel_closed(struct engine *engine, uint64_t channel, struct str 
 {
     struct device *device = map_remove(&engine->channels, channel);
     if (device == NULL) {
+        newcomer_channel_closed(engine, channel);
         return; /* it never said who it was, or we closed it ourselves */
     }
     device->channel = 0;
@@ -28,10 +29,11 @@ void session_channel_closed(struct engine *engine, uint64_t channel, struct str 
     struct history *history = engine_history(engine, HISTORY_DEVICE_DISCONNECTED);
     history->device_id = device->record.id;
     history->text = arena_str(&engine->effects->arena, why);
+    newcomer_admit(engine, device); /* the name is free now */
 }
 
-static void refuse(struct engine *engine, uint64_t channel, enum msg_error_code code,
-                   struct str name, const char *why)
+void session_refuse(struct engine *engine, uint64_t channel, enum msg_error_code code,
+                    struct str name, const char *why)
 {
     struct str text = engine_text(engine, "%s", why);
     struct effect *effect = effects_add(engine->effects, EFFECT_CLOSE);
@@ -77,7 +79,9 @@ void session_flush_acks(struct engine *engine)
     }
 }
 
-/* True if the newcomer may have the name now. */
+/* True if the newcomer may have the name now; else it is held until the incumbent has been asked. A
+   newer process of the same agent takes over at once; the same process may have a half-open connection
+   behind it, and a machine with another journal may be an impostor or a clone: both wait. */
 static bool settle_incumbent(struct engine *engine, const struct event *event,
                              struct device *device)
 {
@@ -86,22 +90,17 @@ static bool settle_incumbent(struct engine *engine, const struct event *event,
     bool same_process = same_journal && device->record.process_id == hello->process_id &&
                         str_equal(device->record.boot_id, hello->boot_id);
     if (same_journal && !same_process) {
+        newcomer_refuse(engine, device, "a newer process of the agent has connected");
         session_close(engine, device, MSG_ERROR_DISPLACED,
                       STR("the agent was started again and has connected anew"));
         return true;
     }
-    /* The same process with a connection half open behind it, or a machine with another journal: ask
-       the incumbent. It has some seconds; a newcomer that comes back after them finds the name free,
-       or is told again that it is taken. */
+    newcomer_hold(engine, device, event->message.channel, hello);
     if (device->probed_boot_ms == 0) {
         device->probed_boot_ms = engine->now.boot_ms;
-        struct msg *msg = engine_send(engine, device->channel, MSG_PONG);
-        msg->pong.probe = true;
+        engine_send(engine, device->channel, MSG_PONG)->pong.probe = true;
         fleet_arm(engine, device);
     }
-    refuse(engine, event->message.channel, MSG_ERROR_DUPLICATE, hello->device,
-           same_process ? "the former connection of this agent is still open; it is being probed"
-                        : "this device is live on another connection; it is being probed");
     return false;
 }
 
@@ -111,8 +110,8 @@ static struct device *admit(struct engine *engine, const struct event *event)
     struct str bound = event->message.bound_device;
     uint64_t channel = event->message.channel;
     if (bound.length > 0 && !str_equal(bound, hello->device)) {
-        refuse(engine, channel, MSG_ERROR_IDENTITY, hello->device,
-               "the token is for another device");
+        session_refuse(engine, channel, MSG_ERROR_IDENTITY, hello->device,
+                       "the token is for another device");
         return NULL;
     }
     struct device *device = fleet_find(engine, hello->device);
@@ -127,8 +126,8 @@ static struct device *admit(struct engine *engine, const struct event *event)
         history->device_id = device == NULL ? 0 : device->record.id;
         history->text = engine_text(engine, "%.*s holds a receipt that is ahead of this database",
                                     STR_ARG(hello->device));
-        refuse(engine, channel, MSG_ERROR_RECEIPT, hello->device,
-               "this database is older than what it had promised: it was restored or copied");
+        session_refuse(engine, channel, MSG_ERROR_RECEIPT, hello->device,
+                       "this database is older than what it had promised: it was restored or copied");
         return NULL;
     }
     if (device != NULL) {
@@ -138,7 +137,8 @@ static struct device *admit(struct engine *engine, const struct event *event)
         return device;
     }
     if (engine->devices_count == ENGINE_DEVICES_MAX) {
-        refuse(engine, channel, MSG_ERROR_OVERLOAD, hello->device, "too many devices are known");
+        session_refuse(engine, channel, MSG_ERROR_OVERLOAD, hello->device,
+                       "too many devices are known");
         return NULL;
     }
     struct device_record record = {
@@ -251,22 +251,13 @@ static void welcome(struct engine *engine, struct device *device, const struct m
     };
 }
 
-static void hello(struct engine *engine, const struct event *event)
+void session_begin(struct engine *engine, struct device *device, uint64_t channel,
+                   const struct msg_hello *hello)
 {
-    const struct msg_hello *hello = &event->message.msg->hello;
-    if (map_get(&engine->channels, event->message.channel) != NULL) {
-        session_close(engine, map_get(&engine->channels, event->message.channel),
-                      MSG_ERROR_PROTOCOL, STR("a second Hello"));
-        return;
-    }
-    struct device *device = admit(engine, event);
-    if (device == NULL) {
-        return;
-    }
     bool same_books = str_equal(device->record.journal_id, hello->journal_id);
     bool same_boot = str_equal(device->record.boot_id, hello->boot_id);
     settle_absent(engine, device, hello, same_books, same_boot);
-    device->channel = event->message.channel;
+    device->channel = channel;
     device->ready = false;
     device->pinged_boot_ms = engine->now.boot_ms;
     device->probed_boot_ms = 0;
@@ -281,6 +272,26 @@ static void hello(struct engine *engine, const struct event *event)
     struct history *history = engine_history(engine, HISTORY_DEVICE_CONNECTED);
     history->device_id = device->record.id;
     history->number = (int64_t)device->record.session;
+}
+
+static void hello(struct engine *engine, const struct event *event)
+{
+    const struct msg_hello *hello = &event->message.msg->hello;
+    if (newcomer_channel_closed(engine, event->message.channel)) {
+        session_refuse(engine, event->message.channel, MSG_ERROR_PROTOCOL, hello->device,
+                       "a second Hello");
+        return;
+    }
+    if (map_get(&engine->channels, event->message.channel) != NULL) {
+        session_close(engine, map_get(&engine->channels, event->message.channel),
+                      MSG_ERROR_PROTOCOL, STR("a second Hello"));
+        return;
+    }
+    struct device *device = admit(engine, event);
+    if (device == NULL) {
+        return;
+    }
+    session_begin(engine, device, event->message.channel, hello);
 }
 
 /* The attempt that a message of this device is about, if the device has it. Identity is the channel's:
@@ -380,8 +391,9 @@ void session_message(struct engine *engine, const struct event *event)
     }
     struct device *device = map_get(&engine->channels, event->message.channel);
     if (device == NULL) {
-        refuse(engine, event->message.channel, MSG_ERROR_PROTOCOL, STR("?"),
-               "a message before Hello");
+        newcomer_channel_closed(engine, event->message.channel);
+        session_refuse(engine, event->message.channel, MSG_ERROR_PROTOCOL, STR("?"),
+                       "a message before Welcome");
         return;
     }
     switch (msg->kind) {
@@ -394,6 +406,7 @@ void session_message(struct engine *engine, const struct event *event)
     case MSG_PING:
         device->pinged_boot_ms = engine->now.boot_ms;
         device->probed_boot_ms = 0;
+        newcomer_refuse(engine, device, "this device is live on another connection");
         engine_send(engine, device->channel, MSG_PONG)->pong.id = msg->ping.id;
         fleet_arm(engine, device);
         break;
