@@ -142,20 +142,21 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
     if (err != ERR_NONE) {
         return err;
     }
-    return run_sql(db,
-                   "DELETE FROM task_text WHERE id IN (SELECT t.id FROM constellation c JOIN task t"
-                   " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
-                   " AND t.constellation_id = c.id WHERE c.state = 1);"
-                   "DELETE FROM task WHERE id IN (SELECT t.id FROM constellation c JOIN task t"
-                   " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
-                   " AND t.constellation_id = c.id WHERE c.state = 1);"
-                   "DELETE FROM edge WHERE id IN (SELECT e.id FROM constellation c JOIN edge e"
-                   " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id"
-                   " AND e.constellation_id = c.id WHERE c.state = 1);"
-                   "DELETE FROM constellation_text"
-                   " WHERE id IN (SELECT id FROM constellation WHERE state = 1);"
-                   "DELETE FROM constellation WHERE state = 1",
-                   reason);
+    return run_sql(
+        db,
+        "DELETE FROM task_text WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task t"
+        " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
+        " AND t.constellation_id = c.id WHERE c.state = 1);"
+        "DELETE FROM task WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task t"
+        " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
+        " AND t.constellation_id = c.id WHERE c.state = 1);"
+        "DELETE FROM edge WHERE id IN (SELECT e.id FROM constellation c CROSS JOIN edge e"
+        " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id"
+        " AND e.constellation_id = c.id WHERE c.state = 1);"
+        "DELETE FROM constellation_text"
+        " WHERE id IN (SELECT id FROM constellation WHERE state = 1);"
+        "DELETE FROM constellation WHERE state = 1",
+        reason);
 }
 
 #define LIVE_TASKS                                                                                 \

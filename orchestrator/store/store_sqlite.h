@@ -24,7 +24,12 @@ struct id_range {
     int64_t last_edge_id;
 };
 
-enum { ROW_STATEMENTS_MAX = 40 };
+struct new_edge {
+    struct edge_record record;
+    int64_t constellation_id;
+};
+
+enum { ROW_STATEMENTS_MAX = 40, EDGES_AT_ONCE = 16 };
 
 struct store_sqlite {
     struct store store;
@@ -38,6 +43,8 @@ struct store_sqlite {
     struct id_range *ranges;
     size_t ranges_count;
     size_t ranges_capacity;
+    struct new_edge edges[EDGES_AT_ONCE]; /* collected within one store_apply() */
+    size_t edges_count;
     uint64_t epoch;
     uint64_t fence;       /* the highest of any attempt */
     uint64_t fence_saved; /* the one in meta */

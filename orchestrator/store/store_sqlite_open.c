@@ -16,8 +16,8 @@
 
 enum {
     CHECK_BYTES_MAX = 8 * 1024 * 1024, /* a larger database is not checked whole at each start */
-    CACHE_KIB = 65536,                  /* at most; only what is touched is held */
-    CHECKPOINT_PAGES = 4000,
+    CACHE_KIB = 65536,                 /* at most; only what is touched is held */
+    CHECKPOINT_PAGES = 1000,
 };
 
 static enum err damaged(const struct store_sqlite *self, const char *what, struct reason *reason)
@@ -42,6 +42,9 @@ static enum err refuse(const struct store_sqlite *self, struct reason *reason)
 
 static enum err open_database(struct store_sqlite *self, struct reason *reason)
 {
+    /* SQLite's count of its memory costs a lock at each allocation. Refused, without harm, when SQLite is
+       in use already. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     char *path = mem_format("%s/asterism.db", self->data_dir);
     int rc = sqlite3_open_v2(path, &self->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
@@ -58,7 +61,8 @@ static enum err open_database(struct store_sqlite *self, struct reason *reason)
     char pragmas[256];
     snprintf(pragmas, sizeof pragmas,
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;"
-             "PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA cache_size=-%d;"
+             "PRAGMA automatic_index=OFF; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; "
+             "PRAGMA cache_size=-%d;"
              "PRAGMA wal_autocheckpoint=%d",
              CACHE_KIB, CHECKPOINT_PAGES);
     if (sqlite3_exec(self->db, pragmas, NULL, NULL, NULL) != SQLITE_OK) {

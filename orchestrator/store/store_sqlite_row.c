@@ -18,6 +18,7 @@ enum row {
     ROW_ADD_TASK_TEXT,
     ROW_SAVE_TASK,
     ROW_ADD_EDGE,
+    ROW_ADD_EDGES,
     ROW_SAVE_EDGE,
     ROW_ADD_ATTEMPT,
     ROW_SAVE_ATTEMPT,
@@ -32,6 +33,8 @@ enum row {
     ROWS_END,
 };
 _Static_assert((int)ROWS_END <= (int)ROW_STATEMENTS_MAX, "room for every statement");
+
+#define FOUR_EDGES "(?,?,?,?,?,?,?),(?,?,?,?,?,?,?),(?,?,?,?,?,?,?),(?,?,?,?,?,?,?)"
 
 static const char *const texts[ROWS_END] = {
     [ROW_ADD_CLASS] = "INSERT INTO class(id, executor, selector, device) VALUES(?,?,?,?)",
@@ -62,6 +65,9 @@ static const char *const texts[ROWS_END] = {
                       " tries=?6, lost=?7, state=?8, prepared=?9 WHERE id=?1",
     [ROW_ADD_EDGE] = "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
                      " constellation_id) VALUES(?,?,?,?,?,?,?)",
+    [ROW_ADD_EDGES] =
+        "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
+        " constellation_id) VALUES" FOUR_EDGES "," FOUR_EDGES "," FOUR_EDGES "," FOUR_EDGES,
     [ROW_SAVE_EDGE] = "UPDATE edge SET decision=?2, fence=?3 WHERE id=?1",
     [ROW_ADD_ATTEMPT] =
         "INSERT INTO attempt(fence, state, outcome, exit_code, signal, output_truncated,"
@@ -248,15 +254,51 @@ static enum err save_task(struct store_sqlite *self, const struct task_record *r
     return run_on_row(self, ROW_SAVE_TASK, reason);
 }
 
+enum { EDGE_COLUMNS = 7 };
+
+static void bind_edge(sqlite3_stmt *statement, size_t place, const struct new_edge *edge)
+{
+    const int64_t numbers[EDGE_COLUMNS] = {
+        edge->record.id,        edge->record.decision, (int64_t)edge->record.fence,
+        edge->record.from_id,   edge->record.to_id,    edge->record.when,
+        edge->constellation_id,
+    };
+    for (size_t i = 0; i < EDGE_COLUMNS; i++) {
+        sqlite3_bind_int64(statement, (int)(place * EDGE_COLUMNS + i) + 1, numbers[i]);
+    }
+}
+
+/* The edges that have been collected, one by one. */
+static enum err flush_edges(struct store_sqlite *self, struct reason *reason)
+{
+    size_t count = self->edges_count;
+    self->edges_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bind_edge(self->rows[ROW_ADD_EDGE], 0, &self->edges[i]);
+        enum err err = run(self, ROW_ADD_EDGE, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    return ERR_NONE;
+}
+
+/* Edges come by the hundred thousand: they are collected, and go in by one statement for many. */
 static enum err add_edge(struct store_sqlite *self, const struct edge_record *record,
                          int64_t constellation_id, struct reason *reason)
 {
-    BIND_NUMBERS(self->rows[ROW_ADD_EDGE], record->id, record->decision, (int64_t)record->fence,
-                 record->from_id, record->to_id, record->when, constellation_id);
     struct id_range *range = range_of(self, constellation_id);
     range->first_edge_id = range->first_edge_id == 0 ? record->id : range->first_edge_id;
     range->last_edge_id = record->id;
-    return run(self, ROW_ADD_EDGE, reason);
+    self->edges[self->edges_count++] = (struct new_edge){ *record, constellation_id };
+    if (self->edges_count < EDGES_AT_ONCE) {
+        return ERR_NONE;
+    }
+    for (size_t i = 0; i < EDGES_AT_ONCE; i++) {
+        bind_edge(self->rows[ROW_ADD_EDGES], i, &self->edges[i]);
+    }
+    self->edges_count = 0;
+    return run(self, ROW_ADD_EDGES, reason);
 }
 
 static enum err save_edge(struct store_sqlite *self, const struct edge_record *record,
@@ -445,28 +487,30 @@ enum err row_apply(struct store *store, struct effect *effect, struct reason *re
     if (effect->kind >= EFFECT_PREPARE) {
         return ERR_NONE; /* not a row: the turn stays free of a transaction for its sake */
     }
+    struct store_sqlite *self = sqlite_of(store);
     enum err err = store_sqlite_write(store, reason);
+    if (err == ERR_NONE && self->edges_count > 0 && effect->kind != EFFECT_ADD_EDGE) {
+        err = flush_edges(self, reason); /* what follows may concern them */
+    }
     if (err != ERR_NONE) {
         return err;
     }
-    return apply_row(sqlite_of(store), effect, reason);
+    return apply_row(self, effect, reason);
 }
 
 enum err row_applied(struct store *store, struct reason *reason)
 {
     struct store_sqlite *self = sqlite_of(store);
-    for (size_t i = 0; i < self->ranges_count; i++) {
+    enum err err = flush_edges(self, reason);
+    for (size_t i = 0; err == ERR_NONE && i < self->ranges_count; i++) {
         const struct id_range *range = &self->ranges[i];
         BIND_NUMBERS(self->rows[ROW_EXTEND_CONSTELLATION], range->constellation_id,
                      range->first_task_id, range->last_task_id, range->first_edge_id,
                      range->last_edge_id);
-        enum err err = run_on_row(self, ROW_EXTEND_CONSTELLATION, reason);
-        if (err != ERR_NONE) {
-            return err;
-        }
+        err = run_on_row(self, ROW_EXTEND_CONSTELLATION, reason);
     }
     self->ranges_count = 0;
-    return ERR_NONE;
+    return err;
 }
 
 enum err row_save_fence(struct store_sqlite *self, struct reason *reason)
