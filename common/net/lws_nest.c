@@ -33,8 +33,14 @@ enum err lws_nest_new(struct nest *nest, struct lws_context_creation_info *info,
     lws_set_log_level(0, swallow);
     set_descriptor_limit();
     void *loops[] = { nest_uv(nest) };
-    info->options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                     LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info->options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    /* Once a process: a second time, the index under which libwebsockets finds its own data in a TLS
+       context changes, and the contexts that are there are never freed. */
+    static bool tls_is_ready;
+    if (!tls_is_ready) {
+        info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        tls_is_ready = true;
+    }
     info->foreign_loops = loops;
     info->port = CONTEXT_PORT_NO_LISTEN;
     info->uid = -1;

@@ -178,13 +178,27 @@ void ws_client_close(struct ws_client *client, int code, const char *why)
     }
 }
 
-/* Says the code to libwebsockets; the callback that called returns this. */
-static int close_now(struct ws_client *client, struct lws *wsi)
+/* Begins the closing handshake. Only this way of closing sends the frame from a writable callback:
+   returning -1 there means that writing has failed. */
+static void close_now(struct ws_client *client, struct lws *wsi)
 {
-    size_t bytes = strnlen(client->close_why, WS_CLOSE_SENT_BYTES_MAX);
+    struct str why = { client->close_why, strnlen(client->close_why, WS_CLOSE_SENT_BYTES_MAX) };
+    while (why.length > 0 && !str_is_utf8(why)) {
+        why.length--; /* the cut went through a character */
+    }
     client->state = WS_CLIENT_CLOSING;
     lws_close_reason(wsi, (enum lws_close_status)client->close_code,
-                     (unsigned char *)client->close_why, bytes);
+                     (unsigned char *)client->close_why, why.length);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+/* The same from a receive callback, where -1 means just this. */
+static int refuse_message(struct ws_client *client, struct lws *wsi, int code, const char *why)
+{
+    set_ending(client, code, why);
+    client->state = WS_CLIENT_CLOSING;
+    lws_close_reason(wsi, (enum lws_close_status)client->close_code,
+                     (unsigned char *)client->close_why, strlen(client->close_why));
     return -1;
 }
 
@@ -204,7 +218,8 @@ static int on_writable(struct ws_client *client, struct lws *wsi)
         client->asked = true;
         lws_callback_on_writable(wsi);
     } else if (client->state == WS_CLIENT_CLOSING) {
-        return close_now(client, wsi);
+        close_now(client, wsi);
+        return 0;
     }
     if (client->was_full && client->state == WS_CLIENT_OPEN &&
         queued <= client->queue_bytes_max / 2) {
@@ -225,11 +240,11 @@ static int on_receive(struct ws_client *client, struct lws *wsi, struct str piec
     case INBOX_PART:
         return 0;
     case INBOX_TOO_LONG:
-        set_ending(client, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "the server's message is too long");
-        return close_now(client, wsi);
+        return refuse_message(client, wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE,
+                              "the server's message is too long");
     case INBOX_TEXT:
-        set_ending(client, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, "only binary messages");
-        return close_now(client, wsi);
+        return refuse_message(client, wsi, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
+                              "only binary messages");
     case INBOX_WHOLE:
         break;
     }
@@ -270,11 +285,10 @@ int ws_client_callback(struct lws *wsi, enum lws_callback_reasons what, void *us
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
         return ws_dial_check_reply(client, wsi);
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
-        client->state = client->state == WS_CLIENT_CLOSING ? WS_CLIENT_CLOSING : WS_CLIENT_OPEN;
-        if (client->state == WS_CLIENT_CLOSING) {
-            return close_now(client, wsi);
+        if (client->state == WS_CLIENT_DIALING) { /* else it has been closed: ws_dial_try ends it */
+            client->state = WS_CLIENT_OPEN;
+            client->callbacks.opened(client->callbacks.context);
         }
-        client->callbacks.opened(client->callbacks.context);
         return 0;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
         return on_writable(client, wsi);

@@ -124,12 +124,11 @@ void channel_abort(struct conn *conn, int code, const char *why)
     begin_close(conn, code, why);
 }
 
-static int send_close(struct conn *conn)
+static void set_close_frame(struct conn *conn)
 {
     struct channel *channel = conn->channel;
     lws_close_reason(conn->wsi, (enum lws_close_status)channel->code,
                      (unsigned char *)channel->why, strlen(channel->why));
-    return -1;
 }
 
 int channel_writable(struct conn *conn)
@@ -152,7 +151,13 @@ int channel_writable(struct conn *conn)
         ask_writable(conn);
         return 0;
     }
-    return channel->closing ? send_close(conn) : 0;
+    if (channel->closing) {
+        /* Only this way of closing sends the frame from here: -1 would mean that writing failed. It
+           does not free the connection, since the closing handshake comes first. */
+        set_close_frame(conn);
+        lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+    }
+    return 0;
 }
 
 int channel_receive(struct conn *conn, struct str piece)
@@ -176,10 +181,12 @@ int channel_receive(struct conn *conn, struct str piece)
         return 0;
     case INBOX_TOO_LONG:
         channel_abort(conn, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "the message is too long");
-        return send_close(conn);
+        set_close_frame(conn);
+        return -1;
     case INBOX_TEXT:
         channel_abort(conn, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, "only binary messages");
-        return send_close(conn);
+        set_close_frame(conn);
+        return -1;
     case INBOX_WHOLE:
         break;
     }

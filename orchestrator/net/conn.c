@@ -11,11 +11,8 @@ struct conn *conn_new(struct net *net, bool over_unix)
     struct conn *conn = mem_alloc(sizeof *conn);
     conn->net = net;
     conn->over_unix = over_unix;
-    conn->next = net->conns;
-    if (net->conns != NULL) {
-        net->conns->previous = conn;
-    }
-    net->conns = conn;
+    conn->number = ++net->last_number;
+    map_put(&net->conns, conn->number, conn);
     if (over_unix) {
         net->admin_count++;
     } else {
@@ -52,14 +49,7 @@ void conn_free(struct conn *conn)
 {
     struct net *net = conn->net;
     conn_ended(conn, "the daemon is stopping");
-    if (conn->previous == NULL) {
-        net->conns = conn->next;
-    } else {
-        conn->previous->next = conn->next;
-    }
-    if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
-    }
+    map_remove(&net->conns, conn->number);
     if (conn->over_unix) {
         net->admin_count--;
     } else {

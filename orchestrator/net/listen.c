@@ -58,20 +58,21 @@ static void adopt(struct net *net, int fd, bool is_unix)
     }
     struct conn *conn = conn_new(net, is_unix);
     name_peer(conn, fd);
-    lws_adopt_desc_t how = { .vh = net->vhost, .opaque = conn };
+    uintptr_t number = conn->number;
+    lws_adopt_desc_t how = { .vh = net->vhost, .opaque = (void *)number };
     how.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP;
     if (net->tls && !is_unix) {
         how.type |= LWS_ADOPT_ALLOW_SSL;
     }
     how.fd.sockfd = fd;
     struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&how);
-    if (wsi == NULL || conn->destroyed) { /* libwebsockets has closed the descriptor */
+    conn = map_get(&net->conns, number); /* it may have ended meanwhile */
+    if (wsi == NULL && conn != NULL) { /* libwebsockets closes the descriptor */
         net->stats.refused++;
         conn_free(conn);
-        return;
+    } else if (conn != NULL) {
+        conn->wsi = wsi;
     }
-    conn->wsi = wsi;
-    conn->adopted = true;
 }
 
 static void refuse(struct net *net, int fd, bool is_unix)

@@ -51,11 +51,7 @@ static int on_http_or_socket(struct conn *conn, enum lws_callback_reasons what, 
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         conn_ended(conn, "the connection was cut");
-        lws_set_opaque_user_data(conn->wsi, NULL);
-        conn->destroyed = true;
-        if (conn->adopted) {
-            conn_free(conn);
-        }
+        conn_free(conn);
         return 0;
     default:
         return 0;
@@ -71,7 +67,12 @@ static int callback(struct lws *wsi, enum lws_callback_reasons what, void *user,
         /* Returning 0 would overrule OpenSSL and accept any certificate; `bytes` is its verdict. */
         return bytes == 0;
     }
-    struct conn *conn = wsi == NULL ? NULL : lws_get_opaque_user_data(wsi);
+    if (wsi == NULL) {
+        return 0;
+    }
+    /* By number, not by pointer: a connection whose adoption failed still gets callbacks later. */
+    struct net *net = lws_context_user(lws_get_context(wsi));
+    struct conn *conn = map_get(&net->conns, (uintptr_t)lws_get_opaque_user_data(wsi));
     if (conn == NULL) {
         return 0;
     }
@@ -131,6 +132,7 @@ static enum err make_vhost(struct net *net, struct reason *reason)
     struct lws_context_creation_info info = { 0 };
     /* Our own limits are shorter; libwebsockets must only never cut in before them. */
     unsigned limit_s = (unsigned)(net->config.request_timeout_ms / SECOND_MS) + 10;
+    info.user = net;
     info.timeout_secs = limit_s;
     info.timeout_secs_ah_idle = limit_s;
     info.max_http_header_data2 = NET_HEADER_BYTES_MAX;
@@ -147,7 +149,8 @@ static enum err make_vhost(struct net *net, struct reason *reason)
     info.timeout_secs = limit_s;
     info.max_http_header_data2 = NET_HEADER_BYTES_MAX;
     if (net->tls) {
-        info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        /* The system's authorities would only cost memory: nobody shows us a certificate. */
+        info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
         info.ssl_cert_filepath = net->config.cert_file;
         info.ssl_private_key_filepath = net->config.key_file;
         /* Over HTTP/2 libwebsockets shows neither Host nor the headers of our own. */
@@ -274,14 +277,13 @@ void net_free(struct net *net)
     net->freeing = true;
     net_stop_listening(net);
     lws_nest_free(net->nest, &net->lws);
-    while (net->conns != NULL) { /* those that libwebsockets ended without a word */
-        conn_free(net->conns);
-    }
+    CHECK(net->conns.count == 0);
     event_free(net->accept_again);
     deadlines_done(&net->request_deadlines);
     deadlines_done(&net->frame_deadlines);
     deadlines_done(&net->linger_deadlines);
     buf_pool_done(&net->pool);
+    map_done(&net->conns);
     map_done(&net->exchanges);
     map_done(&net->channels);
     for (char **host = net->hosts; host != NULL && *host != NULL; host++) {

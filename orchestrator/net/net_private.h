@@ -48,7 +48,8 @@ struct net {
     struct deadlines frame_deadlines;
     struct deadlines linger_deadlines;
     struct buf_pool pool;
-    struct conn *conns;
+    struct map conns; /* number → struct conn */
+    uintptr_t last_number;
     unsigned tcp_count;
     unsigned admin_count;
     uint64_t last_id;
@@ -70,11 +71,8 @@ struct channel {
 struct conn {
     struct net *net;
     struct lws *wsi;
-    struct conn *next;
-    struct conn *previous;
+    uintptr_t number; /* what libwebsockets knows it by */
     bool over_unix;
-    bool adopted;   /* libwebsockets has taken it and its end will free it */
-    bool destroyed; /* it ended while being adopted */
     bool allowed;   /* the upgrade has passed every check */
     bool lingering; /* refused and answered; what still comes is thrown away */
     unsigned uid;   /* over_unix: who it is */
