@@ -140,7 +140,7 @@ void output_files_note(struct output_files *files, uint64_t fence, enum stream w
     if (!stream->owed) {
         if (files->owed_count == files->owed_capacity) {
             files->owed_capacity = files->owed_capacity == 0 ? 64 : files->owed_capacity * 2;
-            files->owed = mem_resize(files->owed, files->owed_capacity * sizeof files->owed[0]);
+            files->owed = mem_resize(files->owed, files->owed_capacity * sizeof(void *));
         }
         files->owed[files->owed_count++] = stream;
         stream->owed = true;
