@@ -81,7 +81,8 @@ struct api_config {
 /* ERR_IO or ERR_CORRUPT with the reason if the store cannot be read. Everything in the config is
    borrowed for the life of the API. */
 enum err api_new(const struct api_config *config, struct api **ret_api, struct reason *reason);
-/* Waits for the worker thread. Before net_free(), nest_free(), engine_free() and store_free(). */
+/* Waits for the worker thread. After net_free(), which still tells of requests that are gone; before
+   nest_free(), engine_free() and store_free(). */
 void api_free(struct api *api);
 
 /* Who is on the other end: a handler of net, as are the next three. */

@@ -1,0 +1,3 @@
+asterism_test(unit_api
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api.c ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c
+    LINK api net cnet store engine spec sys base PkgConfig::JANSSON PkgConfig::YAML)

@@ -1,0 +1,517 @@
+/* See api_house.h. */
+#include "tests/unit/api_house.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/net/nest.h"
+#include "common/sys/clock.h"
+#include "common/sys/random.h"
+
+enum { WAIT_MS_MAX = 20000, POLL_MS = 2 };
+
+static struct moment now(void *context)
+{
+    const struct house *house = context;
+    return (struct moment){ clock_boot_ms() + house->skew_ms, clock_wall_ms() + house->skew_ms };
+}
+
+static void post(void *context, const struct event *event)
+{
+    struct house *house = context;
+    assert_true(house->events_count < HOUSE_EVENTS_MAX);
+    house->events[house->events_count++] = *event;
+}
+
+static void wake(void *context)
+{
+    ((struct house *)context)->is_woken = true;
+}
+
+static void tokens_changed(void *context)
+{
+    ((struct house *)context)->tokens_changed++;
+}
+
+static void metrics(void *context, struct api_metrics *ret_metrics)
+{
+    const struct house *house = context;
+    *ret_metrics = (struct api_metrics){ .turns_total = house->turns, .start_wall_ms = 1000 };
+    api_histogram_add(&ret_metrics->turn, 700);
+}
+
+static void identify(void *context, struct str token, bool over_unix, unsigned uid,
+                     struct net_identity *ret_identity)
+{
+    api_identify(((struct house *)context)->api, token, over_unix, uid, ret_identity);
+}
+
+static void channel_opened(void *context, uint64_t channel, const struct net_identity *identity,
+                           const char *peer)
+{
+    (void)context;
+    (void)channel;
+    (void)identity;
+    (void)peer;
+}
+
+static void channel_frame(void *context, uint64_t channel, struct str frame)
+{
+    (void)context;
+    (void)channel;
+    (void)frame;
+}
+
+static void channel_closed(void *context, uint64_t channel, const char *why)
+{
+    (void)context;
+    (void)channel;
+    (void)why;
+}
+
+static void request(void *context, const struct net_request *net_request)
+{
+    struct house *house = context;
+    assert_false(house->in_turn);
+    api_request(house->api, net_request);
+}
+
+static void request_gone(void *context, uint64_t id)
+{
+    api_request_gone(((struct house *)context)->api, id);
+}
+
+static void stream_drained(void *context, uint64_t id)
+{
+    api_stream_drained(((struct house *)context)->api, id);
+}
+
+static void open_net(struct house *house)
+{
+    struct net_config config = {
+        .listen = "127.0.0.1:0",
+        .unix_path = house->unix_path,
+        .body_bytes_max = 8 * 1024 * 1024,
+        .frame_bytes_max = MSG_FRAME_BYTES_MAX,
+        .channel_queue_bytes_max = 1024 * 1024,
+        .stream_queue_bytes_max = 1024 * 1024,
+        .connections_max = 64,
+        .request_timeout_ms = 30000,
+        .frame_timeout_ms = 30000,
+    };
+    struct net_handlers handlers = {
+        .context = house,
+        .identify = identify,
+        .channel_opened = channel_opened,
+        .channel_frame = channel_frame,
+        .channel_closed = channel_closed,
+        .request = request,
+        .request_gone = request_gone,
+        .stream_drained = stream_drained,
+    };
+    struct reason reason = { "" };
+    if (net_new(house->nest, &config, &handlers, &house->net, &reason) != ERR_NONE) {
+        fail_msg("net: %s", reason.text);
+    }
+}
+
+struct house *house_new(void)
+{
+    struct house *house = mem_alloc(sizeof(*house));
+    strcpy(house->directory, "/tmp/asterism-api-XXXXXX");
+    assert_non_null(mkdtemp(house->directory));
+    snprintf(house->unix_path, sizeof(house->unix_path), "%s/admin.sock", house->directory);
+    char data_dir[96];
+    snprintf(data_dir, sizeof(data_dir), "%s/data", house->directory);
+    struct reason reason = { "" };
+    assert_int_equal(nest_new(&house->nest, &reason), ERR_NONE);
+    struct store_seed seed = { .wall_ms = clock_wall_ms() };
+    random_bytes(seed.random, sizeof(seed.random));
+    if (store_sqlite_open(data_dir, &seed, &house->store, &house->start, &reason) != ERR_NONE) {
+        fail_msg("store: %s", reason.text);
+    }
+    struct engine_config config = {
+        .epoch = house->start.epoch,
+        .seed = 7,
+        .lease_ms = 60000,
+        .ping_ms = 20000,
+        .lost_after_ms = 300000,
+        .next_constellation_id = house->start.next_constellation_id,
+        .next_task_id = house->start.next_task_id,
+        .next_edge_id = house->start.next_edge_id,
+    };
+    house->engine = engine_new(&config);
+    assert_int_equal(engine_load_end(house->engine, now(house), &reason), ERR_NONE);
+    open_net(house);
+    struct api_config api_config = {
+        .store = house->store,
+        .engine = house->engine,
+        .net = house->net,
+        .nest = house->nest,
+        .start = house->start,
+        .host = { house, post, wake, now, tokens_changed, metrics, NULL },
+    };
+    assert_int_equal(api_new(&api_config, &house->api, &reason), ERR_NONE);
+    return house;
+}
+
+void house_free(struct house *house)
+{
+    net_free(house->net);
+    api_free(house->api);
+    engine_free(house->engine);
+    store_free(house->store);
+    nest_free(house->nest);
+    effects_done(&house->effects);
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", house->directory);
+    assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a directory that we made
+    mem_free(house);
+}
+
+void house_post(struct house *house, const struct event *event)
+{
+    post(house, event);
+}
+
+static void must(enum err err, const struct reason *reason)
+{
+    if (err != ERR_NONE) {
+        fail_msg("%s: %s", err_name(err), reason->text);
+    }
+}
+
+static void step(struct house *house, enum event_kind kind)
+{
+    struct event event = { .kind = kind, .now = now(house) };
+    engine_step(house->engine, &event, &house->effects);
+}
+
+void house_turn(struct house *house)
+{
+    struct reason reason = { "" };
+    house->in_turn = true;
+    house->is_woken = false;
+    house->turns++;
+    must(store_begin(house->store, &reason), &reason);
+    must(api_turn(house->api, &house->effects, &reason), &reason);
+    for (size_t i = 0; i < house->events_count; i++) {
+        engine_step(house->engine, &house->events[i], &house->effects);
+    }
+    house->events_count = 0;
+    step(house, EVENT_TICK);
+    step(house, EVENT_DISPATCH);
+    must(store_apply(house->store, &house->effects, &reason), &reason);
+    for (size_t i = 0; i < house->effects.count; i++) {
+        const struct effect *effect = &house->effects.list[i];
+        assert_int_not_equal(effect->kind, EFFECT_PREPARE);
+        if (effect->kind == EFFECT_REPLY) {
+            must(api_reply(house->api, effect, &reason), &reason);
+        } else if (effect->kind == EFFECT_ASSIGN) {
+            assert_true(house->fences_count < HOUSE_ASSIGNS_MAX);
+            house->fences[house->fences_count++] = effect->assign.fence;
+        }
+    }
+    must(store_apply(house->store, &house->effects, &reason), &reason);
+    must(store_commit(house->store, &reason), &reason);
+    api_committed(house->api, &house->effects);
+    for (size_t i = 0; i < house->effects.count; i++) {
+        if (house->effects.list[i].kind == EFFECT_PLAN_DONE) {
+            api_plan_done(house->api, house->effects.list[i].plan);
+        }
+    }
+    engine_turn_end(house->engine);
+    effects_clear(&house->effects);
+    house->in_turn = false;
+}
+
+void house_pass(struct house *house)
+{
+    nest_run_once(house->nest, false);
+    int64_t boot_ms = now(house).boot_ms;
+    if (house->is_woken || house->events_count > 0 ||
+        engine_next_deadline(house->engine) <= boot_ms) {
+        house_turn(house);
+    }
+    if (api_next_deadline(house->api) <= boot_ms) {
+        api_tick(house->api, now(house));
+    }
+}
+
+/* --- A device. --- */
+
+void house_message(struct house *house, struct msg *msg)
+{
+    struct event event = { .kind = EVENT_MESSAGE, .now = now(house) };
+    event.message.channel = 1;
+    event.message.msg = msg;
+    event.message.bound_device = STR("");
+    house_post(house, &event);
+    house_turn(house);
+}
+
+void house_connect_device(struct house *house)
+{
+    static const struct str executors[] = { { "run", 3 }, { "noop", 4 } };
+    static const struct msg_pair labels[] = { { { "os", 2 }, { "linux", 5 } } };
+    struct msg hello = { .kind = MSG_HELLO };
+    hello.hello = (struct msg_hello){
+        .device = STR("desktop"),
+        .agent_version = STR("1"),
+        .boot_id = STR("boot"),
+        .process_id = 5,
+        .journal_id = STR("journal"),
+        .profile = {
+            .os = STR("linux"),
+            .arch = STR("x86_64"),
+            .hostname = STR("host"),
+            .cpus = 2,
+            .memory_bytes = 1024,
+            .slots = 4,
+            .executors = executors,
+            .executors_count = 2,
+            .labels = labels,
+            .labels_count = 1,
+        },
+    };
+    house_message(house, &hello);
+    struct device_view view;
+    assert_true(engine_find_device(house->engine, STR("desktop"), now(house), &view));
+    house->session = view.record->session;
+    struct msg ready = { .kind = MSG_READY, .ready = { house->session } };
+    house_message(house, &ready);
+}
+
+uint64_t house_take_fence(struct house *house)
+{
+    assert_true(house->fences_count > 0);
+    uint64_t fence = house->fences[0];
+    house->fences_count--;
+    memmove(house->fences, house->fences + 1, house->fences_count * sizeof(house->fences[0]));
+    return fence;
+}
+
+void house_started(struct house *house, uint64_t fence)
+{
+    struct msg msg = { .kind = MSG_STARTED, .started = { fence, now(house).wall_ms } };
+    house_message(house, &msg);
+}
+
+void house_output(struct house *house, uint64_t fence, enum stream stream, uint64_t offset,
+                  struct str data)
+{
+    struct msg msg = { .kind = MSG_OUTPUT, .output = { fence, stream, offset, data } };
+    house_message(house, &msg);
+}
+
+void house_finished(struct house *house, uint64_t fence, int exit_code, uint64_t stdout_bytes)
+{
+    struct msg msg = { .kind = MSG_FINISHED };
+    msg.finished = (struct msg_finished){
+        .fence = fence,
+        .outcome = OUTCOME_EXITED,
+        .exit_code = exit_code,
+        .reason = exit_code == 0 ? (struct str){ NULL, 0 } : STR("exited with a fault"),
+        .started_wall_ms = now(house).wall_ms - 5,
+        .duration_ms = 5,
+        .stdout_bytes = stdout_bytes,
+        .result = exit_code == 0 ? STR("{\"rows\":3}") : (struct str){ NULL, 0 },
+    };
+    house_message(house, &msg);
+}
+
+/* --- Clients. --- */
+
+static int dial(struct house *house, bool over_unix)
+{
+    int fd = -1;
+    int rc = -1;
+    if (over_unix) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        strncpy(address.sun_path, house->unix_path, sizeof(address.sun_path) - 1);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        rc = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    } else {
+        struct sockaddr_in address = { .sin_family = AF_INET };
+        address.sin_port = htons((uint16_t)net_port(house->net));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        rc = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return fd;
+}
+
+static void receive(struct client *client)
+{
+    for (;;) {
+        uint8_t *to = buf_reserve(&client->in, 65536);
+        ssize_t got = recv(client->fd, to, 65536, 0);
+        if (got <= 0) {
+            client->is_at_end = got == 0 || (errno != EAGAIN && errno != EINTR);
+            return;
+        }
+        client->in.length += (size_t)got;
+    }
+}
+
+static void run_a_little(struct house *house, struct client *client)
+{
+    struct pollfd poll_fd = { .fd = client->fd, .events = POLLIN };
+    house_pass(house);
+    poll(&poll_fd, 1, POLL_MS);
+    receive(client);
+}
+
+void client_open(struct house *house, struct client *client, const struct request *request)
+{
+    *client = (struct client){ .fd = dial(house, request->over_unix) };
+    struct buf out = { NULL, 0, 0 };
+    buf_printf(&out, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s",
+               request->method, request->path, request->headers == NULL ? "" : request->headers);
+    if (request->body.data != NULL) {
+        buf_printf(&out, "Content-Length: %zu\r\n", request->body.length);
+    }
+    buf_append_text(&out, "\r\n");
+    buf_append(&out, request->body.data, request->body.length);
+    int64_t until_ms = clock_boot_ms() + WAIT_MS_MAX;
+    while (out.length > 0) {
+        ssize_t sent = send(client->fd, out.data, out.length, MSG_NOSIGNAL);
+        if (sent > 0) {
+            buf_consume(&out, (size_t)sent);
+        } else {
+            assert_true(errno == EAGAIN && clock_boot_ms() < until_ms);
+        }
+        house_pass(house);
+    }
+    buf_done(&out);
+}
+
+bool client_has(struct client *client, const char *text)
+{
+    return client->in.length > 0 &&
+           memmem(client->in.data, client->in.length, text, strlen(text)) != NULL;
+}
+
+void client_wait(struct house *house, struct client *client, const char *text)
+{
+    int64_t until_ms = clock_boot_ms() + WAIT_MS_MAX;
+    while (!client_has(client, text)) {
+        if (client->is_at_end || clock_boot_ms() > until_ms) {
+            fail_msg("\"%s\" did not come; there is: %s", text, buf_text(&client->in));
+        }
+        run_a_little(house, client);
+    }
+}
+
+void client_wait_end(struct house *house, struct client *client)
+{
+    int64_t until_ms = clock_boot_ms() + WAIT_MS_MAX;
+    while (!client->is_at_end) {
+        if (clock_boot_ms() > until_ms) {
+            fail_msg("no end; there is: %s", buf_text(&client->in));
+        }
+        run_a_little(house, client);
+    }
+}
+
+void client_close(struct client *client)
+{
+    close(client->fd);
+    buf_done(&client->in);
+}
+
+struct answer house_ask(struct house *house, const struct request *request)
+{
+    struct client client;
+    client_open(house, &client, request);
+    client_wait_end(house, &client);
+    close(client.fd);
+    struct answer answer = { .all = client.in };
+    const char *text = buf_text(&answer.all);
+    assert_int_equal(strncmp(text, "HTTP/1.1 ", 9), 0);
+    answer.status = atoi(text + 9); // NOLINT(cert-err34-c)
+    const char *end = strstr(text, "\r\n\r\n");
+    assert_non_null(end);
+    answer.body = end + 4;
+    answer.body_bytes = answer.all.length - (size_t)(answer.body - text);
+    answer.json = json_loadb(answer.body, answer.body_bytes, JSON_REJECT_DUPLICATES, NULL);
+    return answer;
+}
+
+struct answer house_get(struct house *house, const char *path)
+{
+    return house_ask(house, &(struct request){ .method = "GET", .path = path });
+}
+
+struct answer house_send(struct house *house, const char *method, const char *path,
+                         const char *body)
+{
+    return house_ask(house, &(struct request){
+                                .method = method,
+                                .path = path,
+                                .body = body == NULL ? (struct str){ NULL, 0 } : str_of(body),
+                            });
+}
+
+void answer_done(struct answer *answer)
+{
+    json_decref(answer->json);
+    buf_done(&answer->all);
+}
+
+void house_expect(struct house *house, const char *method, const char *path, const char *body,
+                  int status)
+{
+    struct answer answer = house_send(house, method, path, body);
+    if (answer.status != status) {
+        fail_msg("%s %s: %s", method, path, buf_text(&answer.all));
+    }
+    answer_done(&answer);
+}
+
+const char *answer_text(const struct answer *answer, const char *key)
+{
+    const char *text = json_string_value(json_object_get(answer->json, key));
+    return text == NULL ? "(none)" : text;
+}
+
+int64_t answer_number(const struct answer *answer, const char *key)
+{
+    return json_integer_value(json_object_get(answer->json, key));
+}
+
+bool answer_has_header(const struct answer *answer, const char *line)
+{
+    size_t bytes = (size_t)(answer->body - (const char *)answer->all.data);
+    char *head = mem_copy(answer->all.data, bytes);
+    head[bytes - 1] = '\0';
+    bool has = strcasestr(head, line) != NULL;
+    mem_free(head);
+    return has;
+}
+
+void house_submit(struct house *house, const char *spec, char to[160])
+{
+    struct answer answer = house_send(house, "POST", "/api/v1/constellations", spec);
+    if (answer.status != 201) {
+        fail_msg("submit: %s", buf_text(&answer.all));
+    }
+    snprintf(to, 160, "%s", answer_text(&answer, "id"));
+    answer_done(&answer);
+}

@@ -1,0 +1,94 @@
+/* A house to test the API in: the real store in a directory of its own, the real engine, the real net on
+   a free port of loopback, a turn like the daemon's, and clients that speak plain HTTP to it. */
+#ifndef TESTS_UNIT_API_HOUSE_H
+#define TESTS_UNIT_API_HOUSE_H
+
+#include <jansson.h>
+
+#include "common/base/buf.h"
+#include "orchestrator/api/api.h"
+
+enum { HOUSE_EVENTS_MAX = 64, HOUSE_ASSIGNS_MAX = 64 };
+
+struct house {
+    char directory[64];
+    char unix_path[96];
+    struct nest *nest;
+    struct store *store;
+    struct store_start start;
+    struct engine *engine;
+    struct net *net;
+    struct api *api;
+    struct effects effects;
+    struct event events[HOUSE_EVENTS_MAX];
+    size_t events_count;
+    bool is_woken;
+    bool in_turn;
+    int64_t skew_ms;         /* added to both clocks */
+    uint64_t tokens_changed; /* calls */
+    uint64_t turns;
+    uint64_t fences[HOUSE_ASSIGNS_MAX]; /* assigned and not yet taken by a test */
+    size_t fences_count;
+    uint64_t session; /* of the device "desktop", on channel 1 */
+};
+
+struct house *house_new(void);
+void house_free(struct house *house);
+void house_pass(struct house *house); /* what the sockets have, then a turn if one is due */
+void house_turn(struct house *house);
+void house_post(struct house *house, const struct event *event);
+
+/* A device "desktop" with slots for all, connected and ready. */
+void house_connect_device(struct house *house);
+void house_message(struct house *house, struct msg *msg);
+uint64_t house_take_fence(struct house *house); /* the oldest assigned one */
+void house_started(struct house *house, uint64_t fence);
+void house_output(struct house *house, uint64_t fence, enum stream stream, uint64_t offset,
+                  struct str data);
+void house_finished(struct house *house, uint64_t fence, int exit_code, uint64_t stdout_bytes);
+
+struct client {
+    int fd;
+    struct buf in;
+    bool is_at_end;
+};
+
+struct request {
+    const char *method;
+    const char *path;
+    const char *headers; /* whole lines with their ends, or NULL */
+    struct str body;
+    bool over_unix;
+};
+
+void client_open(struct house *house, struct client *client, const struct request *request);
+/* Runs the house until the text has come in; fails the test after some seconds. */
+void client_wait(struct house *house, struct client *client, const char *text);
+void client_wait_end(struct house *house, struct client *client);
+bool client_has(struct client *client, const char *text);
+void client_close(struct client *client);
+
+struct answer {
+    int status;
+    struct buf all; /* head and body, as they came, ended by a NUL */
+    const char *body;
+    size_t body_bytes;
+    json_t *json; /* of the body, or NULL */
+};
+
+/* One request on a connection of its own, answered. */
+struct answer house_ask(struct house *house, const struct request *request);
+struct answer house_get(struct house *house, const char *path);
+struct answer house_send(struct house *house, const char *method, const char *path,
+                         const char *body);
+void answer_done(struct answer *answer);
+/* Asks, expects the status and drops the answer. */
+void house_expect(struct house *house, const char *method, const char *path, const char *body,
+                  int status);
+const char *answer_text(const struct answer *answer, const char *key); /* of the top object */
+int64_t answer_number(const struct answer *answer, const char *key);
+bool answer_has_header(const struct answer *answer, const char *line);
+/* Submits the spec and returns the constellation's id. */
+void house_submit(struct house *house, const char *spec, char to[160]);
+
+#endif
