@@ -279,6 +279,7 @@ static enum err open_state(struct loop *loop, struct reason *reason)
         .lease_ms = loop->config->lease_ms,
         .ping_ms = loop->config->ping_ms,
         .lost_after_ms = loop->config->lost_after_ms,
+        .blocked = loop->start.ahead_epoch != 0,
         .next_constellation_id = loop->start.next_constellation_id,
         .next_task_id = loop->start.next_task_id,
         .next_edge_id = loop->start.next_edge_id,
@@ -441,6 +442,11 @@ static enum err run(struct loop *loop, struct reason *reason)
     log_info("daemon.started", "version=%s port=%u unix=%s data_dir=%s epoch=%llu",
              ASTERISM_VERSION, net_port(loop->net), log_quote(loop->config->unix_socket),
              log_quote(loop->config->data_dir), (unsigned long long)loop->start.epoch);
+    if (engine_is_blocked(loop->engine)) {
+        log_warn("restore.blocked", "agents hold receipts that are ahead of this database; nothing "
+                                    "is assigned until: asterismd restore --accept --data-dir %s",
+                 log_quote(loop->config->data_dir));
+    }
     enum err err = ERR_NONE;
     while (err == ERR_NONE && !loop->stopping) {
         err = pass(loop, reason);

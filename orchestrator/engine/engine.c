@@ -15,6 +15,7 @@ struct engine *engine_new(const struct engine_config *config)
     CHECK(config->epoch > 0 && config->epoch <= FENCE_EPOCH_MAX);
     struct engine *engine = mem_alloc(sizeof *engine);
     engine->config = *config;
+    engine->blocked = config->blocked;
     rng_init(&engine->rng, config->seed);
     engine->fence = config->epoch << FENCE_COUNTER_BITS;
     engine->next_class_id = 1;

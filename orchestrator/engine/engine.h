@@ -34,6 +34,7 @@ struct engine_config {
     int64_t lease_ms;
     int64_t ping_ms;
     int64_t lost_after_ms; /* a silent device's tasks are given up after this */
+    bool blocked; /* a receipt of a newer state was seen before this start, and not accepted */
     /* The first free number of each kind of row. */
     int64_t next_constellation_id;
     int64_t next_task_id;
