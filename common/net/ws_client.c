@@ -161,6 +161,7 @@ void ws_client_close(struct ws_client *client, int code, const char *why)
     switch (client->state) {
     case WS_CLIENT_IDLE:
     case WS_CLIENT_CLOSING:
+    case WS_CLIENT_PARTING:
         break;
     case WS_CLIENT_DIALING:
         set_ending(client, code, why);
@@ -186,7 +187,7 @@ static void close_now(struct ws_client *client, struct lws *wsi)
     while (why.length > 0 && !str_is_utf8(why)) {
         why.length--; /* the cut went through a character */
     }
-    client->state = WS_CLIENT_CLOSING;
+    client->state = WS_CLIENT_PARTING;
     lws_close_reason(wsi, (enum lws_close_status)client->close_code,
                      (unsigned char *)client->close_why, why.length);
     lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
@@ -196,7 +197,7 @@ static void close_now(struct ws_client *client, struct lws *wsi)
 static int refuse_message(struct ws_client *client, struct lws *wsi, int code, const char *why)
 {
     set_ending(client, code, why);
-    client->state = WS_CLIENT_CLOSING;
+    client->state = WS_CLIENT_PARTING;
     lws_close_reason(wsi, (enum lws_close_status)client->close_code,
                      (unsigned char *)client->close_why, strlen(client->close_why));
     return -1;
@@ -205,6 +206,9 @@ static int refuse_message(struct ws_client *client, struct lws *wsi, int code, c
 static int on_writable(struct ws_client *client, struct lws *wsi)
 {
     client->asked = false;
+    if (client->state == WS_CLIENT_PARTING) {
+        return 0;
+    }
     uint8_t *frame;
     size_t bytes;
     if (outbox_next(&client->out, &frame, &bytes)) {

@@ -19,6 +19,7 @@ enum ws_client_state {
     WS_CLIENT_DIALING, /* until the upgrade is answered */
     WS_CLIENT_OPEN,
     WS_CLIENT_CLOSING, /* what is queued is still sent */
+    WS_CLIENT_PARTING, /* the close frame is libwebsockets' to send, and its answer to await */
 };
 
 struct ws_client {

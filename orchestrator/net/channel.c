@@ -127,6 +127,7 @@ void channel_abort(struct conn *conn, int code, const char *why)
 static void set_close_frame(struct conn *conn)
 {
     struct channel *channel = conn->channel;
+    channel->parting = true;
     lws_close_reason(conn->wsi, (enum lws_close_status)channel->code,
                      (unsigned char *)channel->why, strlen(channel->why));
 }
@@ -138,6 +139,9 @@ int channel_writable(struct conn *conn)
         return -1;
     }
     channel->asked = false;
+    if (channel->parting) {
+        return 0;
+    }
     uint8_t *frame;
     size_t bytes;
     if (outbox_next(&channel->out, &frame, &bytes)) {

@@ -134,7 +134,6 @@ static enum err make_vhost(struct net *net, struct reason *reason)
     unsigned limit_s = (unsigned)(net->config.request_timeout_ms / SECOND_MS) + 10;
     info.user = net;
     info.timeout_secs = limit_s;
-    info.timeout_secs_ah_idle = limit_s;
     info.max_http_header_data2 = NET_HEADER_BYTES_MAX;
     enum err err = lws_nest_new(net->nest, &info, &net->lws, reason);
     if (err != ERR_NONE) {
@@ -146,6 +145,7 @@ static enum err make_vhost(struct net *net, struct reason *reason)
     info.protocols = protocols;
     info.mounts = &everything;
     info.keepalive_timeout = (int)limit_s;
+    info.timeout_secs_ah_idle = limit_s;
     info.timeout_secs = limit_s;
     info.max_http_header_data2 = NET_HEADER_BYTES_MAX;
     if (net->tls) {

@@ -219,6 +219,31 @@ static void the_daemon_s_goodbye_arrives_after_what_was_queued(void **state)
     caller_done(&caller);
 }
 
+static void a_goodbye_waits_for_its_answer(void **state)
+{
+    struct house *house = *state;
+    house_open(house);
+    struct raw raw;
+    raw_open(&raw, house);
+    raw_upgrade(&raw);
+    house_until_count(house, &house->opened, 1);
+    net_channel_close(house->net, house->channel, 1008, "refused");
+    raw_until_text(&raw, "refused");
+    /* What the agent had under way must not make the system throw the goodbye away. */
+    raw_send_frame(&raw, 0x82, 5, "hello", 5);
+    for (int i = 0; i < 10; i++) {
+        nest_run_once(house->nest, false);
+    }
+    assert_false(raw.ended);
+    assert_int_equal(house->frames, 0);
+    raw_send_frame(&raw, 0x88, 2, "\x03\xf0", 2);
+    raw_until_end(&raw);
+    assert_int_equal(raw_close_code(&raw), 1008);
+    raw_close(&raw);
+    house_until_count(house, &house->closed, 1);
+    assert_string_equal(house->closed_why, "refused");
+}
+
 static void a_long_reason_is_cut_between_characters(void **state)
 {
     struct house *house = *state;
@@ -486,6 +511,7 @@ int main(void)
         TEST(a_large_message_goes_alone_and_whole),
         TEST(a_full_queue_of_the_client_says_so_and_when_it_is_over),
         TEST(the_daemon_s_goodbye_arrives_after_what_was_queued),
+        TEST(a_goodbye_waits_for_its_answer),
         TEST(a_long_reason_is_cut_between_characters),
         TEST(the_agent_s_goodbye_arrives_after_what_was_queued),
         TEST(a_client_may_be_freed_inside_its_callbacks),
