@@ -262,8 +262,8 @@ static enum err write_task(struct api *api, struct json_out *out, int64_t task_i
                            struct reason *reason)
 {
     struct query_task task;
-    struct str body;
-    struct str inputs;
+    struct str body = { NULL, 0 };
+    struct str inputs = { NULL, 0 };
     enum err err = query_task(api->config.store, task_id, &api->arena, &task, reason);
     if (err == ERR_NONE) {
         err = query_task_bodies(api->config.store, task_id, &api->arena, &body, &inputs, reason);
