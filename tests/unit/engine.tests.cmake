@@ -1,0 +1,4 @@
+asterism_test(unit_selector SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_selector.c
+    LINK engine msg base)
+asterism_test(unit_engine SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_engine.c
+    LINK engine msg base)
