@@ -418,8 +418,8 @@ static void close_all(struct loop *loop)
     if (loop->net != NULL && loop->api != NULL) {
         say_goodbye(loop);
     }
+    net_free(loop->net); /* tells the API of requests that end with it */
     api_free(loop->api);
-    net_free(loop->net);
     nest_timer_free(loop->timer);
     engine_free(loop->engine);
     store_free(loop->store);

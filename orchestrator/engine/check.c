@@ -1,5 +1,7 @@
 /* The invariants, numbered. The simulator checks them after every step, the tests after every scenario;
    a new one takes the next number. */
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
@@ -140,9 +142,13 @@ static enum err check_constellation(const struct engine *engine,
 {
     uint32_t remaining = 0;
     uint32_t deciding = 0;
+    uint32_t ready = 0;
+    uint32_t by_state[TASK_SKIPPED + 1] = { 0 };
     enum err err = ERR_NONE;
     for (uint32_t i = 0; i < constellation->tasks && err == ERR_NONE; i++) {
         const struct task *task = constellation_task(constellation, i);
+        by_state[task->record.state]++;
+        ready += task_is_ready(task);
         remaining += !task_state_is_final((enum task_state)task->record.state);
         deciding += task->queue == QUEUE_DECIDE;
         err = check_edges(constellation, task, reason);
@@ -156,7 +162,9 @@ static enum err check_constellation(const struct engine *engine,
     if (err != ERR_NONE) {
         return err;
     }
-    if (remaining != constellation->remaining || deciding != constellation->deciding) {
+    if (remaining != constellation->remaining || deciding != constellation->deciding ||
+        ready != constellation->ready ||
+        memcmp(by_state, constellation->by_state, sizeof by_state) != 0) {
         return broken(reason, 8, "a constellation miscounts", constellation->record.id);
     }
     if (remaining == 0 && deciding == 0 && constellation->job == JOB_NONE) {

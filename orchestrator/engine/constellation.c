@@ -106,6 +106,7 @@ struct task *constellation_add_task(struct engine *engine, struct constellation 
     task->policy = map_get(&engine->policies, (uint64_t)record->policy_id);
     CHECK(task->class != NULL && task->policy != NULL);
     constellation->remaining += !task_state_is_final(record->state);
+    constellation_count_in(task);
     engine->live_tasks++;
     return task;
 }
@@ -130,8 +131,10 @@ struct edge *constellation_add_edge(struct engine *engine, struct constellation 
     constellation->edges++;
     target->first_in = constellation->edges;
     source->first_out = constellation->edges;
+    constellation_count_out(target);
     target->undecided += record->decision == EDGE_UNDECIDED;
     target->closed += record->decision == EDGE_CLOSED;
+    constellation_count_in(target);
     return edge;
 }
 
@@ -225,41 +228,32 @@ size_t constellation_work(struct engine *engine, size_t budget)
     return budget;
 }
 
-void constellation_count(const struct constellation *constellation,
-                         struct engine_counts *ret_counts)
+void constellation_count_out(struct task *task)
 {
-    struct engine_counts counts = { 0 };
-    for (uint32_t i = 0; i < constellation->tasks; i++) {
-        const struct task *task = constellation_task(constellation, i);
-        switch ((enum task_state)task->record.state) {
-        case TASK_WAITING:
-            counts.ready += task_is_ready(task);
-            counts.waiting += !task_is_ready(task);
-            break;
-        case TASK_ASSIGNED:
-            counts.assigned++;
-            break;
-        case TASK_RUNNING:
-            counts.running++;
-            break;
-        case TASK_BACKOFF:
-            counts.backoff++;
-            break;
-        case TASK_SUCCEEDED:
-            counts.succeeded++;
-            break;
-        case TASK_FAILED:
-            counts.failed++;
-            break;
-        case TASK_CANCELLED:
-            counts.cancelled++;
-            break;
-        case TASK_SKIPPED:
-            counts.skipped++;
-            break;
-        }
-    }
-    *ret_counts = counts;
+    task->constellation->by_state[task->record.state]--;
+    task->constellation->ready -= task_is_ready(task);
+}
+
+void constellation_count_in(struct task *task)
+{
+    task->constellation->by_state[task->record.state]++;
+    task->constellation->ready += task_is_ready(task);
+}
+
+struct engine_counts constellation_counts(const struct constellation *constellation)
+{
+    const uint32_t *by_state = constellation->by_state;
+    return (struct engine_counts){
+        .waiting = by_state[TASK_WAITING] - constellation->ready,
+        .ready = constellation->ready,
+        .assigned = by_state[TASK_ASSIGNED],
+        .running = by_state[TASK_RUNNING],
+        .backoff = by_state[TASK_BACKOFF],
+        .succeeded = by_state[TASK_SUCCEEDED],
+        .failed = by_state[TASK_FAILED],
+        .cancelled = by_state[TASK_CANCELLED],
+        .skipped = by_state[TASK_SKIPPED],
+    };
 }
 
 void constellation_settle(struct engine *engine, struct constellation *constellation)
@@ -270,8 +264,7 @@ void constellation_settle(struct engine *engine, struct constellation *constella
         return;
     }
     struct constellation_record *record = &constellation->record;
-    struct engine_counts counts;
-    constellation_count(constellation, &counts);
+    struct engine_counts counts = constellation_counts(constellation);
     record->succeeded = counts.succeeded;
     record->failed = counts.failed;
     record->cancelled = counts.cancelled;

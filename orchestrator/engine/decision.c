@@ -34,8 +34,10 @@ static void decide(struct engine *engine, const struct task *from, struct edge *
     struct task *to = constellation_task(constellation, edge->to);
     CHECK(edge->decision == EDGE_UNDECIDED);
     edge->decision = (uint8_t)decision_of((enum edge_when)edge->when, from->record.state);
+    constellation_count_out(to);
     to->undecided--;
     to->closed += edge->decision == EDGE_CLOSED;
+    constellation_count_in(to);
     struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
     effect->edge.constellation_id = constellation->record.id;
     effect->edge.record = (struct edge_record){

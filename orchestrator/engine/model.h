@@ -132,6 +132,8 @@ struct constellation {
     uint32_t edges;
     uint32_t remaining; /* tasks that are not final */
     uint32_t deciding;  /* tasks on the queue decide */
+    uint32_t by_state[TASK_SKIPPED + 1];
+    uint32_t ready;     /* of those that wait */
     enum job job;
     uint32_t cursor;
     struct intake *intake; /* JOB_INTAKE */
@@ -283,8 +285,10 @@ struct task *constellation_find_task(const struct constellation *constellation, 
 void constellation_cancel(struct engine *engine, const struct event *event);
 /* Ends it if nothing of it is left to do. */
 void constellation_settle(struct engine *engine, struct constellation *constellation);
-void constellation_count(const struct constellation *constellation,
-                         struct engine_counts *ret_counts);
+/* Around every change to what a task is counted as: its state, its undecided and closed edges. */
+void constellation_count_out(struct task *task);
+void constellation_count_in(struct task *task);
+struct engine_counts constellation_counts(const struct constellation *constellation);
 void constellation_queue_job(struct engine *engine, struct constellation *constellation,
                              enum job job);
 /* Works off jobs, at most `budget` rows; returns what is left of it. */

@@ -114,7 +114,9 @@ void task_move(struct engine *engine, struct task *task, enum task_state state)
 {
     CHECK(MOVES[task->record.state][state]);
     task_unqueue(engine, task);
+    constellation_count_out(task);
     task->record.state = (uint8_t)state;
+    constellation_count_in(task);
     task_save(engine, task);
     if (task_state_is_final(state)) {
         if (task->attempt != NULL) {

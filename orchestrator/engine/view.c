@@ -37,7 +37,7 @@ bool engine_constellation_counts(const struct engine *engine, int64_t id,
     if (constellation == NULL) {
         return false;
     }
-    constellation_count(constellation, ret_counts);
+    *ret_counts = constellation_counts(constellation);
     return true;
 }
 
