@@ -292,7 +292,9 @@ static enum err open_state(struct loop *loop, struct reason *reason)
 static enum err open_net(struct loop *loop, struct reason *reason)
 {
     const struct daemon_config *config = loop->config;
+    static const char *const open_paths[] = { "/healthz", "/readyz", NULL };
     struct net_config net_config = {
+        .open_paths = open_paths,
         .listen = config->listen,
         .unix_path = config->unix_socket,
         .cert_file = config->tls_cert,

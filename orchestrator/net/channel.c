@@ -53,7 +53,7 @@ int channel_upgrade(struct conn *conn, const char *protocol)
     }
     http_identify(conn, &conn->identity);
     if (conn->identity.role == NET_ROLE_NONE) {
-        return http_refuse(conn, 401, "unauthenticated",
+        return http_refuse(conn, 401, "unauthorized",
                            "a valid token is needed: Authorization: Bearer TOKEN", false);
     }
     bool open_house = conn->identity.role == NET_ROLE_ADMIN && conn->identity.token_id == 0;

@@ -210,6 +210,15 @@ static bool try_static(struct exchange *exchange)
            static_file_serve(exchange, path, exchange_text(exchange, TEXT_IF_NONE_MATCH));
 }
 
+static bool is_open(const struct net *net, struct str path)
+{
+    const char *const *open = net->config.open_paths;
+    while (open != NULL && *open != NULL && !str_is(path, *open)) {
+        open++;
+    }
+    return open != NULL && *open != NULL;
+}
+
 int http_request(struct conn *conn)
 {
     if (conn->exchange != NULL || conn->lingering) {
@@ -249,9 +258,9 @@ int http_request(struct conn *conn)
         return 0;
     }
     http_identify(conn, &conn->identity);
-    if (conn->identity.role == NET_ROLE_NONE) {
+    if (conn->identity.role == NET_ROLE_NONE && (framing.has_body || !is_open(conn->net, path))) {
         exchange_free(exchange);
-        return http_refuse(conn, 401, "unauthenticated",
+        return http_refuse(conn, 401, "unauthorized",
                            "a valid token is needed: Authorization: Bearer TOKEN",
                            framing.has_body);
     }

@@ -38,6 +38,9 @@ struct net_config {
     const char *key_file;
     const char *const *hosts; /* further names allowed in Host, NULL-terminated; what `listen` names, localhost, 127.0.0.1 and [::1] always are */
     const char *static_dir; /* served at / ; NULL none */
+    const char *const *open_paths; /* requests without a body that need no identity: role NONE is
+                                      passed on to the handler; NULL-terminated, or NULL; borrowed for
+                                      the life of the net */
     size_t body_bytes_max;       /* 413 above */
     size_t frame_bytes_max;      /* 1009 above */
     size_t channel_queue_bytes_max; /* an agent that does not read: closed with 1013 above */

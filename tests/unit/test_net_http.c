@@ -139,7 +139,7 @@ static void a_request_without_a_valid_token_is_refused(void **state)
     expect(answer, "HTTP/1.1 401 Unauthorized\r\n");
     expect(answer, "WWW-Authenticate: Bearer");
     expect(answer, "Content-Type: application/problem+json");
-    expect(answer, "\"code\":\"unauthenticated\"");
+    expect(answer, "\"code\":\"unauthorized\"");
     expect(raw_ask(house, "GET /known HTTP/1.1\r\n" LOCAL "Authorization: Bearer nope\r\n\r\n"),
            " 401 ");
     expect(raw_ask(house, "GET /known?token=viewer-token HTTP/1.1\r\n" LOCAL "\r\n"), " 401 ");
