@@ -85,8 +85,7 @@ static void take_message(struct loop *loop, struct peer *peer, const struct msg 
     event.message.msg = msg;
     if (msg->kind == MSG_HELLO) {
         const struct msg_receipt *receipt = &msg->hello.receipt;
-        event.message.bound_device =
-            arena_str(&loop->arena, str_of(peer->identity.device));
+        event.message.bound_device = arena_str(&loop->arena, str_of(peer->identity.device));
         if (receipt_is_ours(&loop->start, msg->hello.device, receipt)) {
             loop->failed = store_receipt_is_ahead(
                 loop->store, receipt->epoch, (const uint8_t *)receipt->start_id.data,
@@ -399,7 +398,8 @@ static bool nobody_left(void *context)
 static void say_goodbye(struct loop *loop)
 {
     net_stop_listening(loop->net);
-    struct msg msg = { .kind = MSG_ERROR, .error = { MSG_ERROR_SHUTDOWN, STR("the daemon stops") } };
+    struct msg msg = { .kind = MSG_ERROR,
+                       .error = { MSG_ERROR_SHUTDOWN, STR("the daemon stops") } };
     buf_clear(&loop->wire);
     if (wire_encode(&msg, &loop->wire, NULL) != ERR_NONE) {
         return;
@@ -435,8 +435,7 @@ static void close_all(struct loop *loop)
 
 static enum err run(struct loop *loop, struct reason *reason)
 {
-    struct event *terminate =
-        evsignal_new(nest_base(loop->nest), SIGTERM, on_signal, loop);
+    struct event *terminate = evsignal_new(nest_base(loop->nest), SIGTERM, on_signal, loop);
     struct event *interrupt = evsignal_new(nest_base(loop->nest), SIGINT, on_signal, loop);
     CHECK(terminate != NULL && interrupt != NULL);
     evsignal_add(terminate, NULL);
@@ -445,8 +444,9 @@ static enum err run(struct loop *loop, struct reason *reason)
              ASTERISM_VERSION, net_port(loop->net), log_quote(loop->config->unix_socket),
              log_quote(loop->config->data_dir), (unsigned long long)loop->start.epoch);
     if (engine_is_blocked(loop->engine)) {
-        log_warn("restore.blocked", "agents hold receipts that are ahead of this database; nothing "
-                                    "is assigned until: asterismd restore --accept --data-dir %s",
+        log_warn("restore.blocked",
+                 "agents hold receipts that are ahead of this database; nothing "
+                 "is assigned until: asterismd restore --accept --data-dir %s",
                  log_quote(loop->config->data_dir));
     }
     enum err err = ERR_NONE;

@@ -28,7 +28,7 @@ struct loop {
     struct arena arena; /* what they point to */
     struct effects effects;
     struct buf wire;
-    bool woken;  /* a turn is due although no event has arrived */
+    bool woken; /* a turn is due although no event has arrived */
     bool in_turn;
     bool stopping;
     enum err failed; /* of the store, outside a turn */

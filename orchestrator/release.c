@@ -11,7 +11,13 @@
 enum { BATCH_BYTES = 48 * 1024 };
 
 /* WebSocket codes (RFC 6455, 7.4.1). */
-enum { CODE_POLICY = 1008, CODE_TOO_BIG = 1009, CODE_TRY_LATER = 1013, CODE_GOING = 1001, CODE_PROTOCOL = 1002 };
+enum {
+    CODE_POLICY = 1008,
+    CODE_TOO_BIG = 1009,
+    CODE_TRY_LATER = 1013,
+    CODE_GOING = 1001,
+    CODE_PROTOCOL = 1002
+};
 
 static int close_code(enum msg_error_code code)
 {

@@ -32,8 +32,7 @@ static void sift_down(struct heap *heap, uint32_t index)
         if (child >= heap->count) {
             break;
         }
-        if (child + 1 < heap->count &&
-            heap->before(heap->nodes[child + 1], heap->nodes[child])) {
+        if (child + 1 < heap->count && heap->before(heap->nodes[child + 1], heap->nodes[child])) {
             child++;
         }
         if (!heap->before(heap->nodes[child], node)) {

@@ -20,7 +20,7 @@ struct heap {
 };
 
 /* The struct that holds this node as `member`. */
-#define HEAP_OWNER(node, type, member) ((type *)((uintptr_t)(node) - offsetof(type, member)))
+#define HEAP_OWNER(node, type, member) ((type *)((uintptr_t)(node)-offsetof(type, member)))
 
 static inline bool heap_holds(const struct heap_node *node)
 {

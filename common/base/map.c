@@ -112,8 +112,7 @@ void map_done(struct map *map)
 
 static bool slot_is(const struct strmap_slot *slot, uint64_t hash, struct str key)
 {
-    return slot->hash == hash &&
-           str_equal((struct str){ slot->key, slot->key_length }, key);
+    return slot->hash == hash && str_equal((struct str){ slot->key, slot->key_length }, key);
 }
 
 static size_t strmap_find(const struct strmap *map, uint64_t hash, struct str key)

@@ -21,9 +21,9 @@ struct map {
     size_t count;
 };
 
-void *map_get(const struct map *map, uint64_t key);            /* NULL: not there */
-void map_put(struct map *map, uint64_t key, void *value);      /* replaces */
-void *map_remove(struct map *map, uint64_t key);               /* what was there, or NULL */
+void *map_get(const struct map *map, uint64_t key);       /* NULL: not there */
+void map_put(struct map *map, uint64_t key, void *value); /* replaces */
+void *map_remove(struct map *map, uint64_t key);          /* what was there, or NULL */
 /* Walks in no particular order: start with *at = 0; false at the end. Not while it changes. */
 bool map_each(const struct map *map, size_t *at, uint64_t *ret_key, void **ret_value);
 void map_done(struct map *map);

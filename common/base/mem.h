@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t bytes);  /* zeroed */
+void *mem_alloc(size_t bytes);               /* zeroed */
 void *mem_array(size_t count, size_t bytes); /* zeroed; checks the product */
 void *mem_resize(void *memory, size_t bytes);
 void *mem_copy(const void *data, size_t bytes);

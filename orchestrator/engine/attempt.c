@@ -10,7 +10,9 @@ static const bool MOVES[ATTEMPT_LOST + 1][ATTEMPT_LOST + 1] = {
                        [ATTEMPT_STOPPING] = true,
                        [ATTEMPT_ENDED] = true,
                        [ATTEMPT_LOST] = true },
-    [ATTEMPT_RUNNING] = { [ATTEMPT_STOPPING] = true, [ATTEMPT_ENDED] = true, [ATTEMPT_LOST] = true },
+    [ATTEMPT_RUNNING] = { [ATTEMPT_STOPPING] = true,
+                          [ATTEMPT_ENDED] = true,
+                          [ATTEMPT_LOST] = true },
     [ATTEMPT_STOPPING] = { [ATTEMPT_ENDED] = true, [ATTEMPT_LOST] = true },
     /* It came back before the task went on to another. */
     [ATTEMPT_LOST] = { [ATTEMPT_SENT] = true,

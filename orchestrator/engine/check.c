@@ -32,8 +32,7 @@ static enum err check_edges(const struct constellation *constellation, const str
     if (undecided != task->undecided || closed != task->closed) {
         return broken(reason, 1, "a task miscounts its edges", task->record.id);
     }
-    if (!task_state_is_final((enum task_state)task->record.state) ||
-        task->queue == QUEUE_DECIDE) {
+    if (!task_state_is_final((enum task_state)task->record.state) || task->queue == QUEUE_DECIDE) {
         return ERR_NONE;
     }
     for (uint32_t at = task->first_out; at != 0;) {
@@ -53,14 +52,12 @@ static enum err check_attempt(const struct engine *engine, const struct task *ta
 {
     const struct attempt *attempt = task->attempt;
     bool live = attempt != NULL && attempt->record.state != ATTEMPT_LOST;
-    bool under_way =
-        task->record.state == TASK_ASSIGNED || task->record.state == TASK_RUNNING;
+    bool under_way = task->record.state == TASK_ASSIGNED || task->record.state == TASK_RUNNING;
     if (live != under_way) {
         return broken(reason, 3, "a task and its attempt disagree", task->record.id);
     }
-    if (attempt != NULL &&
-        (attempt->record.fence != task->record.fence || attempt->task != task || attempt->freed ||
-         attempt->record.fence > engine->fence)) {
+    if (attempt != NULL && (attempt->record.fence != task->record.fence || attempt->task != task ||
+                            attempt->freed || attempt->record.fence > engine->fence)) {
         return broken(reason, 4, "a task's attempt is not its current one", task->record.id);
     }
     return ERR_NONE;

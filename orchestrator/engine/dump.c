@@ -8,11 +8,10 @@ static void dump_task(const struct task *task, struct buf *text)
     buf_printf(text,
                "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
                "attempts %u tries %u lost %u%s%s\n",
-               (long long)r->id, task_state_name((enum task_state)r->state),
-               (long long)r->class_id, (long long)r->policy_id, (unsigned long long)r->fence,
-               (long long)r->wake_wall_ms, (long long)r->wake_length_ms, r->priority,
-               r->attempts, r->tries, r->lost, r->has_references ? " references" : "",
-               r->prepared ? " prepared" : "");
+               (long long)r->id, task_state_name((enum task_state)r->state), (long long)r->class_id,
+               (long long)r->policy_id, (unsigned long long)r->fence, (long long)r->wake_wall_ms,
+               (long long)r->wake_length_ms, r->priority, r->attempts, r->tries, r->lost,
+               r->has_references ? " references" : "", r->prepared ? " prepared" : "");
     /* A lost attempt may still come back, or may have been given up for good: the row is the same. */
     if (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST) {
         const struct attempt_record *a = &task->attempt->record;
@@ -38,8 +37,8 @@ static void dump_constellation(const struct constellation *constellation, struct
     }
     for (uint32_t i = 0; i < constellation->edges; i++) {
         const struct edge *edge = constellation_edge(constellation, i);
-        buf_printf(text, "  edge %lld %u-%u when %u decision %u\n", (long long)edge->id,
-                   edge->from, edge->to, edge->when, edge->decision);
+        buf_printf(text, "  edge %lld %u-%u when %u decision %u\n", (long long)edge->id, edge->from,
+                   edge->to, edge->when, edge->decision);
     }
 }
 

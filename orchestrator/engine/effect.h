@@ -20,10 +20,10 @@ enum effect_kind {
     EFFECT_SAVE_EDGE,
     EFFECT_ADD_ATTEMPT,
     EFFECT_SAVE_ATTEMPT,
-    EFFECT_SAVE_DEVICE,  /* inserted or replaced whole */
-    EFFECT_TASK_REASON,  /* why a task failed without an attempt that says so */
-    EFFECT_OUTPUT,       /* bytes of an attempt, at its end */
-    EFFECT_RESULT,       /* words and value of an attempt's end */
+    EFFECT_SAVE_DEVICE, /* inserted or replaced whole */
+    EFFECT_TASK_REASON, /* why a task failed without an attempt that says so */
+    EFFECT_OUTPUT,      /* bytes of an attempt, at its end */
+    EFFECT_RESULT,      /* words and value of an attempt's end */
     EFFECT_HISTORY,
     /* Questions. */
     EFFECT_PREPARE,
@@ -106,7 +106,7 @@ struct effects {
     struct effect *list;
     size_t count;
     size_t capacity;
-    size_t applied; /* rows before this one are with the store already */
+    size_t applied;     /* rows before this one are with the store already */
     struct arena arena; /* text and messages of this turn */
 };
 

@@ -214,8 +214,7 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
         session_message(engine, event);
         break;
     case EVENT_CHANNEL_CLOSED:
-        session_channel_closed(engine, event->channel_closed.channel,
-                               event->channel_closed.reason);
+        session_channel_closed(engine, event->channel_closed.channel, event->channel_closed.reason);
         break;
     case EVENT_PREPARED:
         prepared(engine, event);
@@ -233,8 +232,7 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
 int64_t engine_next_deadline(const struct engine *engine)
 {
     if (engine->decide.first != NULL || engine->jobs_first != NULL ||
-        engine->prepare.first != NULL ||
-        (!engine->blocked && heap_top(&engine->active) != NULL)) {
+        engine->prepare.first != NULL || (!engine->blocked && heap_top(&engine->active) != NULL)) {
         return INT64_MIN; /* a slice is left */
     }
     int64_t least = INT64_MAX;

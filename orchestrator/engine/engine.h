@@ -29,7 +29,7 @@ enum {
 #define FENCE_EPOCH_MAX    ((1 << 23) - 1)
 
 struct engine_config {
-    uint64_t epoch;  /* of this start; committed before the engine is made */
+    uint64_t epoch; /* of this start; committed before the engine is made */
     uint64_t seed;
     int64_t lease_ms;
     int64_t ping_ms;
@@ -85,14 +85,14 @@ struct engine_counts {
 
 struct engine_stats {
     uint64_t constellations;
-    uint64_t tasks;     /* of those */
+    uint64_t tasks; /* of those */
     uint64_t ready;
-    uint64_t attempts;  /* that hold a slot */
+    uint64_t attempts; /* that hold a slot */
     uint64_t devices;
     uint64_t connected; /* with a session that is ready */
     uint64_t slots;     /* of those */
     uint64_t assigned_total;
-    uint64_t ended_total[7];  /* by enum outcome */
+    uint64_t ended_total[7]; /* by enum outcome */
     uint64_t lost_total;
     uint64_t stale_total;
 };
@@ -144,9 +144,9 @@ void engine_explain(const struct engine *engine, int64_t constellation_id, int64
 
 struct device_view {
     const struct device_record *record;
-    bool connected; /* has a session */
-    bool ready;     /* and it is durable: tasks are assigned */
-    uint32_t used;  /* slots */
+    bool connected;    /* has a session */
+    bool ready;        /* and it is durable: tasks are assigned */
+    uint32_t used;     /* slots */
     int64_t silent_ms; /* since its last ping, if it is connected or has attempts; else 0 */
     uint64_t channel;
 };

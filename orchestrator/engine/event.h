@@ -12,9 +12,9 @@ struct moment {
 };
 
 enum event_kind {
-    EVENT_SUBMIT,   /* a plan; answered by EFFECT_REPLY when the last of its rows is in */
-    EVENT_CANCEL,   /* a constellation; answered by EFFECT_REPLY */
-    EVENT_MESSAGE,  /* one message of an agent */
+    EVENT_SUBMIT,  /* a plan; answered by EFFECT_REPLY when the last of its rows is in */
+    EVENT_CANCEL,  /* a constellation; answered by EFFECT_REPLY */
+    EVENT_MESSAGE, /* one message of an agent */
     EVENT_CHANNEL_CLOSED,
     EVENT_PREPARED, /* the evaluator's answer to EFFECT_PREPARE */
     EVENT_TICK,     /* once a turn, after all that arrived: timers, and sliced work */

@@ -29,8 +29,7 @@ static void explain_misfit(const struct class *class, const struct device *devic
     const struct msg_profile *profile = &device->record.profile;
     char *why = wait->unmet[wait->unmet_count].why;
     size_t size = sizeof wait->unmet[0].why;
-    struct str unmet =
-        selector_unmet(class->selector, profile->labels, profile->labels_count);
+    struct str unmet = selector_unmet(class->selector, profile->labels, profile->labels_count);
     wait->unmet[wait->unmet_count++].device = device->record.name;
     if (plan->device.length > 0 && !str_equal(plan->device, device->record.name)) {
         snprintf(why, size, "it is pinned to %.*s", STR_ARG(plan->device));
@@ -65,7 +64,7 @@ static void explain_placement(const struct engine *engine, const struct task *ta
         wait->kind = WAIT_TURN;
     } else if (connected == 0) {
         wait->kind = WAIT_OFFLINE;
-        wait->count = (uint32_t)class->placements_count;
+        wait->count = (uint32_t) class->placements_count;
     } else {
         wait->kind = WAIT_SLOTS;
         wait->count = connected;

@@ -122,8 +122,8 @@ static void complete(struct engine *engine, struct constellation *constellation)
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_SUBMITTED);
     history->constellation_id = constellation->record.id;
     history->number = constellation->record.tasks;
-    history->text = arena_str(&engine->effects->arena,
-                              (struct str){ intake->actor, intake->actor_length });
+    history->text =
+        arena_str(&engine->effects->arena, (struct str){ intake->actor, intake->actor_length });
     struct effect *effect = effects_add(engine->effects, EFFECT_REPLY);
     effect->reply.request = intake->request;
     effect->reply.constellation_id = constellation->record.id;

@@ -105,8 +105,7 @@ enum err engine_load_end(struct engine *engine, struct moment now, struct reason
     for (size_t i = 0; i < engine->devices_count; i++) {
         struct device *device = engine->devices_list[i];
         device->pinged_boot_ms = now.boot_ms;
-        for (struct attempt *attempt = device->attempts; attempt != NULL;
-             attempt = attempt->next) {
+        for (struct attempt *attempt = device->attempts; attempt != NULL; attempt = attempt->next) {
             attempt_arm(engine, attempt);
         }
         fleet_arm(engine, device);

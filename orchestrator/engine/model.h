@@ -19,13 +19,14 @@ struct device;
 struct newcomer;
 
 /* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
-struct class {
+struct class
+{
     struct class_record record; /* its text is owned */
     char *key;                  /* what it is interned by */
     size_t key_length;
     struct selector *selector;
-    struct heap ready;      /* of task.node, by priority, then age */
-    struct heap free;       /* of placement.node: devices that match and have a free slot */
+    struct heap ready;             /* of task.node, by priority, then age */
+    struct heap free;              /* of placement.node: devices that match and have a free slot */
     struct placement **placements; /* all devices that match */
     size_t placements_count;
     size_t placements_capacity;
@@ -45,10 +46,10 @@ struct policy {
 
 enum queue {
     QUEUE_NONE = 0,
-    QUEUE_READY,   /* task.node is in class.ready */
-    QUEUE_BACKOFF, /* task.node is in engine.backoff */
-    QUEUE_DECIDE,  /* final: its edges are being decided */
-    QUEUE_PREPARE, /* its inputs must be filled in before it is ready */
+    QUEUE_READY,     /* task.node is in class.ready */
+    QUEUE_BACKOFF,   /* task.node is in engine.backoff */
+    QUEUE_DECIDE,    /* final: its edges are being decided */
+    QUEUE_PREPARE,   /* its inputs must be filled in before it is ready */
     QUEUE_PREPARING, /* asked for; the answer comes within the turn */
 };
 
@@ -63,7 +64,7 @@ struct task {
     uint64_t mark;           /* the effect that will save it, while it has not been applied */
     struct heap_node node;
     uint32_t index;
-    uint32_t first_in;  /* edges: index + 1, 0 none */
+    uint32_t first_in; /* edges: index + 1, 0 none */
     uint32_t first_out;
     uint32_t undecided; /* edges into it */
     uint32_t closed;
@@ -82,9 +83,10 @@ struct edge {
 
 struct attempt {
     struct attempt_record record;
-    struct task *task;     /* NULL: a stray, which the daemon's books do not know but a device still runs */
+    struct task
+        *task; /* NULL: a stray, which the daemon's books do not know but a device still runs */
     struct device *device;
-    struct attempt *next;  /* of the device */
+    struct attempt *next; /* of the device */
     struct attempt *previous;
     struct heap_node timer;
     int64_t timer_boot_ms;
@@ -101,7 +103,7 @@ struct device {
     int64_t probed_boot_ms;      /* 0: no probe is out */
     struct newcomer *newcomer;   /* waits for what comes of the probe */
     uint32_t used;
-    uint64_t turn_of;            /* rises at each assignment: the longest unused goes first */
+    uint64_t turn_of; /* rises at each assignment: the longest unused goes first */
     struct attempt *attempts;
     struct placement **placements;
     size_t placements_count;
@@ -133,12 +135,12 @@ struct constellation {
     uint32_t remaining; /* tasks that are not final */
     uint32_t deciding;  /* tasks on the queue decide */
     uint32_t by_state[TASK_SKIPPED + 1];
-    uint32_t ready;     /* of those that wait */
+    uint32_t ready; /* of those that wait */
     enum job job;
     uint32_t cursor;
-    struct intake *intake; /* JOB_INTAKE */
+    struct intake *intake;          /* JOB_INTAKE */
     struct constellation *job_next; /* of the jobs; or of those that end with the turn */
-    struct constellation *next; /* all of them, by id */
+    struct constellation *next;     /* all of them, by id */
     struct constellation *previous;
     uint64_t mark;
 };
@@ -192,7 +194,7 @@ struct engine {
     struct device **devices_list;
     size_t devices_count;
     struct strmap device_names;
-    struct map channels; /* channel → device */
+    struct map channels;  /* channel → device */
     struct map newcomers; /* likewise, of those that wait for a probe */
     int64_t next_device_id;
     struct device *acks_first;
@@ -200,8 +202,8 @@ struct engine {
     struct map attempts; /* fence → attempt */
     struct attempt *graveyard;
 
-    struct heap active;         /* of class.active */
-    struct heap backoff;        /* of task.node */
+    struct heap active;  /* of class.active */
+    struct heap backoff; /* of task.node */
     struct heap attempt_timers;
     struct heap device_timers;
     struct task_queue decide;
@@ -236,7 +238,8 @@ void task_lost(struct engine *engine, struct task *task, bool died, const char *
 void task_cancel(struct engine *engine, struct task *task);
 void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
 bool task_is_ready(const struct task *task); /* what a person calls ready */
-bool task_before(const struct heap_node *a, const struct heap_node *b); /* the order of class.ready */
+bool task_before(const struct heap_node *a,
+                 const struct heap_node *b); /* the order of class.ready */
 bool task_wakes_before(const struct heap_node *a, const struct heap_node *b);
 void task_wake(struct engine *engine, struct task *task); /* its backoff is over */
 void task_queue_push(struct task_queue *queue, struct task *task, enum queue name);

@@ -64,7 +64,8 @@ static void push_placement(struct placement ***list, size_t *count, size_t *capa
     (*list)[(*count)++] = placement;
 }
 
-static void drop_placement(struct placement **list, size_t *count, const struct placement *placement)
+static void drop_placement(struct placement **list, size_t *count,
+                           const struct placement *placement)
 {
     for (size_t i = 0; i < *count; i++) {
         if (list[i] == placement) {
@@ -165,8 +166,8 @@ struct class *placement_load_class(struct engine *engine, const struct class_rec
     class->record.plan.executor = record->plan.executor;
     class->key = class_key(&record->plan, &class->key_length);
     class->record.plan.selector = (struct str){ class->key + 2, record->plan.selector.length };
-    class->record.plan.device = (struct str){ class->key + 3 + record->plan.selector.length,
-                                              record->plan.device.length };
+    class->record.plan.device =
+        (struct str){ class->key + 3 + record->plan.selector.length, record->plan.device.length };
     /* Checked when it was submitted. */
     CHECK(selector_parse(record->plan.selector, &class->selector, NULL, NULL) == ERR_NONE);
     class->ready.before = task_before;

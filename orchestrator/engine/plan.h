@@ -35,12 +35,12 @@ struct plan_class {
 
 /* How attempts are made: tasks that agree in all of it share one. */
 struct plan_policy {
-    uint32_t max_attempts;        /* exits and timeouts; 1: no retry */
-    uint32_t max_lost;            /* deaths of the agent's process or machine */
-    int64_t backoff_base_ms;      /* before the second attempt, with full jitter below it */
+    uint32_t max_attempts;   /* exits and timeouts; 1: no retry */
+    uint32_t max_lost;       /* deaths of the agent's process or machine */
+    int64_t backoff_base_ms; /* before the second attempt, with full jitter below it */
     int64_t backoff_max_ms;
     uint32_t backoff_factor_permille; /* 2000: doubles each time */
-    int64_t run_timeout_ms;       /* 0: none */
+    int64_t run_timeout_ms;           /* 0: none */
     int64_t kill_grace_ms;
     enum on_disconnect on_disconnect;
 };
@@ -50,8 +50,8 @@ struct plan_task {
     struct str body;      /* encoded TaskBody */
     uint32_t class_index; /* into the plan's */
     uint32_t policy_index;
-    int32_t priority;     /* higher first */
-    bool has_references;  /* the body holds placeholders, to be filled in before it is assigned */
+    int32_t priority;    /* higher first */
+    bool has_references; /* the body holds placeholders, to be filled in before it is assigned */
 };
 
 struct plan_edge {

@@ -23,7 +23,8 @@ enum constellation_state {
 };
 
 enum task_state {
-    TASK_WAITING = 1, /* for its dependencies, or (all of them open) for a device: then it is ready */
+    TASK_WAITING =
+        1, /* for its dependencies, or (all of them open) for a device: then it is ready */
     TASK_ASSIGNED = 2,
     TASK_RUNNING = 3,
     TASK_BACKOFF = 4,
@@ -83,16 +84,16 @@ struct task_record {
     int64_t id;
     int64_t class_id;
     int64_t policy_id;
-    uint64_t fence;          /* of the latest attempt; 0: none yet, it has not started */
-    int64_t wake_wall_ms;    /* backoff: when it ends, and how long it was */
+    uint64_t fence;       /* of the latest attempt; 0: none yet, it has not started */
+    int64_t wake_wall_ms; /* backoff: when it ends, and how long it was */
     int64_t wake_length_ms;
     int32_t priority;
-    uint32_t attempts;       /* made so far */
-    uint16_t tries;          /* of them ended by themselves or by a timeout */
-    uint16_t lost;           /* of them died with their agent or its machine */
-    uint8_t state;           /* enum task_state; only task_move() writes it */
+    uint32_t attempts; /* made so far */
+    uint16_t tries;    /* of them ended by themselves or by a timeout */
+    uint16_t lost;     /* of them died with their agent or its machine */
+    uint8_t state;     /* enum task_state; only task_move() writes it */
     bool has_references;
-    bool prepared;           /* its inputs have been filled in and are stored */
+    bool prepared; /* its inputs have been filled in and are stored */
 };
 
 struct edge_record {
@@ -110,14 +111,14 @@ struct attempt_record {
     int64_t constellation_id;
     int64_t task_id;
     int64_t device_id;
-    uint64_t session;  /* in which it was assigned */
-    uint32_t number;   /* from 1 */
+    uint64_t session; /* in which it was assigned */
+    uint32_t number;  /* from 1 */
     enum attempt_state state;
     enum outcome outcome; /* 0 until it ended */
     int32_t exit_code;
     int32_t signal;
     bool output_truncated;
-    bool stop_wanted;  /* a cancel has been asked for; survives a restart */
+    bool stop_wanted; /* a cancel has been asked for; survives a restart */
     int64_t assigned_wall_ms;
     int64_t started_wall_ms; /* 0: not known to have started */
     int64_t ended_wall_ms;
@@ -132,8 +133,8 @@ struct device_record {
     struct str journal_id;
     struct str boot_id;
     uint64_t process_id;
-    uint64_t session;   /* the last one issued to it */
-    uint64_t fence;     /* the highest assigned to it */
+    uint64_t session; /* the last one issued to it */
+    uint64_t fence;   /* the highest assigned to it */
     struct str agent_version;
     struct msg_profile profile;
     int64_t connected_wall_ms; /* the last Welcome */
@@ -149,19 +150,20 @@ enum history_kind {
     HISTORY_CONSTELLATION_DELETED = 5,   /* text = actor */
     HISTORY_TASK_ASSIGNED = 6,           /* fence, device, number = attempt */
     HISTORY_TASK_STARTED = 7,            /* fence, device */
-    HISTORY_TASK_ENDED = 8,   /* an attempt ended: fence, device, outcome, number = exit code or signal, state = the task's new state, text = reason */
-    HISTORY_TASK_LOST = 9,    /* fence, device, state, text = reason */
-    HISTORY_TASK_ADOPTED = 10, /* fence, device: it runs on after a reconnect or a restart */
-    HISTORY_TASK_SKIPPED = 11, /* number = id of the predecessor that closed the way */
-    HISTORY_TASK_CANCELLED = 12, /* it had not started */
-    HISTORY_TASK_FAILED = 13,  /* without an attempt: text = reason */
-    HISTORY_ATTEMPT_STALE = 14, /* fence, device: a report that no longer counts */
+    HISTORY_TASK_ENDED =
+        8, /* an attempt ended: fence, device, outcome, number = exit code or signal, state = the task's new state, text = reason */
+    HISTORY_TASK_LOST = 9,            /* fence, device, state, text = reason */
+    HISTORY_TASK_ADOPTED = 10,        /* fence, device: it runs on after a reconnect or a restart */
+    HISTORY_TASK_SKIPPED = 11,        /* number = id of the predecessor that closed the way */
+    HISTORY_TASK_CANCELLED = 12,      /* it had not started */
+    HISTORY_TASK_FAILED = 13,         /* without an attempt: text = reason */
+    HISTORY_ATTEMPT_STALE = 14,       /* fence, device: a report that no longer counts */
     HISTORY_DEVICE_CONNECTED = 15,    /* device, number = session */
     HISTORY_DEVICE_DISCONNECTED = 16, /* device, text = reason */
     HISTORY_DEVICE_REFUSED = 17,      /* text = device name and reason */
-    HISTORY_TOKEN_CREATED = 18,  /* text = token name, role, actor */
-    HISTORY_TOKEN_REVOKED = 19,  /* text = token name, actor */
-    HISTORY_RESTORE_BLOCKED = 20, /* device, text: a receipt is ahead of this database */
+    HISTORY_TOKEN_CREATED = 18,       /* text = token name, role, actor */
+    HISTORY_TOKEN_REVOKED = 19,       /* text = token name, actor */
+    HISTORY_RESTORE_BLOCKED = 20,     /* device, text: a receipt is ahead of this database */
     HISTORY_KINDS_END,
 };
 const char *history_kind_name(enum history_kind kind); /* "task.assigned", … */

@@ -35,8 +35,8 @@ struct scan {
 
 static bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.' || c == '/' || c == ':' || c == '@';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '/' || c == ':' || c == '@';
 }
 
 static void skip_blanks(struct scan *scan)
@@ -50,8 +50,7 @@ static void skip_blanks(struct scan *scan)
 static bool take(struct scan *scan, const char *token)
 {
     size_t length = strlen(token);
-    if (scan->length - scan->at < length ||
-        memcmp(scan->text + scan->at, token, length) != 0) {
+    if (scan->length - scan->at < length || memcmp(scan->text + scan->at, token, length) != 0) {
         return false;
     }
     scan->at += length;

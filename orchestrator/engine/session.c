@@ -126,8 +126,9 @@ static struct device *admit(struct engine *engine, const struct event *event)
         history->device_id = device == NULL ? 0 : device->record.id;
         history->text = engine_text(engine, "%.*s holds a receipt that is ahead of this database",
                                     STR_ARG(hello->device));
-        session_refuse(engine, channel, MSG_ERROR_RECEIPT, hello->device,
-                       "this database is older than what it had promised: it was restored or copied");
+        session_refuse(
+            engine, channel, MSG_ERROR_RECEIPT, hello->device,
+            "this database is older than what it had promised: it was restored or copied");
         return NULL;
     }
     if (device != NULL) {
@@ -189,8 +190,7 @@ static void settle_absent(struct engine *engine, struct device *device,
     }
 }
 
-static enum verdict judge(struct engine *engine, struct device *device,
-                          const struct msg_held *held)
+static enum verdict judge(struct engine *engine, struct device *device, const struct msg_held *held)
 {
     struct attempt *attempt = map_get(&engine->attempts, held->fence);
     if (attempt == NULL || attempt->device != device || attempt->task == NULL) {
@@ -372,8 +372,7 @@ static void finished(struct engine *engine, struct device *device, const struct 
     }
     if (attempt->task != NULL && (msg->stdout_bytes != attempt->record.stdout_bytes ||
                                   msg->stderr_bytes != attempt->record.stderr_bytes)) {
-        session_close(engine, device, MSG_ERROR_PROTOCOL,
-                      STR("a result before all of its output"));
+        session_close(engine, device, MSG_ERROR_PROTOCOL, STR("a result before all of its output"));
         return;
     }
     if (attempt->task == NULL) {
@@ -433,9 +432,9 @@ void session_message(struct engine *engine, const struct event *event)
     case MSG_ASSIGN:
     case MSG_ACK:
     case MSG_CANCEL:
-        session_close(engine, device, MSG_ERROR_PROTOCOL,
-                      engine_text(engine, "%s is not for an agent to send",
-                                  msg_kind_name(msg->kind)));
+        session_close(
+            engine, device, MSG_ERROR_PROTOCOL,
+            engine_text(engine, "%s is not for an agent to send", msg_kind_name(msg->kind)));
         break;
     }
 }

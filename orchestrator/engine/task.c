@@ -196,8 +196,8 @@ static void note_end(struct engine *engine, const struct task *task, const struc
     history->fence = finished->fence;
     history->state = task->record.state;
     history->outcome = (uint8_t)finished->outcome;
-    history->number = finished->outcome == OUTCOME_SIGNALLED ? finished->signal
-                                                             : finished->exit_code;
+    history->number =
+        finished->outcome == OUTCOME_SIGNALLED ? finished->signal : finished->exit_code;
     history->text = arena_str(&engine->effects->arena, finished->reason);
 }
 
@@ -219,8 +219,8 @@ void task_ended(struct engine *engine, struct task *task, const struct msg_finis
     struct attempt *attempt = task->attempt;
     struct device *device = attempt->device;
     bool cancelled = task->constellation->record.cancel_requested;
-    bool stopped = finished->outcome == OUTCOME_CANCELLED ||
-                   finished->outcome == OUTCOME_DISCONNECTED;
+    bool stopped =
+        finished->outcome == OUTCOME_CANCELLED || finished->outcome == OUTCOME_DISCONNECTED;
     if (finished->outcome == OUTCOME_EXITED && finished->exit_code == 0 &&
         finished->reason.length == 0) {
         task_move(engine, task, TASK_SUCCEEDED);

@@ -17,8 +17,7 @@ struct engine_stats engine_stats(const struct engine *engine)
 
 static const struct constellation *find(const struct engine *engine, int64_t id)
 {
-    const struct constellation *constellation =
-        map_get(&engine->constellations, (uint64_t)id);
+    const struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
     return constellation == NULL || constellation->record.state == CONSTELLATION_LOADING
                ? NULL
                : constellation;
@@ -89,8 +88,7 @@ bool engine_each_device(const struct engine *engine, size_t *at, struct moment n
     return true;
 }
 
-static bool view_found(const struct device *device, struct moment now,
-                       struct device_view *ret_view)
+static bool view_found(const struct device *device, struct moment now, struct device_view *ret_view)
 {
     if (device == NULL) {
         return false;

@@ -3,10 +3,10 @@
 const char *msg_kind_name(enum msg_kind kind)
 {
     static const char *const names[] = {
-        [MSG_NONE] = "none",         [MSG_HELLO] = "Hello",   [MSG_WELCOME] = "Welcome",
-        [MSG_READY] = "Ready",       [MSG_PING] = "Ping",     [MSG_PONG] = "Pong",
+        [MSG_NONE] = "none",         [MSG_HELLO] = "Hello",     [MSG_WELCOME] = "Welcome",
+        [MSG_READY] = "Ready",       [MSG_PING] = "Ping",       [MSG_PONG] = "Pong",
         [MSG_ASSIGN] = "Assign",     [MSG_STARTED] = "Started", [MSG_OUTPUT] = "Output",
-        [MSG_FINISHED] = "Finished", [MSG_ACK] = "Ack",       [MSG_CANCEL] = "Cancel",
+        [MSG_FINISHED] = "Finished", [MSG_ACK] = "Ack",         [MSG_CANCEL] = "Cancel",
         [MSG_ERROR] = "Error",       [MSG_GOODBYE] = "Goodbye",
     };
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
@@ -16,11 +16,16 @@ const char *msg_error_name(enum msg_error_code code)
 {
     static const char *const names[] = {
         [0] = "unknown",
-        [MSG_ERROR_PROTOCOL] = "protocol",   [MSG_ERROR_LIMIT] = "limit",
-        [MSG_ERROR_IDENTITY] = "identity",   [MSG_ERROR_DUPLICATE] = "duplicate",
-        [MSG_ERROR_VERSION] = "version",     [MSG_ERROR_OVERLOAD] = "overload",
-        [MSG_ERROR_LEASE] = "lease",         [MSG_ERROR_DISPLACED] = "displaced",
-        [MSG_ERROR_RECEIPT] = "receipt",     [MSG_ERROR_SHUTDOWN] = "shutdown",
+        [MSG_ERROR_PROTOCOL] = "protocol",
+        [MSG_ERROR_LIMIT] = "limit",
+        [MSG_ERROR_IDENTITY] = "identity",
+        [MSG_ERROR_DUPLICATE] = "duplicate",
+        [MSG_ERROR_VERSION] = "version",
+        [MSG_ERROR_OVERLOAD] = "overload",
+        [MSG_ERROR_LEASE] = "lease",
+        [MSG_ERROR_DISPLACED] = "displaced",
+        [MSG_ERROR_RECEIPT] = "receipt",
+        [MSG_ERROR_SHUTDOWN] = "shutdown",
     };
     return (unsigned)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }

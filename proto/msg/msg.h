@@ -16,14 +16,14 @@ enum {
     MSG_ENVELOPE_BYTES_MAX = 1024 * 1024,
     MSG_FRAME_BYTES_MAX = 4 * 1024 * 1024,
     MSG_FRAME_ENVELOPES_MAX = 65536,
-    MSG_CHUNK_BYTES_MAX = 64 * 1024,        /* data of one Output */
-    MSG_OUTPUT_WINDOW_BYTES = 1024 * 1024,  /* unacknowledged output an attempt may have */
-    MSG_RESULT_BYTES_MAX = 64 * 1024,       /* a task's `output` value */
-    MSG_BODY_BYTES_MAX = 768 * 1024,        /* one task's body */
-    MSG_INPUT_BYTES_MAX = 512 * 1024,       /* what placeholders may fill in, a task */
-    MSG_NAME_BYTES_MAX = 128,               /* device, label key or value, executor, tool, task key */
-    MSG_TEXT_BYTES_MAX = 1024,              /* a reason, a version, a profile field, a task's name, an env key */
-    MSG_ID_BYTES_MAX = 64,                  /* boot id, journal id, start id, HMAC */
+    MSG_CHUNK_BYTES_MAX = 64 * 1024,       /* data of one Output */
+    MSG_OUTPUT_WINDOW_BYTES = 1024 * 1024, /* unacknowledged output an attempt may have */
+    MSG_RESULT_BYTES_MAX = 64 * 1024,      /* a task's `output` value */
+    MSG_BODY_BYTES_MAX = 768 * 1024,       /* one task's body */
+    MSG_INPUT_BYTES_MAX = 512 * 1024,      /* what placeholders may fill in, a task */
+    MSG_NAME_BYTES_MAX = 128,  /* device, label key or value, executor, tool, task key */
+    MSG_TEXT_BYTES_MAX = 1024, /* a reason, a version, a profile field, a task's name, an env key */
+    MSG_ID_BYTES_MAX = 64,     /* boot id, journal id, start id, HMAC */
     MSG_PATH_BYTES_MAX = 4096,
     MSG_HELD_MAX = 4096,
     MSG_LABELS_MAX = 64,
@@ -32,9 +32,9 @@ enum {
     MSG_FEATURES_MAX = 32,
     MSG_ARGS_MAX = 4096,
     MSG_ENV_MAX = 1024,
-    MSG_BATCH_MAX = 4096,                   /* tasks in an Assign, fences in a Cancel or an Ack */
+    MSG_BATCH_MAX = 4096, /* tasks in an Assign, fences in a Cancel or an Ack */
     MSG_SLOTS_MAX = 4096,
-    MSG_EPOCH_MAX = (1 << 23) - 1,          /* the high bits of a fence */
+    MSG_EPOCH_MAX = (1 << 23) - 1, /* the high bits of a fence */
 };
 
 /* Fences, sessions, offsets and sizes stay within a signed 64-bit integer, as they are stored. */
@@ -105,10 +105,10 @@ struct msg_receipt {
 struct msg_hello {
     struct str device;
     struct str agent_version;
-    struct str boot_id;    /* of the machine */
-    uint64_t process_id;   /* random at each start of the agent, not a pid */
-    struct str journal_id; /* made with the journal, never changes */
-    uint64_t session;      /* the last one that was made durable; 0 none */
+    struct str boot_id;         /* of the machine */
+    uint64_t process_id;        /* random at each start of the agent, not a pid */
+    struct str journal_id;      /* made with the journal, never changes */
+    uint64_t session;           /* the last one that was made durable; 0 none */
     struct msg_receipt receipt; /* start_id empty: none */
     struct msg_profile profile;
     const struct msg_held *held;
@@ -174,26 +174,26 @@ struct msg_body {
     enum executor executor;
     const struct str *argv; /* run */
     size_t argv_count;
-    struct str shell;       /* shell */
-    int64_t sleep_ms;       /* sleep */
+    struct str shell; /* shell */
+    int64_t sleep_ms; /* sleep */
     const struct msg_pair *env;
     size_t env_count;
     bool has_cwd;
     struct str cwd;
     bool has_stdin;
     struct str stdin_data;
-    int64_t run_timeout_ms; /* 0: none */
-    int64_t kill_grace_ms;  /* SIGTERM to SIGKILL */
+    int64_t run_timeout_ms;    /* 0: none */
+    int64_t kill_grace_ms;     /* SIGTERM to SIGKILL */
     uint64_t output_bytes_max; /* a stream; the rest is dropped and counted */
-    bool output_json;       /* stdout is the task's output value */
+    bool output_json;          /* stdout is the task's output value */
     enum on_disconnect on_disconnect;
 };
 
 struct msg_task {
     uint64_t fence;
-    uint32_t attempt;   /* from 1 */
-    struct str name;    /* CONSTELLATION/KEY, for ASTERISM_TASK */
-    struct str body;    /* an encoded TaskBody */
+    uint32_t attempt; /* from 1 */
+    struct str name;  /* CONSTELLATION/KEY, for ASTERISM_TASK */
+    struct str body;  /* an encoded TaskBody */
 };
 
 struct msg_assign {
@@ -235,10 +235,10 @@ struct msg_finished {
     struct str reason;       /* in words, unless it exited with 0 */
     int64_t started_wall_ms; /* 0: never started */
     int64_t duration_ms;
-    uint64_t stdout_bytes;   /* sent; the daemon must hold as many before it acknowledges */
+    uint64_t stdout_bytes; /* sent; the daemon must hold as many before it acknowledges */
     uint64_t stderr_bytes;
     bool output_truncated;
-    struct str result;       /* the task's output value as JSON, or empty */
+    struct str result; /* the task's output value as JSON, or empty */
 };
 
 struct msg_ack_output {
@@ -262,16 +262,16 @@ struct msg_cancel {
 
 /* Sent before a close that is the other side's fault, and by the daemon for a refused Hello. */
 enum msg_error_code {
-    MSG_ERROR_PROTOCOL = 1,    /* bytes or order that the protocol does not allow */
-    MSG_ERROR_LIMIT = 2,       /* a limit was passed */
-    MSG_ERROR_IDENTITY = 3,    /* not the device that the token is for */
-    MSG_ERROR_DUPLICATE = 4,   /* the device is live on another connection */
-    MSG_ERROR_VERSION = 5,     /* nothing in common to speak */
-    MSG_ERROR_OVERLOAD = 6,    /* too many devices, or too slow */
-    MSG_ERROR_LEASE = 7,       /* no ping within the lease */
-    MSG_ERROR_DISPLACED = 8,   /* another connection of this device took over */
-    MSG_ERROR_RECEIPT = 9,     /* a receipt of a newer state than this database: it was restored */
-    MSG_ERROR_SHUTDOWN = 10,   /* the daemon stops; come back */
+    MSG_ERROR_PROTOCOL = 1,  /* bytes or order that the protocol does not allow */
+    MSG_ERROR_LIMIT = 2,     /* a limit was passed */
+    MSG_ERROR_IDENTITY = 3,  /* not the device that the token is for */
+    MSG_ERROR_DUPLICATE = 4, /* the device is live on another connection */
+    MSG_ERROR_VERSION = 5,   /* nothing in common to speak */
+    MSG_ERROR_OVERLOAD = 6,  /* too many devices, or too slow */
+    MSG_ERROR_LEASE = 7,     /* no ping within the lease */
+    MSG_ERROR_DISPLACED = 8, /* another connection of this device took over */
+    MSG_ERROR_RECEIPT = 9,   /* a receipt of a newer state than this database: it was restored */
+    MSG_ERROR_SHUTDOWN = 10, /* the daemon stops; come back */
 };
 
 struct msg_error {

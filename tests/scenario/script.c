@@ -372,8 +372,8 @@ static bool command_hello(struct script *script)
     device->channel = ++channels;
     struct msg_pair labels[WORDS_MAX];
     size_t labels_count = 0;
-    static const char *const known[] = { "slots", "journal", "boot", "process",
-                                         "session", "bound", "held" };
+    static const char *const known[] = { "slots",   "journal", "boot", "process",
+                                         "session", "bound",   "held" };
     for (size_t i = 2; i < script->words_count; i++) {
         char *equals = strchr(script->words[i], '=');
         bool is_option = equals == NULL;
@@ -381,8 +381,8 @@ static bool command_hello(struct script *script)
             is_option = is_option || strncmp(script->words[i], known[k], strlen(known[k])) == 0;
         }
         if (!is_option) {
-            labels[labels_count].key = (struct str){ script->words[i],
-                                                     (size_t)(equals - script->words[i]) };
+            labels[labels_count].key =
+                (struct str){ script->words[i], (size_t)(equals - script->words[i]) };
             labels[labels_count++].value = str_of(equals + 1);
         }
     }
@@ -543,8 +543,8 @@ static bool command_state(struct script *script)
 
 static bool command_waits(struct script *script)
 {
-    static const char *const kinds[] = { "nothing", "dependencies", "inputs",  "backoff",
-                                         "no-device", "offline",    "slots",   "blocked",
+    static const char *const kinds[] = { "nothing",   "dependencies", "inputs", "backoff",
+                                         "no-device", "offline",      "slots",  "blocked",
                                          "stopping",  "disconnected", "turn" };
     int64_t constellation = 0;
     int64_t task = 0;
@@ -580,13 +580,20 @@ static bool run_command(struct script *script)
         const char *name;
         bool (*run)(struct script *script);
     } commands[] = {
-        { "plan", command_plan },       { "hello", command_hello },
-        { "ready", command_simple_message }, { "ping", command_simple_message },
-        { "goodbye", command_simple_message }, { "close", command_close },
-        { "started", command_started }, { "output", command_output },
-        { "finished", command_finished }, { "cancel", command_cancel },
-        { "wait", command_wait },       { "state", command_state },
-        { "waits", command_waits },     { "restart", command_restart },
+        { "plan", command_plan },
+        { "hello", command_hello },
+        { "ready", command_simple_message },
+        { "ping", command_simple_message },
+        { "goodbye", command_simple_message },
+        { "close", command_close },
+        { "started", command_started },
+        { "output", command_output },
+        { "finished", command_finished },
+        { "cancel", command_cancel },
+        { "wait", command_wait },
+        { "state", command_state },
+        { "waits", command_waits },
+        { "restart", command_restart },
         { "prepare-fails", command_prepare_fails },
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

@@ -32,14 +32,40 @@ static void every_requirement_must_hold(void **state)
 {
     (void)state;
     static const char *const yes[] = {
-        "", "  ", "os=linux", "os==linux", "os = linux", "role!=edge", "rank!=1", "gpu", "!fpga",
-        "! fpga", "gpu=", "role in (server)", "role in ( desktop , server )", "role notin (edge)",
-        "rank notin (1,2)", "os=linux,gpu,role!=edge", "os=linux , !fpga",
-        "example.com/rack=r-1.a", "in notin (x)", "!in",
+        "",
+        "  ",
+        "os=linux",
+        "os==linux",
+        "os = linux",
+        "role!=edge",
+        "rank!=1",
+        "gpu",
+        "!fpga",
+        "! fpga",
+        "gpu=",
+        "role in (server)",
+        "role in ( desktop , server )",
+        "role notin (edge)",
+        "rank notin (1,2)",
+        "os=linux,gpu,role!=edge",
+        "os=linux , !fpga",
+        "example.com/rack=r-1.a",
+        "in notin (x)",
+        "!in",
     };
     static const char *const no[] = {
-        "os=Linux", "os=linu", "os=linuxx", "role!=server", "!gpu", "fpga", "fpga=", "gpu=1",
-        "role in (desktop,edge)", "role notin (server)", "os=linux,fpga", "rank in (1)",
+        "os=Linux",
+        "os=linu",
+        "os=linuxx",
+        "role!=server",
+        "!gpu",
+        "fpga",
+        "fpga=",
+        "gpu=1",
+        "role in (desktop,edge)",
+        "role notin (server)",
+        "os=linux,fpga",
+        "rank in (1)",
     };
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
         if (!matches(yes[i])) {
@@ -60,16 +86,15 @@ static void a_mistake_is_told_with_its_place(void **state)
         const char *text;
         size_t at;
     } bad[] = {
-        { ",", 0 },          { "os=linux,", 9 },  { "os=linux gpu", 9 }, { "=linux", 0 },
-        { "role in", 7 },    { "role in ()", 9 }, { "role in (a", 10 },  { "role in (a b)", 11 },
-        { "role is x", 7 },  { "!", 1 },          { "!gpu=1", 4 },       { "os=linux;gpu", 8 },
+        { ",", 0 },         { "os=linux,", 9 },  { "os=linux gpu", 9 }, { "=linux", 0 },
+        { "role in", 7 },   { "role in ()", 9 }, { "role in (a", 10 },  { "role in (a b)", 11 },
+        { "role is x", 7 }, { "!", 1 },          { "!gpu=1", 4 },       { "os=linux;gpu", 8 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct selector *selector = NULL;
         struct reason reason = { "" };
         size_t at = 999;
-        assert_int_equal(selector_parse(str_of(bad[i].text), &selector, &at, &reason),
-                         ERR_INVALID);
+        assert_int_equal(selector_parse(str_of(bad[i].text), &selector, &at, &reason), ERR_INVALID);
         assert_null(selector);
         assert_true(reason.text[0] != 0);
         if (at != bad[i].at) {
@@ -96,14 +121,13 @@ static void limits_are_reached_and_refused(void **state)
     char text[SELECTOR_BYTES_MAX + 2];
     memset(text, 'a', sizeof text);
     struct selector *selector = NULL;
-    assert_int_equal(selector_parse((struct str){ text, SELECTOR_BYTES_MAX }, &selector, NULL,
-                                    NULL),
-                     ERR_NONE);
+    assert_int_equal(
+        selector_parse((struct str){ text, SELECTOR_BYTES_MAX }, &selector, NULL, NULL), ERR_NONE);
     selector_free(selector);
     selector = NULL;
-    assert_int_equal(selector_parse((struct str){ text, SELECTOR_BYTES_MAX + 1 }, &selector, NULL,
-                                    NULL),
-                     ERR_INVALID);
+    assert_int_equal(
+        selector_parse((struct str){ text, SELECTOR_BYTES_MAX + 1 }, &selector, NULL, NULL),
+        ERR_INVALID);
     char many[2 * (SELECTOR_REQUIREMENTS_MAX + 1)];
     for (size_t i = 0; i < SELECTOR_REQUIREMENTS_MAX + 1; i++) {
         many[2 * i] = 'a';
