@@ -1,4 +1,5 @@
-/* The addresses of a name, looked up without blocking the loop (libwebsockets itself would block). */
+/* The addresses of a name, looked up without blocking the loop (libwebsockets itself would block).
+ */
 #ifndef COMMON_NET_LOOKUP_H
 #define COMMON_NET_LOOKUP_H
 

@@ -16,8 +16,8 @@ static void swallow(int level, const char *line)
     (void)line;
 }
 
-/* libwebsockets sizes its table of descriptors by this limit when a context is made: too high and it
-   silently falls back to a few thousand; its own setting for it makes every look-up linear. */
+/* libwebsockets sizes its table of descriptors by this limit when a context is made: too high and
+   it silently falls back to a few thousand; its own setting for it makes every look-up linear. */
 static void set_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -34,8 +34,8 @@ enum err lws_nest_new(struct nest *nest, struct lws_context_creation_info *info,
     set_descriptor_limit();
     void *loops[] = { nest_uv(nest) };
     info->options |= LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
-    /* Once a process: a second time, the index under which libwebsockets finds its own data in a TLS
-       context changes, and the contexts that are there are never freed. */
+    /* Once a process: a second time, the index under which libwebsockets finds its own data in a
+       TLS context changes, and the contexts that are there are never freed. */
     static bool tls_is_ready;
     if (!tls_is_ready) {
         info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;

@@ -45,8 +45,7 @@ enum err nest_new(struct nest **ret_nest, struct reason *reason)
         return reason_set(reason, ERR_IO, "no event loop: %s", uv_strerror(rc));
     }
     nest->base = base;
-    nest->uv_ready =
-        event_new(base, uv_backend_fd(&nest->uv), EV_READ | EV_PERSIST, wake, NULL);
+    nest->uv_ready = event_new(base, uv_backend_fd(&nest->uv), EV_READ | EV_PERSIST, wake, NULL);
     nest->uv_timeout = event_new(base, -1, 0, wake, NULL);
     CHECK(nest->uv_ready != NULL && nest->uv_timeout != NULL);
     CHECK(event_add(nest->uv_ready, NULL) == 0);
@@ -85,7 +84,7 @@ void nest_run_once(struct nest *nest, bool may_sleep)
     uv_run(&nest->uv, UV_RUN_NOWAIT);
     int timeout_ms = uv_backend_timeout(&nest->uv); /* -1: none; 0: it wants to run again at once */
     if (timeout_ms > 0) {
-        struct timeval timeout = { timeout_ms / 1000, (timeout_ms % 1000) * 1000 };
+        struct timeval timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000L };
         event_add(nest->uv_timeout, &timeout);
     } else {
         event_del(nest->uv_timeout);

@@ -1,5 +1,6 @@
-/* The queue of one WebSocket. Frames are cut while appending: a frame is full when the next envelopes
-   would take it past 64 KiB, so only full frames need a mark and a message costs one copy. */
+/* The queue of one WebSocket. Frames are cut while appending: a frame is full when the next
+   envelopes would take it past 64 KiB, so only full frames need a mark and a message costs one
+   copy. */
 #include "common/net/outbox.h"
 
 #include <libwebsockets.h>

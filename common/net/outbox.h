@@ -1,6 +1,6 @@
 /* What waits to be sent on one WebSocket, packed into frames of whole envelopes as it comes in, and
-   the buffers that such queues lend each other, so that an idle connection holds none and a busy one
-   does not allocate. */
+   the buffers that such queues lend each other, so that an idle connection holds none and a busy
+   one does not allocate. */
 #ifndef COMMON_NET_OUTBOX_H
 #define COMMON_NET_OUTBOX_H
 
@@ -23,11 +23,11 @@ void buf_pool_done(struct buf_pool *pool);
 
 /* Zero-initialised is empty and ready. */
 struct outbox {
-    struct buf bytes;      /* room for the frame's header, then what waits */
-    size_t sent;           /* where in `bytes` the first waiting byte stands */
-    struct buf cuts;       /* the lengths of the frames that are full, as uint32_t */
+    struct buf bytes; /* room for the frame's header, then what waits */
+    size_t sent;      /* where in `bytes` the first waiting byte stands */
+    struct buf cuts;  /* the lengths of the frames that are full, as uint32_t */
     size_t cuts_sent;
-    size_t open_bytes;     /* the last frame, which still takes more */
+    size_t open_bytes; /* the last frame, which still takes more */
 };
 
 /* Whole envelopes; they stay together in one frame. */

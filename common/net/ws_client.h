@@ -1,5 +1,5 @@
-/* One outgoing WebSocket on the nest: what an agent is connected by, also the test and bench clients.
-   One connection at a time; the caller decides when to dial again. Floor 3. */
+/* One outgoing WebSocket on the nest: what an agent is connected by, also the test and bench
+   clients. One connection at a time; the caller decides when to dial again. Floor 3. */
 #ifndef COMMON_NET_WS_CLIENT_H
 #define COMMON_NET_WS_CLIENT_H
 
@@ -10,8 +10,9 @@ struct nest;
 struct ws_client;
 
 struct ws_client_config {
-    const char *url;        /* ws://HOST:PORT, wss://…, http(s):// mean the same; path is fixed by `path` */
-    const char *path;       /* "/aip" */
+    const char
+        *url; /* ws://HOST:PORT, wss://…, http(s):// mean the same; path is fixed by `path` */
+    const char *path; /* "/aip" */
     const char *subprotocol;
     const char *token;      /* sent as Authorization: Bearer; NULL none. Copied, never logged. */
     const char *ca_file;    /* PEM; NULL: the system's */

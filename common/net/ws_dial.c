@@ -157,16 +157,12 @@ int ws_dial_headers(struct ws_client *client, struct lws *wsi, void *in, size_t 
     if (client->token == NULL) {
         return 0;
     }
-    static const char name[] = "Authorization: Bearer ";
     char **at = in;
-    size_t length = strlen(client->token);
-    if (bytes < sizeof name + length + 2) {
+    int length = snprintf(*at, bytes, "Authorization: Bearer %s\r\n", client->token);
+    if (length < 0 || (size_t)length >= bytes) {
         return -1;
     }
-    memcpy(*at, name, sizeof name - 1);
-    memcpy(*at + sizeof name - 1, client->token, length);
-    memcpy(*at + sizeof name - 1 + length, "\r\n", 2);
-    *at += sizeof name - 1 + length + 2;
+    *at += length;
     return 0;
 }
 
@@ -175,8 +171,8 @@ int ws_dial_check_reply(struct ws_client *client, struct lws *wsi)
     char chosen[64];
     if (lws_hdr_copy(wsi, chosen, sizeof chosen, WSI_TOKEN_PROTOCOL) <= 0 ||
         strcmp(chosen, client->subprotocol) != 0) {
-        snprintf(client->close_why, sizeof client->close_why,
-                 "the server does not speak %.64s", client->subprotocol);
+        snprintf(client->close_why, sizeof client->close_why, "the server does not speak %.64s",
+                 client->subprotocol);
         return -1;
     }
     return 0;

@@ -1,4 +1,5 @@
-/* Agents' WebSockets: who may open one, messages in, coalesced frames out, and every way it ends. */
+/* Agents' WebSockets: who may open one, messages in, coalesced frames out, and every way it ends.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -128,8 +129,8 @@ static void set_close_frame(struct conn *conn)
 {
     struct channel *channel = conn->channel;
     channel->parting = true;
-    lws_close_reason(conn->wsi, (enum lws_close_status)channel->code,
-                     (unsigned char *)channel->why, strlen(channel->why));
+    lws_close_reason(conn->wsi, (enum lws_close_status)channel->code, (unsigned char *)channel->why,
+                     strlen(channel->why));
 }
 
 int channel_writable(struct conn *conn)
@@ -228,8 +229,7 @@ void net_channel_send(struct net *net, uint64_t id, struct str envelopes)
     size_t queued = outbox_queued(&channel->out);
     size_t limit = net->config.channel_queue_bytes_max;
     if (queued > limit || envelopes.length > limit - queued) {
-        channel_abort(conn, CLOSE_TRY_AGAIN_LATER,
-                      "the agent does not read fast enough");
+        channel_abort(conn, CLOSE_TRY_AGAIN_LATER, "the agent does not read fast enough");
         return;
     }
     outbox_append(&channel->out, &net->pool, envelopes);

@@ -1,5 +1,5 @@
-/* Time limits of one length for many connections: kept in the order of their start, so that starting,
-   stopping and finding the next one cost the same for any number. */
+/* Time limits of one length for many connections: kept in the order of their start, so that
+   starting, stopping and finding the next one cost the same for any number. */
 #ifndef ORCHESTRATOR_NET_DEADLINE_H
 #define ORCHESTRATOR_NET_DEADLINE_H
 

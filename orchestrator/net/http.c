@@ -52,8 +52,7 @@ static void add_query(struct exchange *exchange)
     if (total > 0) {
         char *part = mem_alloc((size_t)total + 1);
         for (int i = 0;; i++) {
-            int length =
-                lws_hdr_copy_fragment(wsi, part, total + 1, WSI_TOKEN_HTTP_URI_ARGS, i);
+            int length = lws_hdr_copy_fragment(wsi, part, total + 1, WSI_TOKEN_HTTP_URI_ARGS, i);
             if (length < 0) {
                 break;
             }
@@ -83,7 +82,8 @@ void http_identify(struct conn *conn, struct net_identity *ret_identity)
     struct net *net = conn->net;
     struct net_identity identity = { 0 };
     /* Some Authorization that is no bearer token must not count as none at all. */
-    bool odd = token.length == 0 && lws_hdr_total_length(conn->wsi, WSI_TOKEN_HTTP_AUTHORIZATION) > 0;
+    bool odd =
+        token.length == 0 && lws_hdr_total_length(conn->wsi, WSI_TOKEN_HTTP_AUTHORIZATION) > 0;
     if (!odd) {
         net->handlers.identify(net->handlers.context, token, conn->over_unix, conn->uid, &identity);
     }
@@ -136,9 +136,8 @@ static void read_version(struct exchange *exchange)
     struct lws *wsi = exchange->conn->wsi;
     char version[16];
     char connection[64];
-    exchange->is_http_1_1 =
-        lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) > 0 && version[5] == '1' &&
-        version[7] == '1';
+    exchange->is_http_1_1 = lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) > 0 &&
+                            version[5] == '1' && version[7] == '1';
     bool asks_close = false;
     if (lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) > 0) {
         /* Too long to read is taken as a wish to close. */
@@ -248,8 +247,8 @@ int http_request(struct conn *conn)
     }
 
     struct exchange *exchange = exchange_new(conn, method, path);
-    if (!framing.has_length && (method == LWSHUMETH_POST || method == LWSHUMETH_PUT ||
-                                method == LWSHUMETH_PATCH)) {
+    if (!framing.has_length &&
+        (method == LWSHUMETH_POST || method == LWSHUMETH_PUT || method == LWSHUMETH_PATCH)) {
         /* An empty body, by RFC 9112; libwebsockets waits for one without end all the same, so the
            connection cannot take another request. */
         exchange->keep_alive = false;

@@ -42,10 +42,10 @@ static void name_peer(struct conn *conn, int fd)
         conn->uid = peer.uid;
         snprintf(conn->peer, sizeof conn->peer, "unix:uid=%u", conn->uid);
     } else if (getpeername(fd, (struct sockaddr *)&address, &length) == 0 &&
-               getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-                           NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        snprintf(conn->peer, sizeof conn->peer,
-                 address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+               getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port,
+                           sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        snprintf(conn->peer, sizeof conn->peer, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+                 host, port);
     }
 }
 
@@ -67,7 +67,7 @@ static void adopt(struct net *net, int fd, bool is_unix)
     how.fd.sockfd = fd;
     struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&how);
     conn = map_get(&net->conns, number); /* it may have ended meanwhile */
-    if (wsi == NULL && conn != NULL) { /* libwebsockets closes the descriptor */
+    if (wsi == NULL && conn != NULL) {   /* libwebsockets closes the descriptor */
         net->stats.refused++;
         conn_free(conn);
     } else if (conn != NULL) {
@@ -93,10 +93,10 @@ static void accept_some(evutil_socket_t fd, short what, void *context)
     struct net *net = listener->net;
     for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
         int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-                             errno == ENOBUFS)) {
+        if (accepted < 0 &&
+            (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
             /* The backlog keeps them; without a pause the loop would spin on this. */
-            struct timeval pause = { 0, ACCEPT_PAUSE_MS * 1000 };
+            struct timeval pause = { 0, ACCEPT_PAUSE_MS * 1000L };
             event_del(listener->ready);
             event_add(net->accept_again, &pause);
             return;
@@ -133,8 +133,8 @@ void accept_again(int fd, short what, void *context)
 static void listener_start(struct listener *listener, int fd)
 {
     listener->fd = fd;
-    listener->ready = event_new(nest_base(listener->net->nest), fd, EV_READ | EV_PERSIST,
-                                accept_some, listener);
+    listener->ready =
+        event_new(nest_base(listener->net->nest), fd, EV_READ | EV_PERSIST, accept_some, listener);
     CHECK(listener->ready != NULL && event_add(listener->ready, NULL) == 0);
 }
 

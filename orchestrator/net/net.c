@@ -1,4 +1,5 @@
-/* The daemon's outside as a whole: its libwebsockets context, what its callbacks mean, and the end. */
+/* The daemon's outside as a whole: its libwebsockets context, what its callbacks mean, and the end.
+ */
 #include "orchestrator/net/net.h"
 
 #include <event2/event.h>
@@ -85,8 +86,8 @@ static const struct lws_protocols protocols[] = {
     { .name = NULL },
 };
 
-/* A mount of this kind makes libwebsockets go on reading while a request waits for its answer, which
-   is how a client that leaves is noticed; without it, such input would spin the loop. */
+/* A mount of this kind makes libwebsockets go on reading while a request waits for its answer,
+   which is how a client that leaves is noticed; without it, such input would spin the loop. */
 static const struct lws_http_mount everything = {
     .mountpoint = "/",
     .mountpoint_len = 1,
@@ -115,8 +116,8 @@ static enum err check_certificate(const struct net_config *config, struct reason
         err = reason_set(reason, ERR_INVALID, "TLS: %s cannot be read as a PEM certificate",
                          config->cert_file);
     } else if (key == NULL) {
-        err = reason_set(reason, ERR_INVALID, "TLS: %s cannot be read as a PEM key without password",
-                         config->key_file);
+        err = reason_set(reason, ERR_INVALID,
+                         "TLS: %s cannot be read as a PEM key without password", config->key_file);
     } else if (X509_check_private_key(certificate, key) != 1) {
         err = reason_set(reason, ERR_INVALID, "TLS: the key in %s does not belong to %s",
                          config->key_file, config->cert_file);
@@ -238,8 +239,8 @@ enum err net_new(struct nest *nest, const struct net_config *config,
     int64_t limit_ms = config->request_timeout_ms;
     deadlines_init(&net->request_deadlines, base, limit_ms, conn_expired);
     deadlines_init(&net->frame_deadlines, base, config->frame_timeout_ms, conn_expired);
-    deadlines_init(&net->linger_deadlines, base, limit_ms < NET_LINGER_MS ? limit_ms : NET_LINGER_MS,
-                   conn_expired);
+    deadlines_init(&net->linger_deadlines, base,
+                   limit_ms < NET_LINGER_MS ? limit_ms : NET_LINGER_MS, conn_expired);
     net->accept_again = event_new(base, -1, 0, accept_again, net);
     CHECK(net->accept_again != NULL);
 

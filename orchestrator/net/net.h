@@ -15,7 +15,7 @@
 struct nest;
 struct net;
 
-/* Who is on the other end. Decided once, when a request or an upgrade comes in, and pinned to it. */
+/* Who is on the other end: decided once, when a request or an upgrade comes in, and pinned to it. */
 enum net_role {
     NET_ROLE_NONE = 0, /* refused: 401 */
     NET_ROLE_VIEWER,
@@ -26,23 +26,24 @@ enum net_role {
 
 struct net_identity {
     enum net_role role;
-    int64_t token_id;  /* 0: no token (loopback before the first token, or the Unix socket) */
-    char device[129];  /* agent: the device it is bound to; "": any (only before the first token) */
-    char actor[160];   /* for the audit: "token:NAME", "unix:uid=0", "local" */
+    int64_t token_id; /* 0: no token (loopback before the first token, or the Unix socket) */
+    char device[129]; /* agent: the device it is bound to; "": any (only before the first token) */
+    char actor[160];  /* for the audit: "token:NAME", "unix:uid=0", "local" */
 };
 
 struct net_config {
-    const char *listen;     /* "127.0.0.1:7350", "[::1]:0"; port 0 takes a free one */
-    const char *unix_path;  /* the admin socket; mode 0600 is enforced */
-    const char *cert_file;  /* TLS when both are given */
+    const char *listen;    /* "127.0.0.1:7350", "[::1]:0"; port 0 takes a free one */
+    const char *unix_path; /* the admin socket; mode 0600 is enforced */
+    const char *cert_file; /* TLS when both are given */
     const char *key_file;
-    const char *const *hosts; /* further names allowed in Host, NULL-terminated; what `listen` names, localhost, 127.0.0.1 and [::1] always are */
-    const char *static_dir; /* served at / ; NULL none */
-    const char *const *open_paths; /* requests without a body that need no identity: role NONE is
-                                      passed on to the handler; NULL-terminated, or NULL; borrowed for
-                                      the life of the net */
-    size_t body_bytes_max;       /* 413 above */
-    size_t frame_bytes_max;      /* 1009 above */
+    const char *const *hosts;       /* further names allowed in Host, NULL-terminated; what `listen`
+                                       names, localhost, 127.0.0.1 and [::1] always are */
+    const char *static_dir;         /* served at / ; NULL none */
+    const char *const *open_paths;  /* requests without a body that need no identity: role NONE is
+                                       passed on to the handler; NULL-terminated, or NULL; borrowed
+                                       for the life of the net */
+    size_t body_bytes_max;          /* 413 above */
+    size_t frame_bytes_max;         /* 1009 above */
     size_t channel_queue_bytes_max; /* an agent that does not read: closed with 1013 above */
     size_t stream_queue_bytes_max;  /* a stream's reader likewise */
     unsigned connections_max;       /* 503 above */
@@ -91,7 +92,8 @@ struct net_handlers {
 
 enum err net_new(struct nest *nest, const struct net_config *config,
                  const struct net_handlers *handlers, struct net **ret_net, struct reason *reason);
-/* Closes listeners and connections, lets the loop run until lws is quiet. */
+/* Closes listeners and connections, lets the loop run until lws is quiet. No handler is called any
+   more: what is to be said goodbye to is closed before, and the nest drained. */
 void net_free(struct net *net);
 unsigned net_port(const struct net *net); /* where it really listens */
 /* Stops taking connections; those that are open go on. */
@@ -103,12 +105,13 @@ void net_channel_send(struct net *net, uint64_t channel, struct str envelopes);
 /* Sends what is queued, then closes with a WebSocket code and a reason (cut at 120 bytes). */
 void net_channel_close(struct net *net, uint64_t channel, int code, const char *why);
 
-/* The whole answer. Extra headers may be NULL. Security headers, Content-Length and Cache-Control are
-   added here. An id that is gone: nothing. */
+/* The whole answer. Extra headers may be NULL. Security headers, Content-Length and Cache-Control
+   are added here. An id that is gone: nothing. */
 void net_reply(struct net *net, uint64_t id, int status, const char *content_type,
                const struct net_header *headers, size_t headers_count, struct str body);
-/* A body in pieces (server-sent events, followed output): begin, then any number of writes, then end.
-   net_stream_write returns false when the reader is too slow and was dropped. */
+/* A body in pieces (server-sent events, followed output): begin, then any number of writes, then
+   end. net_stream_write returns false when the id is gone or the reader was too slow and is dropped
+   now; request_gone is not called for it any more. */
 void net_stream_begin(struct net *net, uint64_t id, int status, const char *content_type);
 bool net_stream_write(struct net *net, uint64_t id, struct str bytes);
 size_t net_stream_queued(const struct net *net, uint64_t id);

@@ -13,11 +13,11 @@
 #include "orchestrator/net/net.h"
 
 enum {
-    NET_CLOSE_BYTES_MAX = 120,         /* of the reason in a close frame (RFC 6455 allows 123) */
-    NET_CLOSE_LIMIT_S = 5,             /* for a peer that does not take its close frame */
-    NET_LINGER_MS = 2000,              /* how long a refused sender may go on before it is cut */
-    NET_HEADER_BYTES_MAX = 8192,       /* all request headers together */
-    NET_UNIX_CONNECTIONS_MAX = 64,     /* beside connections_max, so that the admin gets in */
+    NET_CLOSE_BYTES_MAX = 120,     /* of the reason in a close frame (RFC 6455 allows 123) */
+    NET_CLOSE_LIMIT_S = 5,         /* for a peer that does not take its close frame */
+    NET_LINGER_MS = 2000,          /* how long a refused sender may go on before it is cut */
+    NET_HEADER_BYTES_MAX = 8192,   /* all request headers together */
+    NET_UNIX_CONNECTIONS_MAX = 64, /* beside connections_max, so that the admin gets in */
     NET_STATIC_FILE_BYTES_MAX = 16 << 20,
 };
 

@@ -56,8 +56,10 @@ static void add_value(struct buf *to, struct str value)
 {
     for (size_t i = 0; i < value.length; i++) {
         unsigned char c = (unsigned char)value.data[i];
-        char safe = c < ' ' || c == 0x7f ? '?' : value.data[i];
-        buf_append(to, &safe, 1);
+        if (c < ' ' || c == 0x7f) {
+            c = '?';
+        }
+        buf_append(to, &c, 1);
     }
 }
 
@@ -90,8 +92,7 @@ static void begin_head(struct buf *to, int status, const char *content_type, boo
 static void add_to_queue(struct exchange *exchange, struct str bytes)
 {
     while (bytes.length > 0) {
-        size_t part =
-            bytes.length < OUTBOX_FRAME_BYTES_MAX ? bytes.length : OUTBOX_FRAME_BYTES_MAX;
+        size_t part = bytes.length < OUTBOX_FRAME_BYTES_MAX ? bytes.length : OUTBOX_FRAME_BYTES_MAX;
         outbox_append(&exchange->out, &exchange->conn->net->pool, (struct str){ bytes.data, part });
         bytes.data += part;
         bytes.length -= part;
@@ -163,8 +164,7 @@ int http_refuse(struct conn *conn, int status, const char *code, const char *det
 {
     conn->net->stats.refused++;
     struct buf body = { 0 };
-    buf_printf(&body,
-               "{\"title\":\"%s\",\"status\":%d,\"code\":\"%s\",\"detail\":\"%s\"}\n",
+    buf_printf(&body, "{\"title\":\"%s\",\"status\":%d,\"code\":\"%s\",\"detail\":\"%s\"}\n",
                title_of(status), status, code, detail);
     struct buf all = { 0 };
     buf_reserve(&all, LWS_PRE);

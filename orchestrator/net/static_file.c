@@ -1,5 +1,6 @@
-/* The files of the dashboard. The path is walked name by name from the folder, following no link and
-   accepting no name that begins with a dot, so that nothing outside or hidden can be reached. */
+/* The files of the dashboard. The path is walked name by name from the folder, following no link
+   and accepting no name that begins with a dot, so that nothing outside or hidden can be reached.
+ */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

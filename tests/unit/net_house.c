@@ -84,8 +84,8 @@ static void request(void *context, const struct net_request *r)
     buf_append(&house->body, r->body.data, r->body.length);
     if (!house->holds) {
         struct net_header header = { STR("X-Key"), r->idempotency_key };
-        net_reply(house->net, r->id, str_is(r->path, "/known") ? 200 : 404, "text/plain", &header, 1,
-                  STR("answer"));
+        net_reply(house->net, r->id, str_is(r->path, "/known") ? 200 : 404, "text/plain", &header,
+                  1, STR("answer"));
     }
 }
 
@@ -115,16 +115,16 @@ void house_init(struct house *house)
         .frame_timeout_ms = 10000,
     };
     const char *tmp = getenv("TMPDIR");
-    snprintf(house->folder, sizeof house->folder, "%.30s/net-test-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    snprintf(house->folder, sizeof house->folder, "%.30s/net-test-XXXXXX",
+             tmp == NULL ? "/tmp" : tmp);
     assert_non_null(mkdtemp(house->folder));
     assert_int_equal(nest_new(&house->nest, NULL), ERR_NONE);
 }
 
 void house_open(struct house *house)
 {
-    struct net_handlers handlers = { house,          identify,       channel_opened,
-                                     channel_frame,  channel_closed, request,
-                                     request_gone,   stream_drained };
+    struct net_handlers handlers = { house,          identify, channel_opened, channel_frame,
+                                     channel_closed, request,  request_gone,   stream_drained };
     struct reason reason = { "" };
     enum err err = net_new(house->nest, &house->config, &handlers, &house->net, &reason);
     if (err != ERR_NONE) {
@@ -365,4 +365,16 @@ unsigned raw_close_code(struct raw *raw)
         left -= head + length;
     }
     return 0;
+}
+
+static bool is_closing(void *context)
+{
+    struct raw *raw = context;
+    return raw->ended || raw_close_code(raw) != 0;
+}
+
+unsigned raw_until_close(struct raw *raw)
+{
+    house_until(raw->house, is_closing, raw);
+    return raw_close_code(raw);
 }

@@ -1,5 +1,6 @@
-/* A daemon's outside on a free port with handlers that write down what they see, and raw clients that
-   can misbehave: what the tests of the network share. Everything runs on one nest in one thread. */
+/* A daemon's outside on a free port with handlers that write down what they see, and raw clients
+   that can misbehave: what the tests of the network share. Everything runs on one nest in one
+   thread. */
 #ifndef TESTS_UNIT_NET_HOUSE_H
 #define TESTS_UNIT_NET_HOUSE_H
 
@@ -51,7 +52,8 @@ void house_close(struct house *house);
 void house_until(struct house *house, bool (*done)(void *context), void *context);
 /* Runs the loops until `*counter` is at least `least`. */
 void house_until_count(struct house *house, const unsigned *counter, unsigned least);
-const char *house_path(struct house *house, const char *name); /* in the folder; valid until the next */
+const char *house_path(struct house *house,
+                       const char *name); /* in the folder; valid until the next */
 void house_write(struct house *house, const char *name, const char *text);
 
 /* A client of bytes. */
@@ -60,7 +62,7 @@ struct raw {
     int fd;
     struct event *ready;
     struct buf got;
-    bool ended; /* by the other side */
+    bool ended;   /* by the other side */
     bool stopped; /* does not read */
 };
 
@@ -81,5 +83,6 @@ void raw_send_frame(struct raw *raw, unsigned first, size_t announced, const voi
                     size_t count);
 /* The code of the close frame at the end of what arrived; 0: none. */
 unsigned raw_close_code(struct raw *raw);
+unsigned raw_until_close(struct raw *raw); /* waits for it; it stays unanswered */
 
 #endif

@@ -1,10 +1,10 @@
 /* What both programs' networking stands on: the nest and its timer, addresses, queues, TLS. */
 #include <curl/curl.h>
+#include <event2/event.h>
+#include <libwebsockets.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <event2/event.h>
-#include <libwebsockets.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,8 +168,7 @@ static void make_certificate(struct house *house, const char *name, const char *
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
-    X509_EXTENSION *extension =
-        X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, names);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, names);
     X509_add_ext(certificate, extension, -1);
     X509_EXTENSION_free(extension);
     X509_sign(certificate, key, EVP_sha256());
@@ -293,7 +292,10 @@ static void over_tls_only_the_right_authority_and_name_are_trusted(void **state)
         const char *url;
         const char *ca_file;
     } refused[] = {
-        { url, stranger }, { url, NULL }, { by_name, files.cert }, { plain, NULL },
+        { url, stranger },
+        { url, NULL },
+        { by_name, files.cert },
+        { plain, NULL },
     };
     house_until_count(house, &house->closed, 1);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -379,11 +381,13 @@ static void a_certificate_that_does_not_serve_is_explained(void **state)
     struct ws_client_callbacks callbacks = { 0 };
     struct ws_client *client = NULL;
     struct reason reason = { "" };
-    assert_int_equal(ws_client_new(house->nest, &config, &callbacks, &client, &reason), ERR_INVALID);
+    assert_int_equal(ws_client_new(house->nest, &config, &callbacks, &client, &reason),
+                     ERR_INVALID);
     assert_non_null(strstr(reason.text, "empty.pem"));
     config.ca_file = NULL;
     config.token = "two\r\nlines";
-    assert_int_equal(ws_client_new(house->nest, &config, &callbacks, &client, &reason), ERR_INVALID);
+    assert_int_equal(ws_client_new(house->nest, &config, &callbacks, &client, &reason),
+                     ERR_INVALID);
 }
 
 /* libcurl blocks, so it runs beside the loop. */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -144,13 +144,28 @@ static void a_request_without_a_valid_token_is_refused(void **state)
            " 401 ");
     expect(raw_ask(house, "GET /known?token=viewer-token HTTP/1.1\r\n" LOCAL "\r\n"), " 401 ");
     assert_int_equal(house->requests, 0);
-    expect(raw_ask(house, "GET /known HTTP/1.0\r\n" LOCAL
-                          "Authorization: Bearer viewer-token\r\n\r\n"),
+    expect(raw_ask(house,
+                   "GET /known HTTP/1.0\r\n" LOCAL "Authorization: Bearer viewer-token\r\n\r\n"),
            " 200 ");
     assert_int_equal(house->identity.role, NET_ROLE_VIEWER);
     house->wants_token = false;
     expect(raw_ask(house, "GET /known HTTP/1.1\r\n" LOCAL "Authorization: Basic eDp5\r\n\r\n"),
            " 401 ");
+}
+
+static void an_open_path_needs_no_token(void **state)
+{
+    struct house *house = *state;
+    static const char *const open_paths[] = { "/known", NULL };
+    house->config.open_paths = open_paths;
+    house->config.request_timeout_ms = 200; /* ends the wait for what the refused still send */
+    house->wants_token = true;
+    house_open(house);
+    expect(raw_ask(house, "GET /known HTTP/1.0\r\n" LOCAL "\r\n"), " 200 ");
+    assert_int_equal(house->identity.role, NET_ROLE_NONE);
+    expect(raw_ask(house, "GET /known/more HTTP/1.0\r\n" LOCAL "\r\n"), " 401 ");
+    expect(raw_ask(house, "POST /known HTTP/1.0\r\n" LOCAL "Content-Length: 1\r\n\r\nx"), " 401 ");
+    expect(raw_ask(house, "GET /known HTTP/1.0\r\nHost: evil.example\r\n\r\n"), " 421 ");
 }
 
 static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
@@ -164,8 +179,8 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
     raw_send(&raw, "POST /known HTTP/1.1\r\n" LOCAL "Content-Length: 10001\r\n\r\n");
     raw_until_text(&raw, "413");
     raw_close(&raw);
-    expect(raw_ask(house, "POST /known HTTP/1.1\r\n" LOCAL
-                          "Content-Length: 99999999999999999999\r\n\r\n"),
+    expect(raw_ask(house,
+                   "POST /known HTTP/1.1\r\n" LOCAL "Content-Length: 99999999999999999999\r\n\r\n"),
            " 400 ");
     expect(raw_ask(house, "POST /known HTTP/1.1\r\n" LOCAL
                           "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
@@ -271,7 +286,9 @@ static void an_incomplete_request_is_closed_in_time(void **state)
     house->config.request_timeout_ms = 50;
     house_open(house);
     static const char *const parts[] = {
-        "", "GET /known HT", "GET /known HTTP/1.1\r\nHost: loc",
+        "",
+        "GET /known HT",
+        "GET /known HTTP/1.1\r\nHost: loc",
         "POST /known HTTP/1.1\r\n" LOCAL "Content-Length: 100\r\n\r\nabc",
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -296,7 +313,8 @@ static void an_answer_of_megabytes_arrives_whole(void **state)
     raw_open(&raw, house);
     raw_send(&raw, "GET /known HTTP/1.1\r\n" LOCAL "Connection: close\r\n\r\n");
     house_until_count(house, &house->requests, 1);
-    net_reply(house->net, house->request_id, 200, "text/plain", NULL, 0, (struct str){ body, bytes });
+    net_reply(house->net, house->request_id, 200, "text/plain", NULL, 0,
+              (struct str){ body, bytes });
     raw_until_end(&raw);
     size_t head = (size_t)(strstr(raw_text(&raw), "\r\n\r\n") - raw_text(&raw)) + 4;
     assert_int_equal(raw.got.length - head, bytes);
@@ -400,7 +418,8 @@ static void only_files_below_the_folder_are_served(void **state)
     char again[512];
     char tag[80];
     assert_int_equal(sscanf(strstr(answer, "ETag: "), "ETag: %79s", tag), 1);
-    snprintf(again, sizeof again, "GET /app.js HTTP/1.0\r\n" LOCAL "If-None-Match: %s\r\n\r\n", tag);
+    snprintf(again, sizeof again, "GET /app.js HTTP/1.0\r\n" LOCAL "If-None-Match: %s\r\n\r\n",
+             tag);
     expect(raw_ask(house, again), " 304 ");
     answer = raw_ask(house, "HEAD /app.js HTTP/1.0\r\n" LOCAL "\r\n");
     expect(answer, "Content-Length: 3\r\n");
@@ -408,14 +427,25 @@ static void only_files_below_the_folder_are_served(void **state)
     expect(raw_ask(house, "GET /app.js HTTP/1.0\r\nHost: evil\r\n\r\n"), " 421 ");
 
     static const char *const paths[] = {
-        "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/.%2e/secret.txt",
-        "/x/../../secret.txt", "//../secret.txt", "/link.txt", "/.hidden", "/www", "/nothing",
-        "/..\\secret.txt", "/%2e%2e%2fsecret.txt", "/index.html/", "/./../secret.txt",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/.%2e/secret.txt",
+        "/x/../../secret.txt",
+        "//../secret.txt",
+        "/link.txt",
+        "/.hidden",
+        "/www",
+        "/nothing",
+        "/..\\secret.txt",
+        "/%2e%2e%2fsecret.txt",
+        "/index.html/",
+        "/./../secret.txt",
     };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         char text[256];
-        snprintf(text, sizeof text, "GET %s HTTP/1.0\r\n" LOCAL "Authorization: Bearer admin-token\r\n\r\n",
-                 paths[i]);
+        snprintf(text, sizeof text,
+                 "GET %s HTTP/1.0\r\n" LOCAL "Authorization: Bearer admin-token\r\n\r\n", paths[i]);
         answer = raw_ask(house, text);
         assert_null(strstr(answer, "SECRET"));
         if (strstr(answer, " 200 ") != NULL) {
@@ -493,8 +523,13 @@ static void an_address_that_cannot_be_listened_on_is_explained(void **state)
 {
     struct house *house = *state;
     house_open(house);
-    static const char *const bad[] = { "7350", "localhost", "::1:7350", ":80", "127.0.0.1:99999",
-                                       "127.0.0.1:x", "no.such.host.invalid:1" };
+    static const char *const bad[] = { "7350",
+                                       "localhost",
+                                       "::1:7350",
+                                       ":80",
+                                       "127.0.0.1:99999",
+                                       "127.0.0.1:x",
+                                       "no.such.host.invalid:1" };
     struct net_handlers none = { 0 };
     struct net_config config = house->config;
     struct net *other = NULL;
@@ -539,6 +574,7 @@ int main(void)
         TEST(a_query_is_read_as_it_was_meant),
         TEST(a_foreign_host_or_origin_is_refused),
         TEST(a_request_without_a_valid_token_is_refused),
+        TEST(an_open_path_needs_no_token),
         TEST(a_body_over_the_limit_is_refused_before_it_is_read),
         TEST(a_chunked_body_is_refused_with_411),
         TEST(a_post_without_a_length_has_an_empty_body),
