@@ -7,46 +7,51 @@
 #include "cli/output.h"
 #include "cli/tasks.h"
 
-/* One request for each argument; goes on after a refusal; the exit code is the first that is not 0. */
-static int for_each(struct cli *cli, const char *method, const char *rest, const char *words)
+struct change {
+    const char *method;
+    const char *rest;  /* of the path */
+    const char *words; /* "ID …" when it was done */
+};
+
+static int change_one(struct cli *cli, const struct change *change, const char *id, json_t *answers)
 {
+    struct buf path = { 0 };
+    tasks_path(&path, id, change->rest);
+    struct http_exchange exchange = { .method = change->method, .path = buf_text(&path) };
+    http_perform(cli->http, &exchange);
+    int code = CLI_OK;
+    if (exchange.status / 100 != 2) {
+        code = http_refused(cli->http, &exchange);
+    } else if (cli->json) {
+        json_t *answer =
+            json_loadb((const char *)exchange.answer.data, exchange.answer.length, 0, NULL);
+        json_array_append_new(answers, answer != NULL ? answer : json_pack("{s:s}", "id", id));
+    } else {
+        struct buf line = { 0 };
+        output_safe(&line, str_of(id));
+        buf_printf(&line, " %s\n", change->words);
+        output_flush(&line);
+        buf_done(&line);
+    }
+    http_exchange_done(cli->http, &exchange);
+    buf_done(&path);
+    return code;
+}
+
+/* All are resolved before the first is changed: @last must not mean another one the second time. Goes
+   on after a refusal; the exit code is the first that is not 0. */
+static int change_all(struct cli *cli, const struct change *change)
+{
+    static char ids[OPTIONS_ARGUMENTS_MAX][TASKS_NAME_BYTES_MAX];
     int first = CLI_OK;
+    for (size_t i = 0; i < cli->options.arguments_count; i++) {
+        int code = tasks_full_id(cli->http, cli->options.arguments[i], ids[i]);
+        first = first == CLI_OK ? code : first;
+    }
     json_t *answers = json_array();
     for (size_t i = 0; i < cli->options.arguments_count; i++) {
-        struct tasks_name name;
-        int code = tasks_name_of(cli->options.arguments[i], &name);
-        if (code == CLI_OK && *name.key != 0) {
-            code = cli_fail(CLI_USAGE, "\"%s\" names a task; a constellation is wanted",
-                            cli->options.arguments[i]);
-        }
-        if (code != CLI_OK) {
-            first = first == CLI_OK ? code : first;
-            continue;
-        }
-        struct buf path = { 0 };
-        tasks_path(&path, name.id, rest);
-        struct http_exchange exchange = { .method = method, .path = buf_text(&path) };
-        http_perform(cli->http, &exchange);
-        if (exchange.status / 100 != 2) {
-            code = http_refused(cli->http, &exchange);
-        } else {
-            json_t *answer =
-                json_loadb((const char *)exchange.answer.data, exchange.answer.length, 0, NULL);
-            const char *id = json_text(answer, "id");
-            if (!cli->json) {
-                struct buf line = { 0 };
-                output_safe(&line, str_of(*id == 0 ? name.id : id));
-                buf_printf(&line, " %s\n", words);
-                output_flush(&line);
-                buf_done(&line);
-            } else if (answer != NULL) {
-                json_array_append(answers, answer);
-            }
-            json_decref(answer);
-        }
+        int code = *ids[i] == 0 ? CLI_OK : change_one(cli, change, ids[i], answers);
         first = first == CLI_OK ? code : first;
-        http_exchange_done(cli->http, &exchange);
-        buf_done(&path);
     }
     if (cli->json) {
         output_json(answers);
@@ -57,12 +62,12 @@ static int for_each(struct cli *cli, const char *method, const char *rest, const
 
 static int cancel(struct cli *cli)
 {
-    return for_each(cli, "POST", "/cancel", "is being cancelled");
+    return change_all(cli, &(struct change){ "POST", "/cancel", "is being cancelled" });
 }
 
 static int delete (struct cli *cli)
 {
-    return for_each(cli, "DELETE", "", "is deleted");
+    return change_all(cli, &(struct change){ "DELETE", "", "is deleted" });
 }
 
 const struct verb verb_cancel = {

@@ -23,6 +23,9 @@ struct printing {
 
 static void print_text(struct printing *printing, struct str text)
 {
+    if (text.length == 0) {
+        return;
+    }
     if (printing->prefix == NULL) {
         fwrite(text.data, 1, text.length, printing->to);
         return;

@@ -41,6 +41,9 @@ struct following {
 static void write_out(const struct followed *one, struct buf *out)
 {
     FILE *to = one->is_stderr && one->all->which == LOGS_BOTH ? stderr : stdout;
+    if (out->length == 0) {
+        return;
+    }
     fwrite(out->data, 1, out->length, to);
     fflush(to);
     buf_clear(out);

@@ -199,13 +199,16 @@ int64_t output_wall_of(const char *text)
 
 void output_json(const json_t *json)
 {
-    json_dumpf(json, stdout, JSON_INDENT(2));
+    /* Seconds have at most milliseconds: more digits would only show how a double is kept. */
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     fputc('\n', stdout);
 }
 
 void output_flush(struct buf *to)
 {
-    fwrite(to->data, 1, to->length, stdout);
+    if (to->length > 0) {
+        fwrite(to->data, 1, to->length, stdout);
+    }
     fflush(stdout);
     buf_clear(to);
 }

@@ -168,7 +168,7 @@ static void render_json(struct buf *to, const char *name, const json_t *json)
         (json_is_object(json) && json_object_size(json) == 0)) {
         return;
     }
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     buf_printf(to, "\n%s\n", name);
     /* JSON escapes C0 itself; lines are ours. */
     struct str left = str_of(text);

@@ -28,8 +28,13 @@ static void problem_line(const char *name, const json_t *error, struct buf *to)
     buf_append_text(to, ": ");
     const char *detail = json_text(error, "detail");
     output_safe(to, str_of(*detail == 0 ? json_text(error, "code") : detail));
+    /* Not what the sentence has said already. */
     const json_t *allowed = json_object_get(error, "allowed");
     const char *text = json_text(error, "allowed");
+    if (strstr(detail, "did you mean") != NULL || (*text != 0 && strstr(detail, text) != NULL)) {
+        allowed = NULL;
+        text = "";
+    }
     if (json_is_array(allowed) && json_array_size(allowed) > 0) {
         buf_append_text(to, " (allowed:");
         size_t at = 0;

@@ -49,6 +49,22 @@ int tasks_constellation(struct http *http, const char *id, json_t **ret_constell
     return code;
 }
 
+int tasks_full_id(struct http *http, const char *text, char ret_id[TASKS_NAME_BYTES_MAX])
+{
+    struct tasks_name name;
+    int code = tasks_name_of(text, &name);
+    if (code == CLI_OK && *name.key != 0) {
+        return cli_fail(CLI_USAGE, "\"%s\" names a task; a constellation is wanted", text);
+    }
+    json_t *constellation = NULL;
+    code = code != CLI_OK ? code : tasks_constellation(http, name.id, &constellation);
+    if (code == CLI_OK) {
+        snprintf(ret_id, TASKS_NAME_BYTES_MAX, "%s", json_text(constellation, "id"));
+    }
+    json_decref(constellation);
+    return code;
+}
+
 static int get_page(struct http *http, const struct tasks_query *query, int64_t after, int64_t left,
                     json_t **ret_page)
 {

@@ -23,6 +23,9 @@ void tasks_key_path(struct buf *to, const struct tasks_name *name, const char *r
 /* The constellation of an id, a prefix of one or "@last". */
 int tasks_constellation(struct http *http, const char *id, json_t **ret_constellation);
 
+/* The full id of what a command line names: a prefix, or @last, may mean another one later. */
+int tasks_full_id(struct http *http, const char *text, char ret_id[TASKS_NAME_BYTES_MAX]);
+
 struct tasks_query {
     const char *id;
     const char *state; /* "failed,skipped"; NULL: any */

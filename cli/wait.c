@@ -54,7 +54,7 @@ static void take_event(void *context, const char *name, struct str data)
     json_t *json = json_loadb(data.data, data.length, 0, NULL);
     if (all->cli->json && json != NULL) {
         json_object_set_new(json, "event", json_string(name));
-        json_dumpf(json, stdout, JSON_COMPACT);
+        json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
         fputc('\n', stdout);
         fflush(stdout);
         json_decref(json);
@@ -92,21 +92,6 @@ static int watch_everything(struct cli *cli)
     return code;
 }
 
-/* The full id of what the argument names: a prefix, or @last, may mean another one later. */
-static int full_id(struct cli *cli, const char *text, char to[TASKS_NAME_BYTES_MAX])
-{
-    struct tasks_name name;
-    int code = tasks_name_of(text, &name);
-    if (code == CLI_OK && *name.key != 0) {
-        return cli_fail(CLI_USAGE, "\"%s\" names a task; a constellation is wanted", text);
-    }
-    json_t *constellation = NULL;
-    code = code != CLI_OK ? code : tasks_constellation(cli->http, name.id, &constellation);
-    snprintf(to, TASKS_NAME_BYTES_MAX, "%s", json_text(constellation, "id"));
-    json_decref(constellation);
-    return code;
-}
-
 static int watch(struct cli *cli)
 {
     if (cli->options.arguments_count == 0) {
@@ -117,7 +102,7 @@ static int watch(struct cli *cli)
         return CLI_USAGE;
     }
     char id[TASKS_NAME_BYTES_MAX];
-    int code = full_id(cli, cli->options.arguments[0], id);
+    int code = tasks_full_id(cli->http, cli->options.arguments[0], id);
     if (code != CLI_OK) {
         return code;
     }
@@ -154,7 +139,7 @@ static int wait_for_all(struct cli *cli)
         return CLI_USAGE;
     }
     for (size_t i = 0; i < cli->options.arguments_count; i++) {
-        int code = full_id(cli, cli->options.arguments[i], ids[i]);
+        int code = tasks_full_id(cli->http, cli->options.arguments[i], ids[i]);
         if (code != CLI_OK) {
             return code;
         }
