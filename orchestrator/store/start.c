@@ -325,7 +325,8 @@ enum err start_record(sqlite3 *db, const struct store_seed *seed, struct store_s
     return ERR_NONE;
 }
 
-/* Whether this database knows that start, and how far its fences went. */
+/* Whether this database knows that start, and how far its fences went. A start that had assigned nothing
+   yet promised the fence before its first. */
 static enum err look_up(struct store_sqlite *self, uint64_t epoch, const uint8_t start_id[16],
                         uint64_t fence, bool *ret_ahead, struct reason *reason)
 {
@@ -340,6 +341,8 @@ static enum err look_up(struct store_sqlite *self, uint64_t epoch, const uint8_t
         struct str known = sqlite_column_str(statement, 0);
         uint64_t last =
             epoch == self->epoch ? self->fence : (uint64_t)sqlite3_column_int64(statement, 1);
+        uint64_t before_first = epoch << FENCE_COUNTER_BITS;
+        last = last > before_first ? last : before_first;
         *ret_ahead = known.length != 16 || memcmp(known.data, start_id, 16) != 0 || fence > last;
     } else if (rc == SQLITE_DONE) {
         *ret_ahead = true;

@@ -443,7 +443,10 @@ static enum err twin_receipt_is_ahead(struct store *store, uint64_t epoch,
     for (size_t i = 0; i < disk->starts_count; i++) {
         const struct twin_start *start = &disk->starts[i];
         if (start->epoch == epoch && memcmp(start->start_id, start_id, 16) == 0) {
-            ahead = fence > (epoch == self->epoch ? self->fence : start->last_fence);
+            /* A start that had assigned nothing yet promised the fence before its first. */
+            uint64_t before_first = epoch << FENCE_COUNTER_BITS;
+            uint64_t last = epoch == self->epoch ? self->fence : start->last_fence;
+            ahead = fence > last && fence > before_first;
         }
     }
     if (ahead && epoch > disk->ahead_epoch) {

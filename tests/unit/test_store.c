@@ -265,8 +265,11 @@ static void a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead(void **stat
     world_reopen(world);
     assert_false(world_is_ahead(world, 1, first.start_id, 77));
     assert_false(world_is_ahead(world, 2, world->start.start_id, 77));
+    /* What a Welcome promises before the start's first assignment. */
+    assert_false(world_is_ahead(world, 2, world->start.start_id, UINT64_C(2) << 40));
+    assert_false(world_is_ahead(world, 1, first.start_id, UINT64_C(1) << 40));
     assert_int_equal(world->start.ahead_epoch, 0);
-    assert_true(world_is_ahead(world, 1, first.start_id, 78));
+    assert_true(world_is_ahead(world, 1, first.start_id, (UINT64_C(1) << 40) + 1));
     assert_true(world_is_ahead(world, 2, first.start_id, 1));
     assert_true(world_is_ahead(world, 9, first.start_id, 1));
     world_reopen(world);
