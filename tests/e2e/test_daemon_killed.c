@@ -1,0 +1,66 @@
+/* kill -9 of the daemon at random instants of the demo and of a constellation that leaves marks, a
+   hundred times in all. E2E_SEED=N takes the same instants again, as far as a machine allows;
+   E2E_KILLS=N makes it longer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/e2e/lanes.h"
+#include "tests/e2e/trial.h"
+
+enum { LANES = 4, KILLS_A_TRIAL = 5, KILLS = 100 };
+
+static struct lane lane;
+static struct trial trial;
+
+static int teardown(void **state)
+{
+    (void)state;
+    trial_abandon(&trial);
+    return 0;
+}
+
+static void this_lane_keeps_its_promises(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, lane.seed);
+    struct trial_sum sum = { 0 };
+    while (sum.kills < lane.share) {
+        trial_prepare(&trial, sum.trials % 2 == 0 ? TRIAL_MARKED : TRIAL_DEMO, NULL);
+        trial.kills_wanted = KILLS_A_TRIAL;
+        trial_run(&trial);
+        while (trial_step(&trial, &rng)) {
+            look_again();
+        }
+        trial_judge(&trial, &sum);
+    }
+    lane_report((struct lanes_sum){ sum.kills, sum.trials });
+}
+
+static void nothing_reruns_and_nothing_is_lost_however_often_the_daemon_is_killed(void **state)
+{
+    (void)state;
+    unsigned seed = lanes_setting("E2E_SEED", (unsigned)now_ms());
+    unsigned wanted = lanes_setting("E2E_KILLS", KILLS);
+    print_message("seed %u\n", seed);
+    struct lanes_sum sum = lanes_run(LANES, seed, (wanted + LANES - 1) / LANES);
+    /* A lane ends at the first that breaks a promise. */
+    print_message("%u kills in %u runs, 0 reruns, 0 lost, 0 out of order\n", sum.kills, sum.trials);
+    assert_true(sum.kills >= wanted);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest one[] = {
+        cmocka_unit_test_teardown(this_lane_keeps_its_promises, teardown),
+    };
+    const struct CMUnitTest all[] = {
+        cmocka_unit_test(nothing_reruns_and_nothing_is_lost_however_often_the_daemon_is_killed),
+    };
+    return lane_of(argc, argv, &lane) ? cmocka_run_group_tests(one, NULL, NULL)
+                                      : cmocka_run_group_tests(all, NULL, NULL);
+}
