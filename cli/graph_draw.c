@@ -174,7 +174,9 @@ static void draw_edges(const struct columns *before, const struct columns *after
             right = c > right ? c : right;
         }
     }
-    if (left == right) {
+    /* A node that leads straight down gets its line too: without it, a node of no connection right
+       below would look like its successor. */
+    if (left == right && (from >= after->count || !marked[from])) {
         return;
     }
     struct buf line = { 0 };

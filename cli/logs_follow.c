@@ -13,7 +13,7 @@
 #include "common/base/mem.h"
 #include "common/sys/clock.h"
 
-enum { TAILS_OPEN_MAX = 32, STEP_MS = 200, WAIT_SAID_AFTER_MS = 3000 };
+enum { TAILS_OPEN_MAX = 32, STEP_MS = 200, WAIT_SAID_AFTER_MS = 3000, LINE_BYTES_MAX = 65536 };
 
 struct following;
 
@@ -55,7 +55,7 @@ static void write_lines(struct followed *one, struct str bytes, bool last)
     buf_append(&one->line, bytes.data, bytes.length);
     size_t from = 0;
     for (size_t i = 0; i < one->line.length; i++) {
-        bool forced = i + 1 - from >= 64 * 1024;
+        bool forced = i + 1 - from >= LINE_BYTES_MAX;
         if (one->line.data[i] == '\n' || forced || (last && i + 1 == one->line.length)) {
             output_safe(&out, str_of(one->tail.name.key));
             buf_append_text(&out, one->is_stderr ? " ! " : " | ");

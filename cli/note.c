@@ -5,10 +5,10 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-static void print(const char *format, va_list args)
+enum { NOTE_BYTES_MAX = 2048 };
+
+static void print(const char *text)
 {
-    char text[2048];
-    vsnprintf(text, sizeof text, format, args);
     struct buf line = { 0 };
     buf_append_text(&line, "asterism: ");
     output_safe(&line, str_of(text));
@@ -21,17 +21,21 @@ static void print(const char *format, va_list args)
 
 int cli_fail(int code, const char *format, ...)
 {
+    char text[NOTE_BYTES_MAX];
     va_list args;
     va_start(args, format);
-    print(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    print(text);
     return code;
 }
 
 void cli_note(const char *format, ...)
 {
+    char text[NOTE_BYTES_MAX];
     va_list args;
     va_start(args, format);
-    print(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    print(text);
 }

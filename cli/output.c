@@ -88,7 +88,9 @@ static void filter(struct output_filter *state, struct buf *to, struct str *text
     while (text->length > 0) {
         int length = state->colours ? colour_sequence(text->data, text->length) : 0;
         bool passes = length > 0;
-        state->coloured = state->coloured || passes;
+        if (passes) {
+            state->coloured = !(length == 3 || (length == 4 && text->data[2] == '0'));
+        }
         if (length == 0) {
             length = character(text->data, text->length);
             passes = length > 0 && (*text->data == '\n' || *text->data == '\t' ||

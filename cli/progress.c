@@ -91,7 +91,7 @@ static int by_age(const void *a, const void *b)
 /* Those that run, the longest first; the caller frees the list. */
 static const struct live_task **shown_tasks(const struct live *live, size_t *ret_count)
 {
-    const struct live_task **list = mem_array(live->tasks.count + 1, sizeof *list);
+    const struct live_task **list = mem_array(live->tasks.count + 1, sizeof(const void *));
     size_t count = 0;
     size_t at = 0;
     struct str key;
@@ -101,7 +101,7 @@ static const struct live_task **shown_tasks(const struct live *live, size_t *ret
             list[count++] = value;
         }
     }
-    qsort(list, count, sizeof *list, by_age);
+    qsort(list, count, sizeof(const void *), by_age);
     *ret_count = count;
     return list;
 }

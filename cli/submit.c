@@ -186,7 +186,7 @@ static const char *content_type_of(const char *path, const struct buf *text)
         return "application/yaml";
     }
     size_t at = 0;
-    while (at < text->length && memchr(" \t\r\n", text->data[at], 4) != NULL) {
+    while (at < text->length && text->data[at] != 0 && strchr(" \t\r\n", text->data[at]) != NULL) {
         at++;
     }
     bool is_json = at < text->length && (text->data[at] == '{' || text->data[at] == '[');

@@ -65,7 +65,7 @@ enum err http_target_of(const char *url, struct http_target *ret_target, struct 
                           "a URL is http://HOST:PORT, https://HOST:PORT or unix:PATH");
     }
     size_t scheme = target.is_tls ? 8 : 7;
-    struct str host = { NULL, 0 };
+    struct str host = { "", 0 };
     size_t length = 0;
     enum err err = authority_of(url + scheme, &host, &length, reason);
     if (err != ERR_NONE) {

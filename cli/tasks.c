@@ -51,7 +51,7 @@ int tasks_constellation(struct http *http, const char *id, json_t **ret_constell
 
 int tasks_full_id(struct http *http, const char *text, char ret_id[TASKS_NAME_BYTES_MAX])
 {
-    struct tasks_name name;
+    struct tasks_name name = { .id = "" };
     int code = tasks_name_of(text, &name);
     if (code == CLI_OK && *name.key != 0) {
         return cli_fail(CLI_USAGE, "\"%s\" names a task; a constellation is wanted", text);

@@ -59,7 +59,6 @@ static void append_row(struct buf *to, const char *head, const char *help)
     buf_printf(to, "  %s", head);
     if (length + 4 > HELP_COLUMN) {
         buf_append_text(to, "\n");
-        length = 0;
         buf_printf(to, "%*s", HELP_COLUMN, "");
     } else {
         buf_printf(to, "%*s", (int)(HELP_COLUMN - 2 - length), "");

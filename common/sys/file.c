@@ -67,7 +67,7 @@ static enum err open_file(const char *path, int *ret_fd, struct stat *ret_stat,
 enum err file_read(const char *path, size_t bytes_max, struct buf *to, struct reason *reason)
 {
     int fd = -1;
-    struct stat is;
+    struct stat is = { 0 };
     enum err err = open_file(path, &fd, &is, reason);
     if (err != ERR_NONE) {
         return err;
@@ -109,7 +109,7 @@ enum err file_read_secret(const char *path, char to[FILE_SECRET_BYTES_MAX], bool
                           struct reason *reason)
 {
     int fd = -1;
-    struct stat is;
+    struct stat is = { 0 };
     enum err err = open_file(path, &fd, &is, reason);
     if (err != ERR_NONE) {
         return err;

@@ -73,12 +73,12 @@ static bool append_safe(char *to, size_t bytes, size_t *length, unsigned char c)
     } else {
         snprintf(escape, sizeof escape, "\\x%02x", c);
     }
-    size_t size = strlen(escape);
-    if (*length + size > bytes) {
+    if (*length + strlen(escape) > bytes) {
         return false;
     }
-    memcpy(to + *length, escape, size);
-    *length += size;
+    for (const char *at = escape; *at != 0; at++) {
+        to[(*length)++] = *at;
+    }
     return true;
 }
 
@@ -109,12 +109,8 @@ unsigned log_line_make(struct log_line *to, const char *prefix, const char *even
     return (unsigned)length;
 }
 
-static void log_write(enum log_level level, const char *event, const char *format, va_list args)
+static void log_write(enum log_level level, const char *event, const char *message)
 {
-    char message[LOG_LINE_BYTES_MAX];
-    if (vsnprintf(message, sizeof message, format, args) < 0) {
-        message[0] = 0;
-    }
     char prefix[CLOCK_TEXT_BYTES + 16];
     if (stderr_is_journal()) {
         snprintf(prefix, sizeof prefix, "%s", levels[level].journal);
@@ -137,10 +133,12 @@ static void log_write(enum log_level level, const char *event, const char *forma
         if (atomic_load_explicit(&level_least, memory_order_relaxed) > (int)(level)) {             \
             return;                                                                                \
         }                                                                                          \
+        char message[LOG_LINE_BYTES_MAX];                                                          \
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
-        log_write(level, event, format, args);                                                     \
+        int length = vsnprintf(message, sizeof message, format, args);                             \
         va_end(args);                                                                              \
+        log_write(level, event, length < 0 ? "" : message);                                        \
     }
 
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)

@@ -24,6 +24,8 @@ static const struct option own[] = {
     { .name = NULL },
 };
 
+enum { DOCUMENT_BYTES_MAX = 1 << 20 };
+
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static enum err parse(struct options *to, struct reason *reason, const char *const *words)
@@ -145,7 +147,7 @@ static void capture(void (*print)(void), struct buf *to)
     dup2(kept, STDOUT_FILENO);
     close(kept);
     close(fd);
-    assert_int_equal(file_read(path, 1024 * 1024, to, NULL), ERR_NONE);
+    assert_int_equal(file_read(path, DOCUMENT_BYTES_MAX, to, NULL), ERR_NONE);
     unlink(path);
 }
 
@@ -155,7 +157,7 @@ static void the_document_says_what_the_table_says(void **state)
     struct buf made = { 0 };
     struct buf written = { 0 };
     capture(verbs_markdown, &made);
-    assert_int_equal(file_read("docs/cli.md", 1024 * 1024, &written, NULL), ERR_NONE);
+    assert_int_equal(file_read("docs/cli.md", DOCUMENT_BYTES_MAX, &written, NULL), ERR_NONE);
     assert_string_equal(buf_text(&made), buf_text(&written));
     buf_done(&made);
     buf_done(&written);

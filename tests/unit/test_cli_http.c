@@ -224,11 +224,10 @@ static void a_followed_stream_goes_on_after_a_cut_from_the_last_event(void **sta
 {
     (void)state;
     static const char *const answers[] = {
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nid: L-1\ndata: one\n\nid: "
-        "L-2\nda",
+        "HTTP/1.1 200 OK\r\n\r\nid: L-1\ndata: one\n\nid: L-2\nda",
         "",
         "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nid: L-2\ndata: two\n\n",
+        "HTTP/1.1 200 OK\r\n\r\nid: L-2\ndata: two\n\n",
         "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
     };
     struct server server;

@@ -68,8 +68,8 @@ static void expect_filtered(bool colours, struct str from, const char *to)
 static void output_keeps_lines_and_colours_and_nothing_else_that_acts(void **state)
 {
     (void)state;
-    expect_filtered(true, STR("a\tb\r\n\x1b[1;31mred\x1b[0m\n"),
-                    "a\tb\n\x1b[1;31mred\x1b[0m\n\x1b[0m");
+    expect_filtered(true, STR("a\tb\r\n\x1b[1;31mred\x1b[0m\n"), "a\tb\n\x1b[1;31mred\x1b[0m\n");
+    expect_filtered(true, STR("\x1b[31mred\n"), "\x1b[31mred\n\x1b[0m");
     expect_filtered(false, STR("\x1b[31mred"), "\\x1b[31mred");
     expect_filtered(true, STR("\x1b[2J\x1b]0;title\a"), "\\x1b[2J\\x1b]0;title\\x07");
     expect_filtered(true, STR("50%\r100%\r"), "50%\\x0d100%\\x0d");
@@ -283,13 +283,14 @@ static void a_graph_is_drawn_with_every_edge(void **state)
     (void)state;
     expect_drawn(2, NULL, 0, "●  a\n●  b\n");
     static const struct graph_edge chain[] = { { 1, 0 }, { 2, 1 } };
-    expect_drawn(3, chain, 2, "●  c\n●  b\n●  a\n");
+    expect_drawn(3, chain, 2, "●  c\n│\n●  b\n│\n●  a\n");
     static const struct graph_edge diamond[] = { { 0, 1 }, { 0, 2 }, { 0, 3 }, { 1, 4 },
                                                  { 2, 4 }, { 3, 4 }, { 3, 4 } };
     expect_drawn(5, diamond, 7,
                  "●  a\n"
                  "├─┬─╮\n"
                  "● │ │  b\n"
+                 "│ │ │\n"
                  "│ ● │  c\n"
                  "├─╯ │\n"
                  "│   ●  d\n"
@@ -302,7 +303,9 @@ static void a_graph_is_drawn_with_every_edge(void **state)
                  "●  a\n"
                  "├─┬─╮\n"
                  "● │ │  b\n"
+                 "│ │ │\n"
                  "│ ● │  c\n"
+                 "│ │ │\n"
                  "│ │ ●  d\n"
                  "├─│─╯\n"
                  "● │  e\n"

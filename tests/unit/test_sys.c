@@ -97,7 +97,9 @@ static void a_long_log_line_is_cut_between_characters(void **state)
     (void)state;
     static char message[3 * LOG_LINE_BYTES_MAX + 1];
     for (size_t i = 0; i + 3 < sizeof message; i += 3) {
-        memcpy(message + i, "\xe2\x82\xac", 3);
+        message[i] = '\xe2';
+        message[i + 1] = '\x82';
+        message[i + 2] = '\xac';
     }
     for (size_t from = 0; from < 3; from++) {
         struct log_line line;
