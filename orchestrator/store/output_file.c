@@ -24,6 +24,7 @@ struct output_stream {
     bool created;      /* so does its directory */
     bool finished;     /* no more will come */
     int64_t synced_ms; /* boot time of the last sync */
+    uint64_t synced_end; /* and how far it reached */
     uint64_t used;     /* the larger the more recently written */
 };
 
@@ -132,6 +133,14 @@ static struct output_stream *stream_get(struct output_files *files, uint64_t fen
     return stream;
 }
 
+/* An agent whose window is half full is waiting for this sync: with one a second, a stream could not
+   go faster than its window a second. */
+static int64_t stream_due_ms(const struct output_stream *stream)
+{
+    bool early = stream->end - stream->synced_end >= MSG_OUTPUT_WINDOW_BYTES / 2;
+    return stream->synced_ms + (early ? OUTPUT_SYNC_EARLY_MS : OUTPUT_SYNC_MS);
+}
+
 void output_files_note(struct output_files *files, uint64_t fence, enum stream which, uint64_t end)
 {
     struct output_stream *stream = stream_get(files, fence, which);
@@ -145,7 +154,7 @@ void output_files_note(struct output_files *files, uint64_t fence, enum stream w
         files->owed[files->owed_count++] = stream;
         stream->owed = true;
     }
-    int64_t due_ms = stream->dirty ? stream->synced_ms + OUTPUT_SYNC_MS : 0;
+    int64_t due_ms = stream->dirty ? stream_due_ms(stream) : 0;
     if (due_ms < files->deadline_ms) {
         files->deadline_ms = due_ms;
     }
@@ -171,6 +180,7 @@ static enum err stream_sync(struct output_files *files, struct output_stream *st
     }
     stream->created = false;
     stream->dirty = false;
+    stream->synced_end = stream->end;
     return ERR_NONE;
 }
 
@@ -293,7 +303,7 @@ enum err output_files_sync(struct output_files *files, int64_t boot_ms, bool all
     enum err err = ERR_NONE;
     for (size_t i = 0; i < files->owed_count; i++) {
         struct output_stream *stream = files->owed[i];
-        bool due = boot_ms - stream->synced_ms >= OUTPUT_SYNC_MS && synced < OUTPUT_SYNC_FILES_MAX;
+        bool due = boot_ms >= stream_due_ms(stream) && synced < OUTPUT_SYNC_FILES_MAX;
         if (err == ERR_NONE && stream->dirty && (all || due)) {
             err = stream_sync(files, stream, reason);
             stream->synced_ms = boot_ms;
@@ -301,7 +311,7 @@ enum err output_files_sync(struct output_files *files, int64_t boot_ms, bool all
         }
         if (err != ERR_NONE || stream->dirty) {
             files->owed[kept++] = stream;
-            int64_t due_ms = stream->synced_ms + OUTPUT_SYNC_MS;
+            int64_t due_ms = stream_due_ms(stream);
             deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
             continue;
         }

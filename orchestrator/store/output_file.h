@@ -11,6 +11,7 @@
 
 enum {
     OUTPUT_SYNC_MS = 1000,       /* a file is synced at most this often … */
+    OUTPUT_SYNC_EARLY_MS = 20,   /* … or this, with half a window of output waiting … */
     OUTPUT_SYNC_FILES_MAX = 32,  /* … and this many in one call, so that a turn stays short */
     OUTPUT_OPEN_FILES_MAX = 512,
     OUTPUT_PATH_BYTES_MAX = 4096,
