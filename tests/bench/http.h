@@ -1,0 +1,29 @@
+/* The daemon's HTTP API as the bench uses it: one kept connection, blocking. Anything unexpected ends
+   the bench. */
+#ifndef TESTS_BENCH_HTTP_H
+#define TESTS_BENCH_HTTP_H
+
+#include <stdint.h>
+
+#include "common/base/buf.h"
+
+struct http;
+
+enum { UID_BYTES = 160 };
+
+struct http *http_new(const char *url);
+void http_free(struct http *http);
+
+/* Submits a spec in JSON. Returns the seconds from the first byte of the request to the end of the
+   201. */
+double http_submit(struct http *http, const struct buf *spec, char ret_uid[UID_BYTES]);
+/* Asks until it has ended, every `every_s`; it must have succeeded. Returns now_s() at the answer. */
+double http_wait_succeeded(struct http *http, const char *uid, double every_s);
+/* The number of tasks of a constellation that have succeeded. */
+int64_t http_succeeded(struct http *http, const char *uid);
+/* The value of a metric without labels. */
+double http_metric(struct http *http, const char *name);
+/* The number of devices that are connected. */
+size_t http_connected(struct http *http);
+
+#endif

@@ -1,0 +1,117 @@
+/* A large constellation without anybody to run it: how long until it is accepted, what it costs in
+   memory while it waits, and how long a daemon that was killed over it needs until it hands out the
+   first task again. */
+#include <stdio.h>
+
+#include "common/base/err.h"
+#include "tests/bench/fake.h"
+#include "tests/bench/fleet.h"
+#include "tests/bench/floors.h"
+#include "tests/bench/plans.h"
+#include "tests/bench/usage.h"
+
+enum { TASKS = 100000, WIDTH = 1000, PARENTS = 3, FLOOR_BATCHES = 300, RUNS = 3 };
+
+static const double MIB = 1024 * 1024;
+static const double LIMIT_S = 60;
+
+static double rows_floor(struct bench *bench)
+{
+    struct floor_db *db = floor_db_new(bench);
+    double rows = floor_db_rows(db, FLOOR_BATCHES);
+    floor_db_free(db);
+    return rows;
+}
+
+static void report_time(struct bench *bench, const char *name, double value, double rows)
+{
+    struct figure figure = { .name = name, .unit = "s", .kind = FIGURE_COST };
+    figure.value = value;
+    figure.target = 1;
+    figure.machine = floor_machine_of_rows(rows);
+    figure_floor(&figure, "sqlite_rows_per_s", rows);
+    figure_report(bench, &figure);
+}
+
+static void report_memory(struct bench *bench, struct fleet *fleet)
+{
+    struct figure figure = { .name = "daemon_private_100000_queued",
+                             .unit = "MiB",
+                             .kind = FIGURE_COST };
+    figure.value = usage_private_bytes(fleet->daemon) / MIB;
+    figure.target = 60;
+    figure_report(bench, &figure);
+}
+
+static void on_ready(void *context, struct fake *fake)
+{
+    (void)context;
+    (void)fake;
+}
+
+static void on_assigned(void *context, struct fake *fake, const struct msg_assign *assign)
+{
+    (void)fake;
+    (void)assign;
+    if (*(double *)context <= 0) {
+        *(double *)context = now_s();
+    }
+}
+
+/* Seconds from the exec to the first Assign at an agent that dials all the while. */
+static double restart(struct fleet *fleet)
+{
+    struct nest *nest = NULL;
+    struct reason reason = { "" };
+    double assigned_s = 0;
+    fleet_kill_daemon(fleet);
+    if (nest_new(&nest, &reason) != ERR_NONE) {
+        bench_die("loop: %s", reason.text);
+    }
+    struct fake_callbacks callbacks = { &assigned_s, on_ready, on_assigned };
+    char device[32];
+    snprintf(device, sizeof device, "fake-%u", fleet->starts);
+    struct fake *fake = fake_new(nest, fleet->url, device, 1, &callbacks);
+    double began = fleet_exec_daemon(fleet);
+    fake_dial(fake);
+    while (assigned_s <= 0) {
+        nest_run_once(nest, false);
+        if (fake_is_closed(fake)) {
+            fake_dial(fake); /* not listening yet */
+        }
+        sleep_s(0.001);
+        if (now_s() - began > LIMIT_S) {
+            bench_die("nothing is assigned after a restart");
+        }
+    }
+    fake_free(fake);
+    nest_free(nest);
+    fleet_wait_daemon(fleet);
+    return assigned_s - began;
+}
+
+void figure_submit(struct bench *bench)
+{
+    struct fleet fleet;
+    struct buf spec = { 0 };
+    double accepted[RUNS];
+    double restarted[RUNS];
+    double rows[2 * RUNS];
+    plan_layers(&spec, TASKS, WIDTH, PARENTS, "\"noop\":true");
+    for (size_t i = 0; i < RUNS; i++) {
+        char uid[UID_BYTES];
+        rows[2 * i] = rows_floor(bench);
+        fleet_start(&fleet, bench, 0, 0);
+        accepted[i] = http_submit(fleet.http, &spec, uid);
+        if (i == 0) {
+            report_memory(bench, &fleet);
+        }
+        rows[2 * i + 1] = rows_floor(bench);
+        restarted[i] = restart(&fleet);
+        fleet_stop(&fleet);
+    }
+    double floor = median(rows, (size_t)(2 * RUNS));
+    report_time(bench, "accept_100000_tasks_300000_edges", median(accepted, RUNS), floor);
+    report_time(bench, "restart_100000_open", median(restarted, RUNS), floor);
+    buf_done(&spec);
+}
