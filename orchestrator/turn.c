@@ -74,7 +74,8 @@ static enum err think(struct loop *loop, struct reason *reason)
     for (size_t i = 0; i < loop->events_count; i++) {
         engine_step(loop->engine, &loop->events[i], &loop->effects);
     }
-    if (loop->events_count > 0) {
+    /* What the API asks for is stepped as it comes, without being an event of the loop's. */
+    if (loop->events_count > 0 || loop->effects.count > 0) {
         fault_pass(FAULT_AFTER_EVENT);
     }
     size_t before = loop->effects.count;
