@@ -16,7 +16,7 @@
 #include "tests/e2e/ask.h"
 
 /* Programs under sanitizers on a machine that does other things too. */
-enum { START_MS = 20000, STOP_MS = 15000, LOG_SHOWN_BYTES = 6000 };
+enum { START_MS = 20000, STOP_MS = 15000, SHOWN_BYTES = 8000 };
 
 struct fleet *fleet_new(void)
 {
@@ -45,12 +45,12 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-static void show_log(const char *path)
+void file_show(const char *path)
 {
     char *text = file_text(path);
     size_t length = strlen(text);
-    const char *from = length > LOG_SHOWN_BYTES ? text + length - LOG_SHOWN_BYTES : text;
-    fprintf(stderr, "--- %s\n%s", path, from);
+    const char *from = length > SHOWN_BYTES ? text + length - SHOWN_BYTES : text;
+    fprintf(stderr, "--- %s\n%s\n", path, from);
     free(text);
 }
 
@@ -63,9 +63,9 @@ void fleet_free(struct fleet *fleet)
     if (fleet->passed) {
         nftw(fleet->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     } else {
-        show_log(fleet->daemon.err);
+        file_show(fleet->daemon.err);
         for (size_t i = 0; i < fleet->agents_count; i++) {
-            show_log(fleet->agents[i].process.err);
+            file_show(fleet->agents[i].process.err);
         }
         fprintf(stderr, "--- left for a look: %s\n", fleet->dir);
     }

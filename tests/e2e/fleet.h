@@ -68,6 +68,7 @@ const char *fleet_write(struct fleet *fleet, const char *name, const char *text)
 const char *fleet_url(struct fleet *fleet);
 /* A whole file, NUL-terminated, to be freed; "" if it is not there. */
 char *file_text(const char *path);
+void file_show(const char *path);                       /* its end, on stderr */
 size_t file_count(const char *path, const char *words); /* how often they stand in it */
 
 /* What a command said. */

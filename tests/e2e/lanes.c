@@ -46,8 +46,9 @@ struct lanes_sum lanes_run(unsigned count, uint64_t seed, unsigned share)
         struct lanes_sum one = { 0 };
         if (!ended || process_code(&lanes[i]) != 0 || report == NULL ||
             sscanf(report, "REPORT kills=%u trials=%u", &one.kills, &one.trials) != 2) {
-            print_error("lane %u (--lane %u %llu %u) failed:\n%s\n", i, i,
-                        (unsigned long long)seed + i, share, text);
+            fprintf(stderr, "lane %u (--lane %u %llu %u) failed:\n", i, i,
+                    (unsigned long long)seed + i, share);
+            file_show(lanes[i].err);
             good = false;
         }
         sum.kills += one.kills;

@@ -1,6 +1,8 @@
 # The real programs, from this build's own bin directory.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 
+find_package(Threads REQUIRED)
+
 add_library(e2e_rig STATIC
     ${CMAKE_SOURCE_DIR}/tests/e2e/ask.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/command.c
@@ -9,9 +11,11 @@ add_library(e2e_rig STATIC
     ${CMAKE_SOURCE_DIR}/tests/e2e/lanes.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/marks.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/process.c
+    ${CMAKE_SOURCE_DIR}/tests/e2e/proxy.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/trial.c)
 target_link_libraries(e2e_rig
     PUBLIC base wire PkgConfig::CURL PkgConfig::JANSSON PkgConfig::SQLITE PkgConfig::CMOCKA
+        Threads::Threads
     PRIVATE strict_flags)
 target_compile_definitions(e2e_rig
     PRIVATE _GNU_SOURCE
@@ -26,3 +30,5 @@ endfunction()
 
 e2e_test(hello 120)
 e2e_test(daemon_killed 240)
+e2e_test(fault_points 240)
+e2e_test(cuts 240)

@@ -54,14 +54,8 @@ void trial_run(struct trial *trial)
 {
     fleet_agents_connected(trial->fleet, trial->fleet->agents_count);
     cli_start(trial->fleet, &trial->run, "run", trial->spec, NULL);
-    trial->sessions = 0;
-    trial->kill_at_ms = 0;
-    trial->began_ms = now_ms();
-}
-
-void trial_submitted(struct trial *trial)
-{
     EVENTUALLY(30000, state_of(trial->fleet, "@last", NULL)[0] != 0);
+    trial->began_ms = now_ms();
 }
 
 /* Random, and soon enough after an agent came back that something is under way. */
@@ -83,10 +77,11 @@ bool trial_step(struct trial *trial, struct rng *rng)
         return false;
     }
     if (now_ms() - trial->began_ms > TRIAL_MS) {
-        char *said = file_text(trial->run.out);
-        fail_msg("the constellation did not end; the CLI saw:\n%s", said);
+        fprintf(stderr, "the constellation did not end; the CLI saw:\n");
+        file_show(trial->run.out);
+        fail();
     }
-    if (trial->kills == trial->kills_wanted) {
+    if (trial->kills >= trial->kills_wanted) {
         return true;
     }
     plan_kill(trial, rng);
@@ -145,9 +140,8 @@ static void judge_marked(struct trial *trial, struct trial_sum *sum)
                         "flaky.\n");
     said_done(&said);
     if (count.reruns + count.lost + count.disorder > 0) {
-        char *text = file_text(fleet_path(fleet, "marks"));
-        fail_msg("%u reruns, %u lost, %u out of order; the marks:\n%s", count.reruns, count.lost,
-                 count.disorder, text);
+        file_show(fleet_path(fleet, "marks"));
+        fail_msg("%u reruns, %u lost, %u out of order", count.reruns, count.lost, count.disorder);
     }
 }
 
@@ -155,9 +149,9 @@ void trial_judge(struct trial *trial, struct trial_sum *sum)
 {
     struct fleet *fleet = trial->fleet;
     if (process_code(&trial->run) != 0) {
-        char *out = file_text(trial->run.out);
-        char *err = file_text(trial->run.err);
-        fail_msg("the CLI ended with %d: %s%s", process_code(&trial->run), out, err);
+        file_show(trial->run.out);
+        file_show(trial->run.err);
+        fail_msg("the CLI ended with %d", process_code(&trial->run));
     }
     assert_int_equal(history_number(fleet, "SELECT count(*) FROM constellation"), 1);
     if (trial->kind == TRIAL_DEMO) {
@@ -170,7 +164,8 @@ void trial_judge(struct trial *trial, struct trial_sum *sum)
     }
     fleet_daemon_stop(fleet);
     history_check(fleet);
-    assert_int_equal(sum->reruns + sum->lost + sum->disorder, 0);
+    assert_int_equal(sum->reruns, 0);
+    assert_int_equal(sum->lost, 0);
     sum->kills += trial->kills;
     sum->trials++;
     fleet_passed(fleet);

@@ -21,7 +21,6 @@ struct trial {
     unsigned kills;
     int64_t kill_at_ms;
     size_t sessions; /* of all agents, when the daemon was started last */
-    unsigned runs;   /* seen by the marks */
 };
 
 struct trial_sum {
@@ -34,12 +33,11 @@ struct trial_sum {
 
 /* Starts the fleet; agents dial `server` in place of the daemon if it is not NULL. */
 void trial_prepare(struct trial *trial, enum trial_kind kind, const char *server);
-void trial_run(struct trial *trial); /* starts the CLI's `run` */
-/* Waits until the daemon has the constellation. */
-void trial_submitted(struct trial *trial);
+/* Starts the CLI's `run`, and waits until the daemon has the constellation. */
+void trial_run(struct trial *trial);
 /* Kills the daemon when it is time, and starts it again. False when the CLI has ended. */
 bool trial_step(struct trial *trial, struct rng *rng);
-/* A daemon that has died by itself is started again. True if it had. */
+/* A daemon that died at a point it was told is started again, and counted. False if it lives. */
 bool trial_revive(struct trial *trial);
 /* The verdict; adds to the sum and releases the fleet. */
 void trial_judge(struct trial *trial, struct trial_sum *sum);
