@@ -1,10 +1,14 @@
 /* One turn: step what has arrived, write it, commit once, then let everything out. */
+#include <malloc.h>
+
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
 #include "orchestrator/fault.h"
 #include "orchestrator/loop.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/store/retention.h"
+
+enum { PLAN_LARGE_TASKS = 10000 };
 
 static const int64_t RETAIN_EVERY_MS = 60 * 1000;
 static const int64_t IDEMPOTENCY_KEEP_MS = (int64_t)7 * 24 * 3600 * 1000;
@@ -34,8 +38,9 @@ static enum err prepare(struct loop *loop, size_t from, struct reason *reason)
             .prepared.task_id = loop->effects.list[i].prepare.task_id,
         };
         struct reason words = { "" };
-        event.prepared.err = prepare_task(loop->store, event.prepared.constellation_id,
-                                          event.prepared.task_id, &loop->arena, &words);
+        event.prepared.err =
+            prepare_task(loop->store, event.prepared.constellation_id, event.prepared.task_id,
+                         &loop->arena, &event.prepared.body_bytes, &words);
         if (event.prepared.err != ERR_NONE && event.prepared.err != ERR_INVALID) {
             *reason = words;
             return event.prepared.err;
@@ -125,10 +130,16 @@ static enum err read_bodies(struct loop *loop, const struct release_body **ret_b
 
 static void end(struct loop *loop)
 {
+    bool was_large = false;
     for (size_t i = 0; i < loop->effects.count; i++) {
         if (loop->effects.list[i].kind == EFFECT_PLAN_DONE) {
-            api_plan_done(loop->api, loop->effects.list[i].plan);
+            const struct plan *plan = loop->effects.list[i].plan;
+            was_large = was_large || plan->tasks_count >= PLAN_LARGE_TASKS;
+            api_plan_done(loop->api, plan);
         }
+    }
+    if (was_large) {
+        malloc_trim(0); /* a plan was parsed in pieces too small to be given back by themselves */
     }
     engine_turn_end(loop->engine);
     effects_clear(&loop->effects);

@@ -16,7 +16,7 @@
 
 enum {
     CHECK_BYTES_MAX = 8 * 1024 * 1024, /* a larger database is not checked whole at each start */
-    CACHE_KIB = 65536,                 /* at most; only what is touched is held */
+    CACHE_KIB = 16384,                 /* at most; only what is touched is held */
     CHECKPOINT_PAGES = 1000,
 };
 
