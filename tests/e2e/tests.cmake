@@ -4,6 +4,7 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 find_package(Threads REQUIRED)
 
 add_library(e2e_rig STATIC
+    ${CMAKE_SOURCE_DIR}/tests/e2e/aip.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/ask.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/command.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/fleet.c
@@ -32,3 +33,5 @@ e2e_test(hello 120)
 e2e_test(daemon_killed 240)
 e2e_test(fault_points 240)
 e2e_test(cuts 240)
+e2e_test(agent_killed 180)
+e2e_test(bad_agent 120)
