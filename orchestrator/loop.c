@@ -18,6 +18,7 @@
 enum {
     CHANNEL_QUEUE_BYTES_MAX = 16 * 1024 * 1024,
     STREAM_QUEUE_BYTES_MAX = 4 * 1024 * 1024,
+    CODE_NORMAL = 1000,
     CODE_PROTOCOL = 1002,
     CODE_POLICY = 1008,
 };
@@ -76,6 +77,7 @@ static void refuse_frame(struct loop *loop, struct peer *peer, enum err err,
                          (struct str){ (const char *)loop->wire.data, loop->wire.length });
     }
     net_channel_close(loop->net, peer->channel, CODE_PROTOCOL, reason->text);
+    peer->closing = true;
 }
 
 static void take_message(struct loop *loop, struct peer *peer, const struct msg *msg)
@@ -86,7 +88,7 @@ static void take_message(struct loop *loop, struct peer *peer, const struct msg 
     if (msg->kind == MSG_HELLO) {
         const struct msg_receipt *receipt = &msg->hello.receipt;
         event.message.bound_device = arena_str(&loop->arena, str_of(peer->identity.device));
-        if (receipt_is_ours(&loop->start, msg->hello.device, receipt)) {
+        if (loop->failed == ERR_NONE && receipt_is_ours(&loop->start, msg->hello.device, receipt)) {
             loop->failed = store_receipt_is_ahead(
                 loop->store, receipt->epoch, (const uint8_t *)receipt->start_id.data,
                 receipt->fence, &event.message.receipt_is_ahead, &loop->failure);
@@ -94,6 +96,10 @@ static void take_message(struct loop *loop, struct peer *peer, const struct msg 
         peer_greeted(&loop->peers, peer, msg->hello.device);
     }
     loop_post(loop, &event);
+    if (msg->kind == MSG_GOODBYE) {
+        net_channel_close(loop->net, peer->channel, CODE_NORMAL, "goodbye");
+        peer->closing = true;
+    }
 }
 
 static void channel_frame(void *context, uint64_t channel, struct str frame)
@@ -101,12 +107,15 @@ static void channel_frame(void *context, uint64_t channel, struct str frame)
     struct loop *loop = context;
     struct peer *peer = peer_find(&loop->peers, channel);
     size_t at = 0;
-    for (size_t envelopes = 0; peer != NULL && at < frame.length; envelopes++) {
+    for (size_t envelopes = 0; peer != NULL && !peer->closing && at < frame.length; envelopes++) {
         struct msg *msg = arena_alloc(&loop->arena, sizeof *msg);
         struct reason reason = { "" };
         enum err err = envelopes < MSG_FRAME_ENVELOPES_MAX
                            ? wire_decode(frame, &at, &loop->arena, msg, &reason)
                            : reason_set(&reason, ERR_LIMIT, "too many envelopes in a frame");
+        if (err == ERR_NONE && !peer->greeted && msg->kind != MSG_HELLO) {
+            err = reason_set(&reason, ERR_BAD_FRAME, "%s before Hello", msg_kind_name(msg->kind));
+        }
         if (err != ERR_NONE) {
             refuse_frame(loop, peer, err, &reason);
             return;
@@ -200,6 +209,8 @@ static void close_unheard(struct loop *loop)
     while (peer != NULL && peer->opened_boot_ms + PEER_HELLO_MS <= now) {
         struct peer *next = peer->next;
         net_channel_close(loop->net, peer->channel, CODE_POLICY, "no Hello within 10 seconds");
+        peer->closing = true;
+        peer_greeted(&loop->peers, peer, STR("")); /* not looked at again while it closes */
         peer = next;
     }
 }
@@ -255,7 +266,7 @@ static enum err pass(struct loop *loop, struct reason *reason)
         err = turn_run(loop, reason);
     }
     if (err == ERR_NONE && store_sync_deadline(loop->store) <= now) {
-        release_output_acks(loop);
+        err = release_output_acks(loop, reason);
     }
     if (err == ERR_NONE && api_next_deadline(loop->api) <= now) {
         api_tick(loop->api, loop_now());
@@ -458,7 +469,7 @@ static enum err run(struct loop *loop, struct reason *reason)
     return err;
 }
 
-enum err loop_run(const struct daemon_config *config, struct reason *reason)
+enum err loop_run(const struct daemon_config *config, bool *ret_ran, struct reason *reason)
 {
     struct loop loop = { .config = config };
     enum err err = open_all(&loop, reason);
@@ -466,6 +477,7 @@ enum err loop_run(const struct daemon_config *config, struct reason *reason)
         close_all(&loop);
         return err;
     }
+    *ret_ran = true;
     err = run(&loop, reason);
     if (err != ERR_NONE) {
         return err; /* memory is ahead of the disk: nothing is sent or freed any more */

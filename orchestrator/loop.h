@@ -39,7 +39,8 @@ struct loop {
     struct api_metrics metrics;
 };
 
-enum err loop_run(const struct daemon_config *config, struct reason *reason);
+/* *ret_ran becomes true when it got as far as running: a failure after that is the store's. */
+enum err loop_run(const struct daemon_config *config, bool *ret_ran, struct reason *reason);
 
 void loop_post(struct loop *loop, const struct event *event);
 struct moment loop_now(void);
@@ -53,6 +54,6 @@ struct release_body {
     struct str body;
 };
 void release_effects(struct loop *loop, const struct release_body *bodies);
-void release_output_acks(struct loop *loop);
+enum err release_output_acks(struct loop *loop, struct reason *reason);
 
 #endif

@@ -49,12 +49,13 @@ static int run_daemon(const struct daemon_config *config, char **argv)
     struct reason reason = { "" };
     fault_read(getenv("ASTERISMD_FAULT"));
     signal(SIGPIPE, SIG_IGN);
-    enum err err = loop_run(config, &reason);
+    bool ran = false;
+    enum err err = loop_run(config, &ran, &reason);
     if (err == ERR_NONE) {
         log_info("daemon.stopped", "%s", "");
         return 0;
     }
-    if (err == ERR_IO || err == ERR_CORRUPT) {
+    if (ran || err == ERR_IO || err == ERR_CORRUPT) {
         be_reborn(argv, &reason);
     }
     return fail("", &reason);

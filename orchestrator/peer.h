@@ -18,6 +18,7 @@ struct peer {
     struct peer *next; /* those without a Hello, the oldest first */
     struct peer *previous;
     bool greeted;
+    bool closing; /* we have told it to go: what it still sends is not looked at */
 };
 
 /* Zero-initialised is empty. */

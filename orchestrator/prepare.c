@@ -6,16 +6,18 @@
 struct lookup {
     struct store *store;
     int64_t constellation_id;
+    enum err err; /* of the store: no fault of the task */
 };
 
 static enum err look_up(void *context, struct str key, struct arena *arena,
                         struct resolve_task *ret_task)
 {
-    const struct lookup *lookup = context;
+    struct lookup *lookup = context;
     struct store_outcome outcome;
     enum err err = store_task_outcome(lookup->store, lookup->constellation_id, key,
                                       RESOLVE_STREAM_BYTES_MAX + 1, arena, &outcome);
     if (err != ERR_NONE) {
+        lookup->err = err == ERR_NOT_FOUND ? ERR_NONE : err;
         return err;
     }
     *ret_task = (struct resolve_task){
@@ -32,7 +34,7 @@ static enum err look_up(void *context, struct str key, struct arena *arena,
 }
 
 enum err prepare_task(struct store *store, int64_t constellation_id, int64_t task_id,
-                      struct arena *arena, struct reason *reason)
+                      struct arena *arena, uint32_t *ret_body_bytes, struct reason *reason)
 {
     struct str name;
     struct str bytes;
@@ -45,10 +47,13 @@ enum err prepare_task(struct store *store, int64_t constellation_id, int64_t tas
     if (err != ERR_NONE) {
         return ERR_INVALID;
     }
-    struct lookup lookup = { store, constellation_id };
+    struct lookup lookup = { store, constellation_id, ERR_NONE };
     struct resolve_source source = { &lookup, look_up };
     struct msg_body resolved;
     err = resolve_body(&body, &source, arena, &resolved, reason);
+    if (lookup.err != ERR_NONE) {
+        return reason_set(reason, ERR_IO, "what a task has put out cannot be read");
+    }
     if (err != ERR_NONE) {
         return ERR_INVALID;
     }
@@ -58,6 +63,7 @@ enum err prepare_task(struct store *store, int64_t constellation_id, int64_t tas
         struct str inputs = { (const char *)encoded.data, encoded.length };
         err = store_put_inputs(store, task_id, inputs, reason);
         err = err == ERR_INVALID ? ERR_IO : err;
+        *ret_body_bytes = (uint32_t)encoded.length;
     } else {
         err = ERR_INVALID;
     }

@@ -69,7 +69,10 @@ static void send_welcome(struct loop *loop, uint64_t channel, const struct msg *
 
 static void close_peer(struct loop *loop, const struct effect *effect)
 {
-    const struct peer *peer = peer_find(&loop->peers, effect->close.channel);
+    struct peer *peer = peer_find(&loop->peers, effect->close.channel);
+    if (peer != NULL) {
+        peer->closing = true;
+    }
     struct str why = effect->close.reason;
     log_warn("channel.closing", "device=%s error=%s reason=%.*s",
              peer == NULL ? "?" : log_quote(peer->device), msg_error_name(effect->close.code),
@@ -176,11 +179,7 @@ static void ack_output(void *context, uint64_t fence, enum stream stream, uint64
     }
 }
 
-void release_output_acks(struct loop *loop)
+enum err release_output_acks(struct loop *loop, struct reason *reason)
 {
-    struct reason reason;
-    if (store_sync_output(loop->store, loop_now().boot_ms, false, ack_output, loop, &reason) !=
-        ERR_NONE) {
-        log_error("output.sync_failed", "reason=%s", log_quote(reason.text));
-    }
+    return store_sync_output(loop->store, loop_now().boot_ms, false, ack_output, loop, reason);
 }

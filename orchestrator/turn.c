@@ -38,8 +38,9 @@ static enum err prepare(struct loop *loop, size_t from, struct reason *reason)
             .prepared.task_id = loop->effects.list[i].prepare.task_id,
         };
         struct reason words = { "" };
-        event.prepared.err = prepare_task(loop->store, event.prepared.constellation_id,
-                                          event.prepared.task_id, &loop->arena, &words);
+        event.prepared.err =
+            prepare_task(loop->store, event.prepared.constellation_id, event.prepared.task_id,
+                         &loop->arena, &event.prepared.body_bytes, &words);
         if (event.prepared.err != ERR_NONE && event.prepared.err != ERR_INVALID) {
             *reason = words;
             return event.prepared.err;

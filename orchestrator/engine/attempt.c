@@ -45,6 +45,17 @@ static void take_slot(struct engine *engine, struct attempt *attempt)
     placement_device_changed(engine, attempt->device);
 }
 
+void attempt_begun(struct engine *engine, struct attempt *attempt)
+{
+    struct device *device = attempt->device;
+    bool was_full = device->unstarted_bytes >= ENGINE_ASSIGN_BYTES_MAX;
+    device->unstarted_bytes -= attempt->unstarted_bytes;
+    attempt->unstarted_bytes = 0;
+    if (was_full && device->unstarted_bytes < ENGINE_ASSIGN_BYTES_MAX) {
+        placement_device_changed(engine, device);
+    }
+}
+
 static void give_slot(struct engine *engine, struct attempt *attempt)
 {
     if (attempt->holds_slot) {
@@ -91,6 +102,9 @@ struct attempt *attempt_new(struct engine *engine, struct task *task, struct dev
     };
     struct attempt *attempt = link_attempt(engine, device, &record);
     attempt->task = task;
+    attempt->assigned_boot_ms = engine->now.boot_ms;
+    attempt->unstarted_bytes = task->record.body_bytes;
+    device->unstarted_bytes += attempt->unstarted_bytes;
     task->attempt = attempt;
     task->record.fence = record.fence;
     take_slot(engine, attempt);
@@ -153,9 +167,7 @@ void attempt_arm(struct engine *engine, struct attempt *attempt)
                                               attempt->record.state == ATTEMPT_RUNNING)) {
         int64_t length = policy->run_timeout_ms + policy->kill_grace_ms;
         length += length / 10 + BACKUP_SLACK_MS;
-        int64_t passed = engine->now.wall_ms - attempt->record.assigned_wall_ms;
-        int64_t left = length - (passed < 0 ? 0 : passed);
-        arm_at(engine, attempt, now + (left < 0 ? 0 : left));
+        arm_at(engine, attempt, attempt->assigned_boot_ms + length);
     }
 }
 
@@ -163,6 +175,9 @@ void attempt_move(struct engine *engine, struct attempt *attempt, enum attempt_s
 {
     CHECK(MOVES[attempt->record.state][state]);
     bool was_lost = attempt->record.state == ATTEMPT_LOST;
+    if (state != ATTEMPT_SENT && state != ATTEMPT_STOPPING) {
+        attempt_begun(engine, attempt);
+    }
     attempt->record.state = state;
     if (state == ATTEMPT_LOST || state == ATTEMPT_ENDED) {
         give_slot(engine, attempt);
@@ -182,7 +197,7 @@ void attempt_stop(struct engine *engine, struct attempt *attempt, const char *wh
     }
     attempt->record.stop_wanted = true;
     attempt_move(engine, attempt, ATTEMPT_STOPPING);
-    if (attempt->device->ready) {
+    if (attempt->device->channel != 0) {
         uint64_t *fence = arena_alloc(&engine->effects->arena, sizeof *fence);
         *fence = attempt->record.fence;
         struct msg *msg = engine_send(engine, attempt->device->channel, MSG_CANCEL);
@@ -270,6 +285,7 @@ void attempt_detach(struct engine *engine, struct attempt *attempt)
 void attempt_free(struct engine *engine, struct attempt *attempt)
 {
     CHECK(!attempt->freed && attempt->task == NULL);
+    attempt_begun(engine, attempt);
     give_slot(engine, attempt);
     disarm(engine, attempt);
     map_remove(&engine->attempts, attempt->record.fence);
@@ -300,12 +316,31 @@ int64_t attempt_given_up_boot_ms(const struct engine *engine, const struct attem
     return attempt->device->pinged_boot_ms + length;
 }
 
+/* Told to stop, and silent about it. The task does not wait any longer: its time was up (a try), or it
+   was cancelled. The slot does, on a device that is there: what holds it may still run. */
+static void give_up_stop(struct engine *engine, struct attempt *attempt)
+{
+    struct device *device = attempt->device;
+    uint64_t fence = attempt->record.fence;
+    if (attempt->task != NULL) {
+        bool cancelled = attempt->task->constellation->record.cancel_requested;
+        struct msg_finished finished = {
+            .fence = fence,
+            .outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_TIMED_OUT,
+            .reason = STR("told to stop, and the agent did not confirm that it has"),
+        };
+        attempt_end(engine, attempt, &finished);
+        if (device->channel != 0) {
+            attempt_new_stray(engine, device, fence);
+        }
+    }
+}
+
 void attempt_timer_fired(struct engine *engine, struct attempt *attempt)
 {
     disarm(engine, attempt);
     if (attempt->record.state == ATTEMPT_STOPPING) {
-        /* Told to stop, alive, and silent about it: the slot is given up, the end is not awaited. */
-        attempt_lose(engine, attempt, false, "the agent did not confirm that it stopped");
+        give_up_stop(engine, attempt);
     } else {
         attempt_stop(engine, attempt, "ran longer than its timeout");
     }

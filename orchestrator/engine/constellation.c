@@ -63,6 +63,11 @@ void constellation_free(struct engine *engine, struct constellation *constellati
         constellation->next->previous = constellation->previous;
     }
     engine->live_tasks -= constellation->tasks;
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        task->class->tasks--;
+        task->policy->tasks--;
+    }
     for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->tasks; i++) {
         mem_free(constellation->task_chunks[i]);
     }
@@ -105,6 +110,8 @@ struct task *constellation_add_task(struct engine *engine, struct constellation 
     task->class = map_get(&engine->classes, (uint64_t)record->class_id);
     task->policy = map_get(&engine->policies, (uint64_t)record->policy_id);
     CHECK(task->class != NULL && task->policy != NULL);
+    task->class->tasks++;
+    task->policy->tasks++;
     constellation->remaining += !task_state_is_final(record->state);
     constellation_count_in(task);
     engine->live_tasks++;

@@ -7,11 +7,12 @@ static void dump_task(const struct task *task, struct buf *text)
     const struct task_record *r = &task->record;
     buf_printf(text,
                "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
-               "attempts %u tries %u lost %u%s%s\n",
+               "attempts %u tries %u lost %u bytes %u%s%s\n",
                (long long)r->id, task_state_name((enum task_state)r->state), (long long)r->class_id,
                (long long)r->policy_id, (unsigned long long)r->fence, (long long)r->wake_wall_ms,
                (long long)r->wake_length_ms, r->priority, r->attempts, r->tries, r->lost,
-               r->has_references ? " references" : "", r->prepared ? " prepared" : "");
+               r->body_bytes, r->has_references ? " references" : "",
+               r->prepared ? " prepared" : "");
     /* A lost attempt may still come back, or may have been given up for good: the row is the same. */
     if (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST) {
         const struct attempt_record *a = &task->attempt->record;
@@ -69,7 +70,7 @@ void engine_dump(const struct engine *engine, struct buf *text)
 {
     for (int64_t id = 1; id < engine->next_class_id; id++) {
         const struct class *class = map_get(&engine->classes, (uint64_t)id);
-        if (class != NULL) {
+        if (class != NULL && class->tasks > 0) {
             const struct plan_class *p = &class->record.plan;
             buf_printf(text, "class %lld %s on \"%.*s\" device \"%.*s\"\n", (long long)id,
                        executor_name(p->executor), STR_ARG(p->selector), STR_ARG(p->device));
@@ -77,13 +78,13 @@ void engine_dump(const struct engine *engine, struct buf *text)
     }
     for (int64_t id = 1; id < engine->next_policy_id; id++) {
         const struct policy *policy = map_get(&engine->policies, (uint64_t)id);
-        if (policy != NULL) {
+        if (policy != NULL && policy->tasks > 0) {
             const struct plan_policy *p = &policy->record.plan;
-            buf_printf(text, "policy %lld %u %u %lld %lld %u %lld %lld %d\n", (long long)id,
+            buf_printf(text, "policy %lld %u %u %lld %lld %u %lld %lld %lld %d\n", (long long)id,
                        p->max_attempts, p->max_lost, (long long)p->backoff_base_ms,
                        (long long)p->backoff_max_ms, p->backoff_factor_permille,
                        (long long)p->run_timeout_ms, (long long)p->kill_grace_ms,
-                       (int)p->on_disconnect);
+                       (long long)p->output_bytes_max, (int)p->on_disconnect);
         }
     }
     for (size_t i = 0; i < engine->devices_count; i++) {

@@ -131,21 +131,23 @@ static void fire_timers(struct engine *engine)
 {
     int64_t now = engine->now.boot_ms;
     struct heap_node *node = NULL;
-    while ((node = heap_top(&engine->backoff)) != NULL) {
+    int left =
+        ENGINE_TIMERS_MAX; /* what is left over is due in the next turn, which follows at once */
+    while (left-- > 0 && (node = heap_top(&engine->backoff)) != NULL) {
         struct task *task = HEAP_OWNER(node, struct task, node);
         if (task->wake_boot_ms > now) {
             break;
         }
         task_wake(engine, task);
     }
-    while ((node = heap_top(&engine->attempt_timers)) != NULL) {
+    while (left-- > 0 && (node = heap_top(&engine->attempt_timers)) != NULL) {
         struct attempt *attempt = HEAP_OWNER(node, struct attempt, timer);
         if (attempt->timer_boot_ms > now) {
             break;
         }
         attempt_timer_fired(engine, attempt);
     }
-    while ((node = heap_top(&engine->device_timers)) != NULL) {
+    while (left-- > 0 && (node = heap_top(&engine->device_timers)) != NULL) {
         struct device *device = HEAP_OWNER(node, struct device, timer);
         if (device->timer_boot_ms > now) {
             break;
@@ -187,6 +189,7 @@ static void prepared(struct engine *engine, const struct event *event)
         return;
     }
     task->record.prepared = true;
+    task->record.body_bytes = event->prepared.body_bytes;
     task_save(engine, task);
     task_consider(engine, task);
 }

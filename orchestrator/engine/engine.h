@@ -17,9 +17,13 @@
 #include "orchestrator/engine/record.h"
 
 enum {
-    ENGINE_SLICE = 4096,      /* rows that one turn may touch in sliced work */
-    ENGINE_PREPARE_MAX = 256, /* evaluations asked for in one turn */
-    ENGINE_ASSIGN_MAX = 2048, /* assignments in one turn */
+    ENGINE_SLICE = 4096,                       /* rows that one turn may touch in sliced work */
+    ENGINE_PREPARE_MAX = 256,                  /* evaluations asked for in one turn */
+    ENGINE_ASSIGN_MAX = 2048,                  /* assignments in one turn */
+    ENGINE_ASSIGN_BYTES_MAX = 4 * 1024 * 1024, /* bodies in one turn, and at one device that has not
+                                                  begun them; one body always passes */
+    ENGINE_TIMERS_MAX = 512,                   /* timers that fire in one turn */
+    ENGINE_UNCOUNTED_MAX = 1000,               /* attempts of a task that were nobody's fault */
     ENGINE_DEVICES_MAX = 20000,
     ENGINE_CLASSES_MAX = 20000,
     ENGINE_LIVE_TASKS_MAX = 4000000, /* in all constellations that are not final */

@@ -51,6 +51,7 @@ struct event {
         struct {
             int64_t constellation_id;
             int64_t task_id;
+            uint32_t body_bytes; /* with its inputs */
             enum err err; /* ERR_NONE: inputs are stored; else the task fails with the reason */
             struct str reason;
         } prepared;

@@ -5,9 +5,18 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
+/* A body of so many bytes costs a slice as much as a row. */
+enum { BYTES_A_ROW = 256 };
+
 void intake_free(struct intake *intake)
 {
     if (intake != NULL) {
+        for (size_t i = 0; i < intake->classes_count; i++) {
+            intake->classes[i]->tasks--;
+        }
+        for (size_t i = 0; i < intake->policies_count; i++) {
+            intake->policies[i]->tasks--;
+        }
         mem_free(intake->classes);
         mem_free(intake->policies);
         mem_free(intake->uid);
@@ -38,12 +47,23 @@ static struct intake *intake_new(struct engine *engine, const struct event *even
     intake->classes = mem_array(plan->classes_count, sizeof(struct class *));
     for (size_t i = 0; i < plan->classes_count; i++) {
         intake->classes[i] = placement_class(engine, &plan->classes[i]);
+        intake->classes[i]->tasks++; /* kept while its tasks go in */
     }
+    intake->classes_count = plan->classes_count;
     intake->policies = mem_array(plan->policies_count, sizeof(struct policy *));
     for (size_t i = 0; i < plan->policies_count; i++) {
         intake->policies[i] = placement_policy(engine, &plan->policies[i]);
+        intake->policies[i]->tasks++;
     }
+    intake->policies_count = plan->policies_count;
     return intake;
+}
+
+/* For its classes and policies, if all of them were new. */
+static bool has_room(const struct engine *engine, const struct plan *plan)
+{
+    return engine->classes.count + plan->classes_count <= ENGINE_CLASSES_MAX &&
+           engine->policies.count + plan->policies_count <= ENGINE_CLASSES_MAX;
 }
 
 void intake_submit(struct engine *engine, const struct event *event)
@@ -55,11 +75,12 @@ void intake_submit(struct engine *engine, const struct event *event)
         refuse(engine, event, "too many unfinished tasks; try again when some have ended");
         return;
     }
-    if (engine->classes.count + plan->classes_count > ENGINE_CLASSES_MAX ||
-        engine->policies.count + plan->policies_count > ENGINE_CLASSES_MAX) {
-        refuse(engine, event,
-               "too many distinct placements or retry policies; a restart drops the unused ones");
-        return;
+    if (!has_room(engine, plan)) {
+        placement_sweep(engine);
+        if (!has_room(engine, plan)) {
+            refuse(engine, event, "too many distinct placements or retry policies are in use");
+            return;
+        }
     }
     struct constellation_record record = {
         .id = engine->config.next_constellation_id++,
@@ -88,6 +109,7 @@ static void add_task(struct engine *engine, struct constellation *constellation)
         .policy_id = intake->policies[plan->policy_index]->record.id,
         .priority = plan->priority,
         .state = TASK_WAITING,
+        .body_bytes = (uint32_t)plan->body.length,
         .has_references = plan->has_references,
     };
     struct task *task = constellation_add_task(engine, constellation, &record);
@@ -137,8 +159,9 @@ size_t intake_work(struct engine *engine, struct constellation *constellation, s
 {
     struct intake *intake = constellation->intake;
     while (budget > 0 && intake->tasks_in < intake->plan->tasks_count) {
+        size_t cost = 1 + intake->plan->tasks[intake->tasks_in].body.length / BYTES_A_ROW;
         add_task(engine, constellation);
-        budget--;
+        budget -= cost < budget ? cost : budget;
     }
     while (budget > 0 && intake->edges_in < intake->plan->edges_count) {
         add_edge(engine, constellation);

@@ -106,6 +106,8 @@ enum err engine_load_end(struct engine *engine, struct moment now, struct reason
         struct device *device = engine->devices_list[i];
         device->pinged_boot_ms = now.boot_ms;
         for (struct attempt *attempt = device->attempts; attempt != NULL; attempt = attempt->next) {
+            int64_t passed = now.wall_ms - attempt->record.assigned_wall_ms;
+            attempt->assigned_boot_ms = now.boot_ms - (passed < 0 ? 0 : passed);
             attempt_arm(engine, attempt);
         }
         fleet_arm(engine, device);

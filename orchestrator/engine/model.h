@@ -30,6 +30,7 @@ struct class
     struct placement **placements; /* all devices that match */
     size_t placements_count;
     size_t placements_capacity;
+    uint32_t tasks;          /* live ones that need it; at 0 it may be dropped */
     struct heap_node active; /* in engine.active while both heaps hold something */
     uint64_t mark;
 };
@@ -42,6 +43,7 @@ struct placement {
 
 struct policy {
     struct policy_record record;
+    uint32_t tasks;
 };
 
 enum queue {
@@ -90,6 +92,8 @@ struct attempt {
     struct attempt *previous;
     struct heap_node timer;
     int64_t timer_boot_ms;
+    int64_t assigned_boot_ms;
+    uint32_t unstarted_bytes; /* of its body, while the agent has not said that it began */
     uint64_t mark;
     bool holds_slot;
     bool freed; /* in the graveyard until the turn ends */
@@ -103,7 +107,9 @@ struct device {
     int64_t probed_boot_ms;      /* 0: no probe is out */
     struct newcomer *newcomer;   /* waits for what comes of the probe */
     uint32_t used;
-    uint64_t turn_of; /* rises at each assignment: the longest unused goes first */
+    uint64_t unstarted_bytes;    /* of its attempts */
+    int64_t stale_noted_boot_ms; /* the last attempt.stale that went into the events */
+    uint64_t turn_of;            /* rises at each assignment: the longest unused goes first */
     struct attempt *attempts;
     struct placement **placements;
     size_t placements_count;
@@ -150,6 +156,8 @@ struct intake {
     uint64_t request;
     struct class **classes;
     struct policy **policies;
+    size_t classes_count;
+    size_t policies_count;
     char *uid;
     size_t uid_length;
     char *actor;
@@ -172,7 +180,8 @@ struct engine {
     uint64_t session;  /* likewise */
     uint64_t assignments;
     uint64_t mark_base;
-    struct effects *effects; /* of the step */
+    uint64_t refused_channel; /* the last one: the rest of its frame follows, and is ignored */
+    struct effects *effects;  /* of the step */
     bool blocked;
 
     struct map constellations; /* id → constellation */
@@ -307,10 +316,14 @@ struct class *placement_class(struct engine *engine, const struct plan_class *pl
 struct class *placement_load_class(struct engine *engine, const struct class_record *record);
 struct policy *placement_policy(struct engine *engine, const struct plan_policy *plan);
 void placement_load_policy(struct engine *engine, const struct policy_record *record);
+/* Drops the classes and policies that no live task needs. Their rows are retired at the next start. */
+void placement_sweep(struct engine *engine);
 void placement_free_class(struct class *class);
 void placement_forget_device(struct engine *engine, struct device *device);
 void placement_match_device(struct engine *engine, struct device *device);
 bool placement_fits(const struct class *class, const struct device *device);
+/* What the agent has begun weighs nothing any more. */
+void attempt_begun(struct engine *engine, struct attempt *attempt);
 /* A slot was taken or given back, or the device came or went. */
 void placement_device_changed(struct engine *engine, struct device *device);
 void placement_class_changed(struct engine *engine, struct class *class);

@@ -67,7 +67,7 @@ static void push_placement(struct placement ***list, size_t *count, size_t *capa
 static void drop_placement(struct placement **list, size_t *count,
                            const struct placement *placement)
 {
-    for (size_t i = 0; i < *count; i++) {
+    for (size_t i = *count; i-- > 0;) {
         if (list[i] == placement) {
             list[i] = list[--*count];
             return;
@@ -89,7 +89,8 @@ static void link_placement(struct class *class, struct device *device)
 
 bool device_is_assignable(const struct engine *engine, const struct device *device)
 {
-    return device->ready && device->used < device->record.profile.slots && !engine->blocked;
+    return device->ready && device->used < device->record.profile.slots && !engine->blocked &&
+           device->unstarted_bytes < ENGINE_ASSIGN_BYTES_MAX;
 }
 
 void placement_class_changed(struct engine *engine, struct class *class)
@@ -201,6 +202,69 @@ struct class *placement_class(struct engine *engine, const struct plan_class *pl
     return class;
 }
 
+/* Field by field: padding has no say in whether two are alike. */
+enum { POLICY_NUMBERS = 9 };
+
+static struct str policy_key(const struct plan_policy *plan, int64_t to[POLICY_NUMBERS])
+{
+    to[0] = plan->max_attempts;
+    to[1] = plan->max_lost;
+    to[2] = plan->backoff_base_ms;
+    to[3] = plan->backoff_max_ms;
+    to[4] = plan->backoff_factor_permille;
+    to[5] = plan->run_timeout_ms;
+    to[6] = plan->kill_grace_ms;
+    to[7] = (int64_t)plan->on_disconnect;
+    to[8] = plan->output_bytes_max;
+    return (struct str){ (const char *)to, POLICY_NUMBERS * sizeof to[0] };
+}
+
+static void drop_class(struct engine *engine, struct class *class)
+{
+    while (class->placements_count > 0) {
+        struct placement *placement = class->placements[--class->placements_count];
+        struct device *device = placement->device;
+        drop_placement(device->placements, &device->placements_count, placement);
+        mem_free(placement);
+    }
+    strmap_remove(&engine->class_keys, (struct str){ class->key, class->key_length });
+    placement_free_class(class);
+}
+
+/* Of each map one is looked at after the other; what is dropped is taken out afterwards, since a map must
+   not change while it is walked. */
+void placement_sweep(struct engine *engine)
+{
+    struct map kept = { 0 };
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    while (map_each(&engine->classes, &at, &id, &value)) {
+        struct class *class = value;
+        if (class->tasks > 0) {
+            map_put(&kept, id, class);
+        } else {
+            drop_class(engine, class);
+        }
+    }
+    map_done(&engine->classes);
+    engine->classes = kept;
+    kept = (struct map){ 0 };
+    at = 0;
+    while (map_each(&engine->policies, &at, &id, &value)) {
+        struct policy *policy = value;
+        if (policy->tasks > 0) {
+            map_put(&kept, id, policy);
+        } else {
+            int64_t numbers[POLICY_NUMBERS];
+            strmap_remove(&engine->policy_keys, policy_key(&policy->record.plan, numbers));
+            mem_free(policy);
+        }
+    }
+    map_done(&engine->policies);
+    engine->policies = kept;
+}
+
 void placement_free_class(struct class *class)
 {
     for (size_t i = 0; i < class->placements_count; i++) {
@@ -214,25 +278,11 @@ void placement_free_class(struct class *class)
     mem_free(class);
 }
 
-/* Field by field: padding has no say in whether two are alike. */
-static struct str policy_key(const struct plan_policy *plan, int64_t to[8])
-{
-    to[0] = plan->max_attempts;
-    to[1] = plan->max_lost;
-    to[2] = plan->backoff_base_ms;
-    to[3] = plan->backoff_max_ms;
-    to[4] = plan->backoff_factor_permille;
-    to[5] = plan->run_timeout_ms;
-    to[6] = plan->kill_grace_ms;
-    to[7] = (int64_t)plan->on_disconnect;
-    return (struct str){ (const char *)to, 8 * sizeof to[0] };
-}
-
 static struct policy *add_policy(struct engine *engine, const struct policy_record *record)
 {
     struct policy *policy = mem_alloc(sizeof *policy);
     policy->record = *record;
-    int64_t numbers[8];
+    int64_t numbers[POLICY_NUMBERS];
     map_put(&engine->policies, (uint64_t)record->id, policy);
     strmap_put(&engine->policy_keys, policy_key(&record->plan, numbers), policy);
     if (record->id >= engine->next_policy_id) {
@@ -248,7 +298,7 @@ void placement_load_policy(struct engine *engine, const struct policy_record *re
 
 struct policy *placement_policy(struct engine *engine, const struct plan_policy *plan)
 {
-    int64_t numbers[8];
+    int64_t numbers[POLICY_NUMBERS];
     struct policy *policy = strmap_get(&engine->policy_keys, policy_key(plan, numbers));
     if (policy == NULL) {
         struct policy_record record = { .id = engine->next_policy_id, .plan = *plan };
@@ -281,7 +331,8 @@ static void assign(struct engine *engine, struct task *task, struct device *devi
 
 void placement_dispatch(struct engine *engine)
 {
-    for (int i = 0; i < ENGINE_ASSIGN_MAX; i++) {
+    size_t bytes = 0;
+    for (int i = 0; i < ENGINE_ASSIGN_MAX && bytes < ENGINE_ASSIGN_BYTES_MAX; i++) {
         struct heap_node *node = heap_top(&engine->active);
         if (node == NULL) {
             return;
@@ -292,6 +343,7 @@ void placement_dispatch(struct engine *engine)
             task_cancel(engine, task); /* the cancel's own walk has not come to it yet */
             continue;
         }
+        bytes += task->record.body_bytes;
         assign(engine, task, HEAP_OWNER(heap_top(&class->free), struct placement, node)->device);
     }
 }

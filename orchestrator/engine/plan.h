@@ -42,6 +42,7 @@ struct plan_policy {
     uint32_t backoff_factor_permille; /* 2000: doubles each time */
     int64_t run_timeout_ms;           /* 0: none */
     int64_t kill_grace_ms;
+    int64_t output_bytes_max; /* a stream; the agent keeps to it, the daemon takes no more */
     enum on_disconnect on_disconnect;
 };
 

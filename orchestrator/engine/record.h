@@ -88,10 +88,11 @@ struct task_record {
     int64_t wake_wall_ms; /* backoff: when it ends, and how long it was */
     int64_t wake_length_ms;
     int32_t priority;
-    uint32_t attempts; /* made so far */
-    uint16_t tries;    /* of them ended by themselves or by a timeout */
-    uint16_t lost;     /* of them died with their agent or its machine */
-    uint8_t state;     /* enum task_state; only task_move() writes it */
+    uint32_t attempts;   /* made so far */
+    uint16_t tries;      /* of them ended by themselves or by a timeout */
+    uint16_t lost;       /* of them died with their agent or its machine */
+    uint32_t body_bytes; /* what an Assign of it weighs: its body, or that with its inputs */
+    uint8_t state;       /* enum task_state; only task_move() writes it */
     bool has_references;
     bool prepared; /* its inputs have been filled in and are stored */
 };

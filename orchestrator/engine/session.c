@@ -2,10 +2,14 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
+/* Reports that no longer count are told of this often a device; all are counted. */
+static const int64_t STALE_NOTED_EVERY_MS = 1000;
+
 void session_close(struct engine *engine, struct device *device, enum msg_error_code code,
                    struct str why)
 {
     uint64_t channel = device->channel;
+    engine->refused_channel = channel;
     struct effect *effect = effects_add(engine->effects, EFFECT_CLOSE);
     effect->close.channel = channel;
     effect->close.code = code;
@@ -36,6 +40,7 @@ void session_refuse(struct engine *engine, uint64_t channel, enum msg_error_code
                     struct str name, const char *why)
 {
     struct str text = engine_text(engine, "%s", why);
+    engine->refused_channel = channel;
     struct effect *effect = effects_add(engine->effects, EFFECT_CLOSE);
     effect->close.channel = channel;
     effect->close.code = code;
@@ -190,24 +195,49 @@ static void settle_absent(struct engine *engine, struct device *device,
     }
 }
 
-static enum verdict judge(struct engine *engine, struct device *device, const struct msg_held *held)
+/* The attempt that a message of this device is about, if the device has it. Identity is the channel's:
+   a fence of another device is as unknown as one that never was. */
+static struct attempt *own_attempt(const struct engine *engine, const struct device *device,
+                                   uint64_t fence)
+{
+    struct attempt *attempt = map_get(&engine->attempts, fence);
+    return attempt != NULL && attempt->device == device ? attempt : NULL;
+}
+
+static void note_stale(struct engine *engine, struct device *device, uint64_t fence)
+{
+    engine->stats.stale_total++;
+    if (engine->now.boot_ms - device->stale_noted_boot_ms < STALE_NOTED_EVERY_MS) {
+        return; /* counted; one a second is enough to tell */
+    }
+    device->stale_noted_boot_ms = engine->now.boot_ms;
+    struct history *history = engine_history(engine, HISTORY_ATTEMPT_STALE);
+    history->device_id = device->record.id;
+    history->fence = fence;
+}
+
+static enum verdict judge(struct engine *engine, struct device *device, const struct msg_held *held,
+                          bool same_boot)
 {
     struct attempt *attempt = map_get(&engine->attempts, held->fence);
-    if (attempt == NULL || attempt->device != device || attempt->task == NULL) {
-        if (attempt != NULL && attempt->device == device) {
-            return held->state == HELD_DIED ? VERDICT_DROP : VERDICT_CANCEL; /* a stray, known */
+    if (attempt != NULL && attempt->device == device && attempt->task == NULL) {
+        if (held->state == HELD_DIED) {
+            attempt_free(engine, attempt);
+            return VERDICT_DROP;
         }
-        struct history *history = engine_history(engine, HISTORY_ATTEMPT_STALE);
-        history->fence = held->fence;
-        history->device_id = device->record.id;
-        engine->stats.stale_total++;
-        if (held->state == HELD_RUNNING && attempt == NULL) {
+        return VERDICT_CANCEL; /* a stray, known */
+    }
+    if (attempt == NULL || attempt->device != device) {
+        note_stale(engine, device, held->fence);
+        if (held->state == HELD_RUNNING && attempt == NULL && held->fence <= engine->fence) {
             attempt_new_stray(engine, device, held->fence);
             return VERDICT_CANCEL; /* its slot is taken until its end is confirmed */
         }
         return VERDICT_DROP;
     }
-    if (held->state == HELD_DIED) {
+    /* What was accepted before the machine was restarted may have begun: not every row of the journal
+       outlives that. */
+    if (held->state == HELD_DIED || (held->state == HELD_ACCEPTED && !same_boot)) {
         if (attempt->record.state == ATTEMPT_LOST) {
             attempt_detach(engine, attempt);
         } else {
@@ -225,14 +255,15 @@ static enum verdict judge(struct engine *engine, struct device *device, const st
     return attempt->record.stop_wanted ? VERDICT_CANCEL : VERDICT_KEEP;
 }
 
-static void welcome(struct engine *engine, struct device *device, const struct msg_hello *hello)
+static void welcome(struct engine *engine, struct device *device, const struct msg_hello *hello,
+                    bool same_boot)
 {
     struct arena *arena = &engine->effects->arena;
     struct msg_verdict *verdicts = arena_array(arena, hello->held_count, sizeof *verdicts);
     for (size_t i = 0; i < hello->held_count; i++) {
         verdicts[i].fence = hello->held[i].fence;
-        verdicts[i].verdict = judge(engine, device, &hello->held[i]);
-        const struct attempt *attempt = map_get(&engine->attempts, hello->held[i].fence);
+        verdicts[i].verdict = judge(engine, device, &hello->held[i], same_boot);
+        const struct attempt *attempt = own_attempt(engine, device, hello->held[i].fence);
         if (attempt != NULL) {
             verdicts[i].stdout_offset = attempt->record.stdout_bytes;
             verdicts[i].stderr_offset = attempt->record.stderr_bytes;
@@ -267,7 +298,7 @@ void session_begin(struct engine *engine, struct device *device, uint64_t channe
     map_put(&engine->channels, device->channel, device);
     fleet_update(engine, device, hello);
     fleet_save(engine, device);
-    welcome(engine, device, hello);
+    welcome(engine, device, hello, same_boot);
     fleet_arm(engine, device);
     struct history *history = engine_history(engine, HISTORY_DEVICE_CONNECTED);
     history->device_id = device->record.id;
@@ -292,23 +323,6 @@ static void hello(struct engine *engine, const struct event *event)
         return;
     }
     session_begin(engine, device, event->message.channel, hello);
-}
-
-/* The attempt that a message of this device is about, if the device has it. Identity is the channel's:
-   a fence of another device is as unknown as one that never was. */
-static struct attempt *own_attempt(const struct engine *engine, const struct device *device,
-                                   uint64_t fence)
-{
-    struct attempt *attempt = map_get(&engine->attempts, fence);
-    return attempt != NULL && attempt->device == device ? attempt : NULL;
-}
-
-static void note_stale(struct engine *engine, const struct device *device, uint64_t fence)
-{
-    engine->stats.stale_total++;
-    struct history *history = engine_history(engine, HISTORY_ATTEMPT_STALE);
-    history->device_id = device->record.id;
-    history->fence = fence;
 }
 
 static void started(struct engine *engine, struct device *device, const struct msg_started *msg)
@@ -353,6 +367,11 @@ static void output(struct engine *engine, struct device *device, const struct ms
         session_close(engine, device, MSG_ERROR_PROTOCOL, STR("output with a gap or an overlap"));
         return;
     }
+    uint64_t limit = (uint64_t)attempt->task->policy->record.plan.output_bytes_max;
+    if (msg->data.length > limit || *have > limit - msg->data.length) {
+        session_close(engine, device, MSG_ERROR_LIMIT, STR("more output than the task may have"));
+        return;
+    }
     struct effect *effect = effects_add(engine->effects, EFFECT_OUTPUT);
     effect->output.fence = msg->fence;
     effect->output.stream = msg->stream;
@@ -377,6 +396,8 @@ static void finished(struct engine *engine, struct device *device, const struct 
     }
     if (attempt->task == NULL) {
         note_stale(engine, device, msg->fence);
+    } else if (attempt->record.state == ATTEMPT_LOST) {
+        attempt_adopt(engine, attempt, true);
     }
     attempt_end(engine, attempt, msg);
 }
@@ -389,6 +410,9 @@ void session_message(struct engine *engine, const struct event *event)
         return;
     }
     struct device *device = map_get(&engine->channels, event->message.channel);
+    if (device == NULL && event->message.channel == engine->refused_channel) {
+        return; /* the rest of a frame that was refused */
+    }
     if (device == NULL) {
         newcomer_channel_closed(engine, event->message.channel);
         session_refuse(engine, event->message.channel, MSG_ERROR_PROTOCOL, STR("?"),

@@ -2,13 +2,11 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-/* Which move is allowed, [from][to]. A task that lost its attempt is waiting again; the attempt may
-   still come back (adopted, or with its result) until the next one is made. */
+/* Which move is allowed, [from][to]. A task that lost its attempt waits again, or backs off; the attempt
+   may still come back, and is adopted, until the next one is made. */
 static const bool MOVES[TASK_SKIPPED + 1][TASK_SKIPPED + 1] = {
     [TASK_WAITING] = { [TASK_ASSIGNED] = true,
                        [TASK_RUNNING] = true,
-                       [TASK_BACKOFF] = true,
-                       [TASK_SUCCEEDED] = true,
                        [TASK_FAILED] = true,
                        [TASK_CANCELLED] = true,
                        [TASK_SKIPPED] = true },
@@ -23,7 +21,10 @@ static const bool MOVES[TASK_SKIPPED + 1][TASK_SKIPPED + 1] = {
                        [TASK_SUCCEEDED] = true,
                        [TASK_FAILED] = true,
                        [TASK_CANCELLED] = true },
-    [TASK_BACKOFF] = { [TASK_WAITING] = true, [TASK_CANCELLED] = true },
+    [TASK_BACKOFF] = { [TASK_WAITING] = true,
+                       [TASK_ASSIGNED] = true,
+                       [TASK_RUNNING] = true,
+                       [TASK_CANCELLED] = true },
 };
 
 void task_queue_push(struct task_queue *queue, struct task *task, enum queue name)
@@ -114,6 +115,10 @@ void task_move(struct engine *engine, struct task *task, enum task_state state)
 {
     CHECK(MOVES[task->record.state][state]);
     task_unqueue(engine, task);
+    if (task->record.state == TASK_BACKOFF) {
+        task->record.wake_wall_ms = 0;
+        task->record.wake_length_ms = 0;
+    }
     constellation_count_out(task);
     task->record.state = (uint8_t)state;
     constellation_count_in(task);
@@ -166,9 +171,8 @@ static int64_t backoff_ms(struct engine *engine, const struct task *task)
     return (int64_t)rng_below(&engine->rng, (uint64_t)ceiling + 1);
 }
 
-static void begin_backoff(struct engine *engine, struct task *task)
+static void begin_backoff(struct engine *engine, struct task *task, int64_t length)
 {
-    int64_t length = backoff_ms(engine, task);
     task->record.wake_length_ms = length;
     task->record.wake_wall_ms = engine->now.wall_ms + length;
     task->wake_boot_ms = engine->now.boot_ms + length;
@@ -180,11 +184,42 @@ static void begin_backoff(struct engine *engine, struct task *task)
 void task_wake(struct engine *engine, struct task *task)
 {
     CHECK(task->record.state == TASK_BACKOFF);
-    task->record.wake_wall_ms = 0;
-    task->record.wake_length_ms = 0;
     task_move(engine, task, TASK_WAITING);
     task_consider(engine, task);
 }
+
+/* Attempts that ended by no fault of the task: stopped by an agent of its own accord, cut off for too
+   long, never arrived. The first goes on at once, more of them wait longer and longer, and there is an
+   end to it. False: it has failed. */
+static bool requeue(struct engine *engine, struct task *task)
+{
+    enum { BASE_MS = 100, CEILING_MS = 60 * 1000, DOUBLINGS_MAX = 10 };
+    uint32_t uncounted = task->record.attempts - task->record.tries - task->record.lost;
+    if (uncounted >= ENGINE_UNCOUNTED_MAX) {
+        task_move(engine, task, TASK_FAILED);
+        return false;
+    }
+    if (uncounted <= 1) {
+        task_move(engine, task, TASK_WAITING);
+        task_consider(engine, task);
+        return true;
+    }
+    uint32_t doublings = uncounted < DOUBLINGS_MAX ? uncounted : DOUBLINGS_MAX;
+    int64_t ceiling = (int64_t)BASE_MS << doublings;
+    ceiling = ceiling > CEILING_MS ? CEILING_MS : ceiling;
+    begin_backoff(engine, task, (int64_t)rng_below(&engine->rng, (uint64_t)ceiling + 1));
+    return true;
+}
+
+static void give_reason(struct engine *engine, const struct task *task, struct str text)
+{
+    struct effect *effect = effects_add(engine->effects, EFFECT_TASK_REASON);
+    effect->reason.task_id = task->record.id;
+    effect->reason.text = text;
+}
+
+static const char NEVER_ENDS[] =
+    "given up: a thousand attempts were interrupted, none by the task itself";
 
 static void note_end(struct engine *engine, const struct task *task, const struct device *device,
                      const struct msg_finished *finished)
@@ -227,14 +262,13 @@ void task_ended(struct engine *engine, struct task *task, const struct msg_finis
     } else if (cancelled && stopped) {
         task_move(engine, task, TASK_CANCELLED);
     } else if (was_interrupted(attempt, finished)) {
-        if (task->record.state != TASK_WAITING) {
-            task_move(engine, task, TASK_WAITING);
+        if (!requeue(engine, task)) {
+            give_reason(engine, task, str_of(NEVER_ENDS));
         }
-        task_consider(engine, task);
     } else {
         task->record.tries = one_more(task->record.tries);
         if (!cancelled && task->record.tries < task->policy->record.plan.max_attempts) {
-            begin_backoff(engine, task);
+            begin_backoff(engine, task, backoff_ms(engine, task));
         } else {
             task_move(engine, task, TASK_FAILED);
         }
@@ -257,13 +291,14 @@ void task_lost(struct engine *engine, struct task *task, bool died, const char *
     } else if (died && task->record.lost >= task->policy->record.plan.max_lost) {
         reason = engine_text(engine, "poison: %u attempts died with their agent; the last: %s",
                              task->record.lost, why);
-        struct effect *effect = effects_add(engine->effects, EFFECT_TASK_REASON);
-        effect->reason.task_id = task->record.id;
-        effect->reason.text = reason;
+        give_reason(engine, task, reason);
         task_move(engine, task, TASK_FAILED);
-    } else {
+    } else if (died) {
         task_move(engine, task, TASK_WAITING);
         task_consider(engine, task);
+    } else if (!requeue(engine, task)) {
+        reason = str_of(NEVER_ENDS);
+        give_reason(engine, task, reason);
     }
     struct history *history = engine_history(engine, HISTORY_TASK_LOST);
     history->constellation_id = task->constellation->record.id;
@@ -293,9 +328,7 @@ void task_fail(struct engine *engine, struct task *task, struct str reason)
 {
     struct str text = arena_str(&engine->effects->arena, reason);
     task_move(engine, task, TASK_FAILED);
-    struct effect *effect = effects_add(engine->effects, EFFECT_TASK_REASON);
-    effect->reason.task_id = task->record.id;
-    effect->reason.text = text;
+    give_reason(engine, task, text);
     struct history *history = engine_history(engine, HISTORY_TASK_FAILED);
     history->constellation_id = task->constellation->record.id;
     history->task_id = task->record.id;

@@ -47,6 +47,7 @@ void spec_intern_policy(struct spec_intern *policies, const struct plan_policy *
     scratch_add(policies, &policy->backoff_factor_permille, sizeof policy->backoff_factor_permille);
     scratch_add(policies, &policy->run_timeout_ms, sizeof policy->run_timeout_ms);
     scratch_add(policies, &policy->kill_grace_ms, sizeof policy->kill_grace_ms);
+    scratch_add(policies, &policy->output_bytes_max, sizeof policy->output_bytes_max);
     scratch_add(policies, &policy->on_disconnect, sizeof policy->on_disconnect);
     intern(policies, policy, sizeof *policy, ret_index);
 }

@@ -68,6 +68,7 @@ static void take_policy(struct spec_reader *reader, const struct spec_draft *dra
         .backoff_factor_permille = (uint32_t)draft->factor_permille,
         .run_timeout_ms = draft->body.run_timeout_ms,
         .kill_grace_ms = draft->body.kill_grace_ms,
+        .output_bytes_max = (int64_t)draft->body.output_bytes_max,
         .on_disconnect = draft->body.on_disconnect,
     };
     spec_intern_policy(&reader->policies, &policy, &task->policy_index);

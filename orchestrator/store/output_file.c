@@ -17,15 +17,15 @@
 struct output_stream {
     uint64_t fence;
     enum stream stream;
-    uint64_t end;      /* bytes taken so far */
-    int fd;            /* -1: no file is open */
-    bool owed;         /* in the list of those to be told */
-    bool dirty;        /* the file holds bytes that are not synced */
-    bool created;      /* so does its directory */
-    bool finished;     /* no more will come */
-    int64_t synced_ms; /* boot time of the last sync */
+    uint64_t end;        /* bytes taken so far */
+    int fd;              /* -1: no file is open */
+    bool owed;           /* in the list of those to be told */
+    bool dirty;          /* the file holds bytes that are not synced */
+    bool created;        /* so does its directory */
+    bool finished;       /* no more will come */
+    int64_t synced_ms;   /* boot time of the last sync */
     uint64_t synced_end; /* and how far it reached */
-    uint64_t used;     /* the larger the more recently written */
+    uint64_t used;       /* the larger the more recently written */
 };
 
 struct output_files {
@@ -230,6 +230,10 @@ static enum err stream_open(struct output_files *files, struct output_stream *st
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct stat status;
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size < (off_t)offset) {
+        close(fd);
+        return reason_set(reason, ERR_CORRUPT, "%s is shorter than what was written to it", path);
+    }
     if (fd < 0 || fstat(fd, &status) != 0 || ftruncate(fd, (off_t)offset) != 0) {
         err = reason_set(reason, ERR_IO, "%s cannot be opened: %s", path, strerror(errno));
         if (fd >= 0) {
@@ -372,4 +376,27 @@ void output_file_remove(const char *data_dir, uint64_t fence)
             unlink(path);
         }
     }
+}
+
+enum err output_file_settle(const char *data_dir, uint64_t fence, enum stream stream,
+                            uint64_t *ret_bytes)
+{
+    char path[OUTPUT_PATH_BYTES_MAX];
+    if (!output_file_path(data_dir, fence, stream, path)) {
+        return ERR_IO;
+    }
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        *ret_bytes = 0;
+        return errno == ENOENT ? ERR_NONE : ERR_IO;
+    }
+    struct stat status;
+    bool good = fstat(fd, &status) == 0 && fdatasync(fd) == 0;
+    close(fd);
+    if (!good) {
+        return ERR_IO;
+    }
+    *ret_bytes = (uint64_t)status.st_size;
+    *strrchr(path, '/') = '\0';
+    return data_dir_sync(path, NULL);
 }

@@ -10,9 +10,9 @@
 #include "orchestrator/store/store.h"
 
 enum {
-    OUTPUT_SYNC_MS = 1000,       /* a file is synced at most this often … */
-    OUTPUT_SYNC_EARLY_MS = 20,   /* … or this, with half a window of output waiting … */
-    OUTPUT_SYNC_FILES_MAX = 32,  /* … and this many in one call, so that a turn stays short */
+    OUTPUT_SYNC_MS = 1000,      /* a file is synced at most this often … */
+    OUTPUT_SYNC_EARLY_MS = 20,  /* … or this, with half a window of output waiting … */
+    OUTPUT_SYNC_FILES_MAX = 32, /* … and this many in one call, so that a turn stays short */
     OUTPUT_OPEN_FILES_MAX = 512,
     OUTPUT_PATH_BYTES_MAX = 4096,
 };
@@ -37,8 +37,11 @@ enum err output_files_sync(struct output_files *files, int64_t boot_ms, bool all
 int64_t output_files_deadline(const struct output_files *files);
 
 /* At most `bytes` from `offset` (STORE_OUTPUT_INLINE_MAX or more) on; fewer where the file ends. */
-enum err output_file_read(const char *data_dir, uint64_t fence, enum stream stream,
-                          uint64_t offset, size_t bytes, struct buf *into);
+enum err output_file_read(const char *data_dir, uint64_t fence, enum stream stream, uint64_t offset,
+                          size_t bytes, struct buf *into);
+/* Makes durable what the file holds, and tells how much that is; absent: 0. */
+enum err output_file_settle(const char *data_dir, uint64_t fence, enum stream stream,
+                            uint64_t *ret_bytes);
 void output_file_remove(const char *data_dir, uint64_t fence); /* both streams; absent is fine */
 /* false: the path would be too long. */
 bool output_file_path(const char *data_dir, uint64_t fence, enum stream stream,

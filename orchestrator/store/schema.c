@@ -24,7 +24,8 @@ static const char *const step_1[] = {
     " max_lost INTEGER NOT NULL, backoff_base_ms INTEGER NOT NULL,"
     " backoff_max_ms INTEGER NOT NULL, backoff_factor_permille INTEGER NOT NULL,"
     " run_timeout_ms INTEGER NOT NULL, kill_grace_ms INTEGER NOT NULL,"
-    " on_disconnect INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
+    " output_bytes_max INTEGER NOT NULL, on_disconnect INTEGER NOT NULL,"
+    " retired INTEGER NOT NULL DEFAULT 0) STRICT",
     /* Its tasks are those of the id range that name it, its edges likewise; an empty range is 0, 0. */
     "CREATE TABLE constellation(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
     " name TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL,"
@@ -40,7 +41,7 @@ static const char *const step_1[] = {
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, attempts INTEGER NOT NULL, tries INTEGER NOT NULL,"
-    " lost INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
+    " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
     " prepared INTEGER NOT NULL) STRICT",
     /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL. */
     "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"

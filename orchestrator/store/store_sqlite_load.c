@@ -3,6 +3,7 @@
 #include "orchestrator/store/store_sqlite.h"
 
 #include "orchestrator/store/device_json.h"
+#include "orchestrator/store/output_file.h"
 
 /* One pass over a query: `row` takes each of its rows. */
 struct pass {
@@ -41,9 +42,11 @@ static enum err load_policy(struct store_sqlite *self, sqlite3_stmt *row, struct
     int64_t lost;
     int64_t factor;
     int64_t on_disconnect;
+    int64_t output_bytes_max;
     if (!column_in(row, 1, 0, UINT32_MAX, &tries) || !column_in(row, 2, 0, UINT32_MAX, &lost) ||
         !column_in(row, 5, 0, UINT32_MAX, &factor) ||
-        !column_in(row, 8, ON_DISCONNECT_CONTINUE, ON_DISCONNECT_STOP, &on_disconnect)) {
+        !column_in(row, 8, ON_DISCONNECT_CONTINUE, ON_DISCONNECT_STOP, &on_disconnect) ||
+        !column_in(row, 9, 0, INT64_MAX, &output_bytes_max)) {
         return ERR_CORRUPT;
     }
     const struct policy_record record = {
@@ -55,6 +58,7 @@ static enum err load_policy(struct store_sqlite *self, sqlite3_stmt *row, struct
                   .backoff_factor_permille = (uint32_t)factor,
                   .run_timeout_ms = sqlite3_column_int64(row, 6),
                   .kill_grace_ms = sqlite3_column_int64(row, 7),
+                  .output_bytes_max = output_bytes_max,
                   .on_disconnect = (enum on_disconnect)on_disconnect },
     };
     engine_load_policy(engine, &record);
@@ -141,10 +145,12 @@ static enum err load_task(struct store_sqlite *self, sqlite3_stmt *row, struct e
     int64_t tries;
     int64_t lost;
     int64_t state;
+    int64_t body_bytes;
     if (!column_in(row, 7, -PLAN_PRIORITY_MAX, PLAN_PRIORITY_MAX, &priority) ||
-        !column_in(row, 8, 0, UINT16_MAX, &attempts) || !column_in(row, 9, 0, UINT16_MAX, &tries) ||
+        !column_in(row, 8, 0, UINT32_MAX, &attempts) || !column_in(row, 9, 0, UINT16_MAX, &tries) ||
         !column_in(row, 10, 0, UINT16_MAX, &lost) ||
-        !column_in(row, 11, TASK_WAITING, TASK_SKIPPED, &state)) {
+        !column_in(row, 11, TASK_WAITING, TASK_SKIPPED, &state) ||
+        !column_in(row, 14, 0, UINT32_MAX, &body_bytes)) {
         return ERR_CORRUPT;
     }
     const struct task_record record = {
@@ -155,9 +161,10 @@ static enum err load_task(struct store_sqlite *self, sqlite3_stmt *row, struct e
         .wake_wall_ms = sqlite3_column_int64(row, 5),
         .wake_length_ms = sqlite3_column_int64(row, 6),
         .priority = (int32_t)priority,
-        .attempts = (uint16_t)attempts,
+        .attempts = (uint32_t)attempts,
         .tries = (uint16_t)tries,
         .lost = (uint16_t)lost,
+        .body_bytes = (uint32_t)body_bytes,
         .state = (uint8_t)state,
         .has_references = sqlite3_column_int(row, 12) != 0,
         .prepared = sqlite3_column_int(row, 13) != 0,
@@ -187,9 +194,47 @@ static enum err load_edge(struct store_sqlite *self, sqlite3_stmt *row, struct e
     return ERR_NONE;
 }
 
+/* A stream's length is in its row at the commit, the bytes of its file are on the disk at the next sync:
+   after a power cut the row may promise more than there is. What is there is made durable, and the row
+   says so much; the agent still has the rest, which was never acknowledged. */
+static enum err settle_output(struct store_sqlite *self, struct attempt_record *record)
+{
+    uint64_t have[2] = { record->stdout_bytes, record->stderr_bytes };
+    for (int i = 0; i < 2; i++) {
+        uint64_t in_file = 0;
+        if (have[i] <= STORE_OUTPUT_INLINE_MAX) {
+            continue;
+        }
+        enum err err = output_file_settle(self->data_dir, record->fence,
+                                          i == 0 ? STREAM_STDOUT : STREAM_STDERR, &in_file);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        if (have[i] > STORE_OUTPUT_INLINE_MAX + in_file) {
+            have[i] = STORE_OUTPUT_INLINE_MAX + in_file;
+        }
+    }
+    if (have[0] == record->stdout_bytes && have[1] == record->stderr_bytes) {
+        return ERR_NONE;
+    }
+    record->stdout_bytes = have[0];
+    record->stderr_bytes = have[1];
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(
+        self->db, "UPDATE attempt SET stdout_bytes=?2, stderr_bytes=?3 WHERE fence=?1", -1,
+        &statement, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, (int64_t)record->fence);
+        sqlite3_bind_int64(statement, 2, (int64_t)have[0]);
+        sqlite3_bind_int64(statement, 3, (int64_t)have[1]);
+        rc = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return rc == SQLITE_DONE ? ERR_NONE : ERR_IO;
+}
+
 static enum err load_attempt(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
 {
-    (void)self;
     int64_t number;
     int64_t state;
     int64_t outcome;
@@ -202,7 +247,7 @@ static enum err load_attempt(struct store_sqlite *self, sqlite3_stmt *row, struc
         !column_in(row, 10, INT32_MIN, INT32_MAX, &signal)) {
         return ERR_CORRUPT;
     }
-    const struct attempt_record record = {
+    struct attempt_record record = {
         .fence = (uint64_t)sqlite3_column_int64(row, 0),
         .previous = (uint64_t)sqlite3_column_int64(row, 1),
         .constellation_id = sqlite3_column_int64(row, 2),
@@ -222,8 +267,11 @@ static enum err load_attempt(struct store_sqlite *self, sqlite3_stmt *row, struc
         .stdout_bytes = (uint64_t)sqlite3_column_int64(row, 16),
         .stderr_bytes = (uint64_t)sqlite3_column_int64(row, 17),
     };
-    engine_load_attempt(engine, &record);
-    return ERR_NONE;
+    enum err err = record.state == ATTEMPT_ENDED ? ERR_NONE : settle_output(self, &record);
+    if (err == ERR_NONE) {
+        engine_load_attempt(engine, &record);
+    }
+    return err;
 }
 
 /* 2 is running, 3 paused: neither loading nor final. CROSS JOIN keeps the order of the loops: ranges
@@ -232,7 +280,8 @@ static const struct pass passes[] = {
     { "SELECT id, selector, device, executor FROM class WHERE retired = 0 ORDER BY id",
       load_class },
     { "SELECT id, max_attempts, max_lost, backoff_base_ms, backoff_max_ms,"
-      " backoff_factor_permille, run_timeout_ms, kill_grace_ms, on_disconnect"
+      " backoff_factor_permille, run_timeout_ms, kill_grace_ms, on_disconnect,"
+      " output_bytes_max"
       " FROM policy WHERE retired = 0 ORDER BY id",
       load_policy },
     { "SELECT id, name, journal_id, boot_id, process_id, session, fence, agent_version,"
@@ -244,7 +293,7 @@ static const struct pass passes[] = {
       load_constellation },
     { "SELECT t.constellation_id, t.id, t.class_id, t.policy_id, t.fence, t.wake_wall_ms,"
       " t.wake_length_ms, t.priority, t.attempts, t.tries, t.lost, t.state, t.has_references,"
-      " t.prepared FROM constellation c CROSS JOIN task t"
+      " t.prepared, t.body_bytes FROM constellation c CROSS JOIN task t"
       " ON t.id BETWEEN c.first_task_id AND c.last_task_id AND t.constellation_id = c.id"
       " WHERE c.state IN (2, 3) ORDER BY c.id, t.id",
       load_task },

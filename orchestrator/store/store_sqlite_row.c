@@ -5,6 +5,10 @@
 #include "common/base/mem.h"
 #include "orchestrator/store/device_json.h"
 
+/* The text of a larger plan is not kept: every task has its body, and a row of many megabytes would hold
+   up one turn for as long as the disk takes to write it. */
+enum { SOURCE_BYTES_MAX = 1024 * 1024 };
+
 enum row {
     ROW_ADD_CLASS,
     ROW_ADD_POLICY,
@@ -40,7 +44,7 @@ static const char *const texts[ROWS_END] = {
     [ROW_ADD_CLASS] = "INSERT INTO class(id, executor, selector, device) VALUES(?,?,?,?)",
     [ROW_ADD_POLICY] = "INSERT INTO policy(id, max_attempts, max_lost, backoff_base_ms,"
                        " backoff_max_ms, backoff_factor_permille, run_timeout_ms, kill_grace_ms,"
-                       " on_disconnect) VALUES(?,?,?,?,?,?,?,?,?)",
+                       " output_bytes_max, on_disconnect) VALUES(?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_CONSTELLATION] =
         "INSERT INTO constellation(id, state, cancel_requested, created_wall_ms,"
         " finished_wall_ms, tasks, edges, succeeded, failed, cancelled, skipped, uid, name)"
@@ -57,12 +61,13 @@ static const char *const texts[ROWS_END] = {
         " last_edge_id = max(last_edge_id, ?5) WHERE id=?1",
     [ROW_SUBMITTED] = "UPDATE constellation SET first_seq=?2 WHERE id=?1",
     [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
-    [ROW_ADD_TASK] = "INSERT INTO task(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
-                     " lost, state, prepared, class_id, policy_id, priority, has_references,"
-                     " constellation_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_TASK] =
+        "INSERT INTO task(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
+        " lost, state, prepared, body_bytes, class_id, policy_id, priority, has_references,"
+        " constellation_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body) VALUES(?,?,?,?)",
     [ROW_SAVE_TASK] = "UPDATE task SET fence=?2, wake_wall_ms=?3, wake_length_ms=?4, attempts=?5,"
-                      " tries=?6, lost=?7, state=?8, prepared=?9 WHERE id=?1",
+                      " tries=?6, lost=?7, state=?8, prepared=?9, body_bytes=?10 WHERE id=?1",
     [ROW_ADD_EDGE] = "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
                      " constellation_id) VALUES(?,?,?,?,?,?,?)",
     [ROW_ADD_EDGES] =
@@ -163,7 +168,8 @@ static enum err add_policy(struct store_sqlite *self, const struct policy_record
     const struct plan_policy *plan = &policy->plan;
     BIND_NUMBERS(self->rows[ROW_ADD_POLICY], policy->id, plan->max_attempts, plan->max_lost,
                  plan->backoff_base_ms, plan->backoff_max_ms, plan->backoff_factor_permille,
-                 plan->run_timeout_ms, plan->kill_grace_ms, plan->on_disconnect);
+                 plan->run_timeout_ms, plan->kill_grace_ms, plan->output_bytes_max,
+                 plan->on_disconnect);
     return run(self, ROW_ADD_POLICY, reason);
 }
 
@@ -188,7 +194,8 @@ static enum err add_constellation(struct store_sqlite *self, const struct effect
     }
     statement = self->rows[ROW_ADD_CONSTELLATION_TEXT];
     BIND_NUMBERS(statement, record->id);
-    sqlite_bind_text(statement, 2, effect->constellation.plan->source);
+    struct str source = effect->constellation.plan->source;
+    sqlite_bind_text(statement, 2, source.length <= SOURCE_BYTES_MAX ? source : STR(""));
     return run(self, ROW_ADD_CONSTELLATION_TEXT, reason);
 }
 
@@ -219,8 +226,8 @@ static void bind_task(sqlite3_stmt *statement, const struct task_record *record)
 {
     BIND_NUMBERS(statement, record->id, (int64_t)record->fence, record->wake_wall_ms,
                  record->wake_length_ms, record->attempts, record->tries, record->lost,
-                 record->state, record->prepared, record->class_id, record->policy_id,
-                 record->priority, record->has_references);
+                 record->state, record->prepared, record->body_bytes, record->class_id,
+                 record->policy_id, record->priority, record->has_references);
 }
 
 static enum err add_task(struct store_sqlite *self, const struct effect *effect,
@@ -230,7 +237,7 @@ static enum err add_task(struct store_sqlite *self, const struct effect *effect,
     int64_t constellation_id = effect->task.constellation_id;
     sqlite3_stmt *statement = self->rows[ROW_ADD_TASK];
     bind_task(statement, record);
-    sqlite3_bind_int64(statement, 14, constellation_id);
+    sqlite3_bind_int64(statement, 15, constellation_id);
     enum err err = run(self, ROW_ADD_TASK, reason);
     if (err != ERR_NONE) {
         return err;
@@ -250,7 +257,7 @@ static enum err save_task(struct store_sqlite *self, const struct task_record *r
 {
     BIND_NUMBERS(self->rows[ROW_SAVE_TASK], record->id, (int64_t)record->fence,
                  record->wake_wall_ms, record->wake_length_ms, record->attempts, record->tries,
-                 record->lost, record->state, record->prepared);
+                 record->lost, record->state, record->prepared, record->body_bytes);
     return run_on_row(self, ROW_SAVE_TASK, reason);
 }
 

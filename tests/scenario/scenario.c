@@ -16,6 +16,7 @@ static void the_engine_does_what_the_script_says(void **state)
     struct buf complaint = { 0 };
     if (!script_run(*state, false, &complaint)) {
         fprintf(stderr, "%s\n", buf_text(&complaint));
+        buf_done(&complaint);
         fail();
     }
     buf_done(&complaint);

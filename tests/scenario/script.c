@@ -223,6 +223,7 @@ static bool add_task(struct script *script, struct draft *draft)
         .backoff_factor_permille = 2000,
         .run_timeout_ms = number(script, "timeout", 0),
         .kill_grace_ms = number(script, "grace", 5000),
+        .output_bytes_max = number(script, "max", 100),
         .on_disconnect = flag(script, "stop") ? ON_DISCONNECT_STOP : ON_DISCONNECT_CONTINUE,
     };
     draft->tasks[at] = (struct plan_task){

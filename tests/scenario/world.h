@@ -4,7 +4,7 @@
    command is one turn: the event, TICK, answers to PREPARE, DISPATCH. Time stands still but for `wait`.
 
      plan NAME … end              submit; inside: task KEY [needs=a,b] [on=SELECTOR] [device=D]
-                                  [attempts=N] [lost=N] [timeout=MS] [grace=MS] [stop] [priority=N] [refs]
+                                  [attempts=N] [lost=N] [max=BYTES] [timeout=MS] [grace=MS] [stop] [priority=N] [refs]
      hello DEVICE [slots=N] [journal=J] [boot=B] [process=N] [session=N|last] [bound=D] [ahead]
                   [held=KEY#N:STATE,…] [label=k=v]…
      ready|ping DEVICE            close|goodbye DEVICE

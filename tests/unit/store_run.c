@@ -37,7 +37,8 @@ static void make_plan(struct run *run, uint32_t tasks, struct arena *arena)
           .backoff_base_ms = 50,
           .backoff_max_ms = 500,
           .backoff_factor_permille = 2000,
-          .kill_grace_ms = 1000 },
+          .kill_grace_ms = 1000,
+          .output_bytes_max = 1024 * 1024 },
     };
     struct plan_task *list = arena_array(arena, tasks, sizeof list[0]);
     struct plan_edge *edges = arena_array(arena, tasks, sizeof edges[0]);
