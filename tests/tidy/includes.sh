@@ -34,4 +34,4 @@ BEGIN {
         bad("floor " floor_of(FILENAME) " includes <" part[2] ">")
 }
 END { exit failed }
-' $(git ls-files 'common/*.[ch]' 'proto/*.[ch]' 'orchestrator/*.[ch]' 'agent/*.[ch]')
+' $(find common proto orchestrator agent -name '*.[ch]')
