@@ -1,0 +1,525 @@
+#include "tests/sim/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/prepare.h"
+#include "orchestrator/receipt.h"
+#include "proto/wire.h"
+#include "tests/sim/books.h"
+#include "tests/sim/world.h"
+
+static void turn_due(struct world *world, uint64_t a, uint64_t b);
+
+static void plan_turn(struct world *world, int64_t at_ms)
+{
+    struct daemon *daemon = &world->daemon;
+    if (at_ms < daemon->turn_ms) {
+        daemon->turn_ms = at_ms;
+        world_after(world, at_ms - world->now_ms, turn_due, daemon->lives, 0);
+    }
+}
+
+void daemon_arrived(struct world *world)
+{
+    plan_turn(world, world->now_ms + between(world, 0, 3));
+}
+
+struct moment daemon_now(const struct world *world)
+{
+    return (struct moment){ world->now_ms - world->daemon.boot_base_ms,
+                            WORLD_WALL_MS + world->now_ms + world->daemon.wall_ms };
+}
+
+void daemon_init(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    daemon->turn_ms = INT64_MAX;
+    daemon->boot_base_ms = world->now_ms - between(world, 1000, 100000);
+    if (!world->options.real_store) {
+        daemon->disk = store_disk_new();
+        return;
+    }
+    const char *parent = getenv("TMPDIR");
+    daemon->data_dir = mem_format("%s/asterism-sim-XXXXXX", parent == NULL ? P_tmpdir : parent);
+    if (mkdtemp(daemon->data_dir) == NULL) {
+        perror(daemon->data_dir);
+        exit(2);
+    }
+}
+
+/* --- Lives --- */
+
+static enum err open_store(struct world *world, struct reason *reason)
+{
+    struct daemon *daemon = &world->daemon;
+    struct store_seed seed = { .wall_ms = daemon_now(world).wall_ms };
+    for (size_t i = 0; i < sizeof seed.random; i++) {
+        seed.random[i] = (uint8_t)chance(world, 256);
+    }
+    return daemon->disk != NULL
+               ? store_memory_open(daemon->disk, &seed, &daemon->store, &daemon->start, reason)
+               : store_sqlite_open(daemon->data_dir, &seed, &daemon->store, &daemon->start, reason);
+}
+
+void daemon_start(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    struct reason reason = { "" };
+    if (open_store(world, &reason) != ERR_NONE) {
+        promise_broken(world, "P5", "the database cannot be opened again: %s", reason.text);
+        return;
+    }
+    struct engine_config config = {
+        .epoch = daemon->start.epoch,
+        .seed = rng_next(&world->rng),
+        .lease_ms = world->lease_ms,
+        .ping_ms = world->ping_ms,
+        .lost_after_ms = world->lost_after_ms,
+        .next_constellation_id = daemon->start.next_constellation_id,
+        .next_task_id = daemon->start.next_task_id,
+        .next_edge_id = daemon->start.next_edge_id,
+    };
+    daemon->engine = engine_new(&config);
+    daemon->up = true;
+    daemon->lives++;
+    daemon->started_ms = world->now_ms;
+    daemon->stalled_until_ms = 0;
+    TRACE(world, "the daemon starts: epoch %", config.epoch);
+    if (store_load(daemon->store, daemon->engine, &reason) != ERR_NONE ||
+        engine_load_end(daemon->engine, daemon_now(world), &reason) != ERR_NONE) {
+        promise_broken(world, "P10", "the database cannot be loaded: %s", reason.text);
+        return;
+    }
+    promise_daemon_started(world);
+    promise_check_engine(world);
+    plan_turn(world, world->now_ms);
+}
+
+static void start_again(struct world *world, uint64_t a, uint64_t b)
+{
+    (void)b;
+    if (!world->daemon.up && world->daemon.lives == a) {
+        daemon_start(world);
+    }
+}
+
+static void life_end(struct daemon *daemon)
+{
+    daemon->up = false;
+    engine_free(daemon->engine);
+    store_free(daemon->store);
+    daemon->engine = NULL;
+    daemon->store = NULL;
+    effects_done(&daemon->effects);
+    daemon->effects = (struct effects){ 0 };
+    arena_clear(&daemon->arena);
+    inbox_clear(&daemon->inbox);
+    daemon->turn_ms = INT64_MAX;
+}
+
+void daemon_kill(struct world *world, bool power, int64_t down_ms)
+{
+    struct daemon *daemon = &world->daemon;
+    TRACE(world, "the daemon $", TRACE_TEXT(power ? "loses its power" : "is killed"));
+    life_end(daemon);
+    for (size_t i = 0; i < world->net.count; i++) {
+        net_side_died(world, world->net.links[i], SIDE_DAEMON);
+    }
+    for (size_t i = 0; i < world->plans.count; i++) {
+        struct sim_plan *plan = world->plans.list[i];
+        if (plan->is_submitted && !plan->is_answered) {
+            plan->is_submitted = false;
+            count_path(world, COUNT_SUBMIT_LOST);
+        }
+    }
+    if (power) {
+        daemon->boot_base_ms = world->now_ms - between(world, 0, 30000);
+    }
+    world_after(world, down_ms, start_again, daemon->lives, 0);
+}
+
+void daemon_done(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    life_end(daemon);
+    arena_done(&daemon->arena);
+    arena_done(&daemon->kept_arena);
+    buf_done(&daemon->wire);
+    store_disk_free(daemon->disk);
+    if (daemon->data_dir != NULL) {
+        char *command = mem_format("rm -rf '%s'", daemon->data_dir);
+        CHECK(system(command) == 0);
+        mem_free(command);
+        mem_free(daemon->data_dir);
+    }
+}
+
+void daemon_submit(struct world *world, struct sim_plan *plan)
+{
+    plan->is_submitted = true;
+    inbox_add(&world->daemon.inbox, ARRIVAL_SUBMIT, 0)->number = plan->index;
+    daemon_arrived(world);
+}
+
+void daemon_cancel(struct world *world, int64_t constellation_id)
+{
+    inbox_add(&world->daemon.inbox, ARRIVAL_CANCEL, 0)->number = (uint64_t)constellation_id;
+    daemon_arrived(world);
+}
+
+/* --- What arrives, as events --- */
+
+struct events {
+    struct event *list;
+    size_t count;
+    size_t capacity;
+};
+
+static struct event *event_add(struct world *world, struct events *events, enum event_kind kind)
+{
+    if (events->count == events->capacity) {
+        events->capacity = events->capacity == 0 ? 16 : events->capacity * 2;
+        events->list = mem_resize(events->list, events->capacity * sizeof events->list[0]);
+    }
+    struct event *event = &events->list[events->count++];
+    *event = (struct event){ .kind = kind, .now = daemon_now(world) };
+    return event;
+}
+
+static void refuse_frame(struct world *world, struct link *link, struct events *events,
+                         enum err err, const char *why)
+{
+    TRACE(world, "the daemon refuses a frame of connection %", link->id);
+    struct event *event = event_add(world, events, EVENT_CHANNEL_CLOSED);
+    event->channel_closed.channel = link->id;
+    event->channel_closed.reason = arena_str(&world->daemon.arena, str_of(why));
+    struct msg msg = { .kind = MSG_ERROR };
+    msg.error.code = err == ERR_LIMIT ? MSG_ERROR_LIMIT : MSG_ERROR_PROTOCOL;
+    msg.error.reason = str_of(why);
+    buf_clear(&world->daemon.wire);
+    CHECK(wire_encode(&msg, &world->daemon.wire, NULL) == ERR_NONE);
+    net_send(world, link->id, SIDE_DAEMON,
+             (struct str){ (const char *)world->daemon.wire.data, world->daemon.wire.length });
+    net_close(world, link->id, SIDE_DAEMON);
+    link->refused = true;
+    count_path(world, COUNT_PROTOCOL_CLOSED);
+}
+
+static bool receipt_is_ahead(struct world *world, const struct msg_hello *hello)
+{
+    struct daemon *daemon = &world->daemon;
+    const struct msg_receipt *receipt = &hello->receipt;
+    bool ahead = false;
+    struct reason reason = { "" };
+    if (receipt_is_ours(&daemon->start, hello->device, receipt) &&
+        store_receipt_is_ahead(daemon->store, receipt->epoch,
+                               (const uint8_t *)receipt->start_id.data, receipt->fence, &ahead,
+                               &reason) != ERR_NONE) {
+        promise_broken(world, "P5", "a receipt cannot be looked up: %s", reason.text);
+    }
+    if (ahead) {
+        promise_broken(world, "P5", "a receipt of %.*s is ahead of the database",
+                       STR_ARG(hello->device));
+    }
+    return ahead;
+}
+
+static void take_message(struct world *world, struct link *link, struct events *events,
+                         struct msg *msg)
+{
+    promise_heard(world, link, msg);
+    bool is_ahead = msg->kind == MSG_HELLO && receipt_is_ahead(world, &msg->hello);
+    if (msg->kind == MSG_HELLO && world->options.sabotage == SABOTAGE_LOSE_ON_CUT) {
+        msg->hello.held_count = 0;
+    }
+    if (msg->kind == MSG_HELLO && world->options.sabotage == SABOTAGE_IGNORE_SLOTS) {
+        msg->hello.profile.slots *= 3;
+    }
+    struct event *event = event_add(world, events, EVENT_MESSAGE);
+    event->message.channel = link->id;
+    event->message.msg = msg;
+    event->message.bound_device = str_of(link->host->device);
+    event->message.receipt_is_ahead = is_ahead;
+}
+
+static void take_frame(struct world *world, struct link *link, const struct buf *bytes,
+                       struct events *events)
+{
+    struct str frame = { (const char *)bytes->data, bytes->length };
+    for (size_t at = 0; at < frame.length && !link->refused;) {
+        struct msg *msg = arena_alloc(&world->daemon.arena, sizeof *msg);
+        struct reason reason = { "" };
+        enum err err = wire_decode(frame, &at, &world->daemon.arena, msg, &reason);
+        if (err == ERR_NONE && !link->greeted && msg->kind != MSG_HELLO) {
+            err = reason_set(&reason, ERR_BAD_FRAME, "%s before Hello", msg_kind_name(msg->kind));
+        }
+        if (err != ERR_NONE) {
+            refuse_frame(world, link, events, err, reason.text);
+            return;
+        }
+        link->greeted = true;
+        take_message(world, link, events, msg);
+        if (msg->kind == MSG_GOODBYE) {
+            net_close(world, link->id, SIDE_DAEMON);
+            link->refused = true;
+        }
+    }
+}
+
+static void take_submission(struct world *world, struct events *events, uint64_t index)
+{
+    struct sim_plan *plan = world->plans.list[index];
+    snprintf(plan->uid, sizeof plan->uid, "sim-%u-%u", plan->index, ++plan->tries);
+    struct event *event = event_add(world, events, EVENT_SUBMIT);
+    event->submit.request = index + 1;
+    event->submit.plan = &plan->plan;
+    event->submit.uid = arena_str(&world->daemon.arena, str_of(plan->uid));
+    event->submit.actor = STR("sim");
+    TRACE(world, "plan % is submitted: % tasks", index, (uint64_t)plan->plan.tasks_count);
+}
+
+static void take_arrival(struct world *world, struct arrival *arrival, struct events *events)
+{
+    struct link *link = net_link(world, arrival->link);
+    struct event *event = NULL;
+    switch (arrival->kind) {
+    case ARRIVAL_FRAME:
+        take_frame(world, link, &arrival->frame, events);
+        break;
+    case ARRIVAL_CLOSED:
+        event = event_add(world, events, EVENT_CHANNEL_CLOSED);
+        event->channel_closed.channel = link->id;
+        event->channel_closed.reason = STR("closed");
+        break;
+    case ARRIVAL_SUBMIT:
+        take_submission(world, events, arrival->number);
+        break;
+    case ARRIVAL_CANCEL:
+        event = event_add(world, events, EVENT_CANCEL);
+        event->cancel.constellation_id = (int64_t)arrival->number;
+        event->cancel.actor = STR("sim");
+        TRACE(world, "constellation % is cancelled", arrival->number);
+        break;
+    case ARRIVAL_OPENED:
+    case ARRIVAL_REFUSED:
+    case ARRIVAL_STARTED:
+    case ARRIVAL_OUTPUT:
+    case ARRIVAL_ENDED:
+    case ARRIVAL_SHUTDOWN:
+        CHECK(!"this is for an agent");
+    }
+}
+
+static void take_arrivals(struct world *world, struct events *events)
+{
+    struct inbox *inbox = &world->daemon.inbox;
+    size_t count = percent(world, 80) ? inbox->count : chance(world, inbox->count + 1);
+    for (size_t i = 0; i < count; i++) {
+        struct arrival *arrival = inbox_take(inbox);
+        take_arrival(world, arrival, events);
+        arrival_free(arrival);
+    }
+}
+
+/* --- A turn --- */
+
+static void step(struct world *world, const struct event *event)
+{
+    engine_step(world->daemon.engine, event, &world->daemon.effects);
+}
+
+static enum err answer_prepares(struct world *world, size_t from, struct reason *reason)
+{
+    struct daemon *daemon = &world->daemon;
+    for (size_t i = from; i < daemon->effects.count; i++) {
+        if (daemon->effects.list[i].kind != EFFECT_PREPARE) {
+            continue;
+        }
+        enum err err = store_apply(daemon->store, &daemon->effects, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        struct event event = { .kind = EVENT_PREPARED, .now = daemon_now(world) };
+        event.prepared.constellation_id = daemon->effects.list[i].prepare.constellation_id;
+        event.prepared.task_id = daemon->effects.list[i].prepare.task_id;
+        struct reason words = { "" };
+        err = fault_strikes(world, FAULT_PREPARE_FAILED)
+                  ? reason_set(&words, ERR_INVALID, "as the simulator wished")
+                  : prepare_task(daemon->store, event.prepared.constellation_id,
+                                 event.prepared.task_id, &daemon->arena,
+                                 &event.prepared.body_bytes, &words);
+        if (err != ERR_NONE && err != ERR_INVALID) {
+            *reason = words;
+            return err;
+        }
+        if (err == ERR_INVALID) {
+            promise_prepare_refused(world, event.prepared.task_id);
+        }
+        event.prepared.err = err;
+        event.prepared.reason = str_of(words.text);
+        step(world, &event);
+    }
+    return ERR_NONE;
+}
+
+static void sabotage_rows(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    for (size_t i = daemon->effects.applied; i < daemon->effects.count; i++) {
+        struct effect *effect = &daemon->effects.list[i];
+        if (world->options.sabotage == SABOTAGE_LOSE_ROW && effect->kind == EFFECT_SAVE_EDGE) {
+            effect->kind = EFFECT_PREPARE;
+        } else if (effect->kind == EFFECT_RESULT && daemon->kept.result.fence == 0) {
+            daemon->kept = *effect;
+            daemon->kept.result.reason = arena_str(&daemon->kept_arena, effect->result.reason);
+            daemon->kept.result.result = arena_str(&daemon->kept_arena, effect->result.result);
+        }
+    }
+    if (world->options.sabotage == SABOTAGE_COMMIT_TWICE && daemon->kept.result.fence != 0 &&
+        percent(world, 2)) {
+        effects_add(&daemon->effects, EFFECT_RESULT)->result = daemon->kept.result;
+    }
+}
+
+static enum err think(struct world *world, const struct events *events, struct reason *reason)
+{
+    struct daemon *daemon = &world->daemon;
+    for (size_t i = 0; i < events->count; i++) {
+        step(world, &events->list[i]);
+    }
+    size_t before = daemon->effects.count;
+    step(world, &(struct event){ .kind = EVENT_TICK, .now = daemon_now(world) });
+    enum err err = answer_prepares(world, before, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    step(world, &(struct event){ .kind = EVENT_DISPATCH, .now = daemon_now(world) });
+    if (world->options.sabotage != SABOTAGE_NONE) {
+        sabotage_rows(world);
+    }
+    return store_apply(daemon->store, &daemon->effects, reason);
+}
+
+static enum err read_bodies(struct world *world, struct release_body **ret_bodies)
+{
+    struct daemon *daemon = &world->daemon;
+    struct release_body *bodies =
+        arena_array(&daemon->arena, daemon->effects.count + 1, sizeof *bodies);
+    enum err err = ERR_NONE;
+    size_t count = 0;
+    for (size_t i = 0; i < daemon->effects.count && err == ERR_NONE; i++) {
+        if (daemon->effects.list[i].kind == EFFECT_ASSIGN) {
+            err = store_task_body(daemon->store, daemon->effects.list[i].assign.task_id,
+                                  &daemon->arena, &bodies[count].name, &bodies[count].body);
+            count++;
+        }
+    }
+    *ret_bodies = bodies;
+    return err;
+}
+
+static int64_t restart_ms(struct world *world)
+{
+    return between(world, 0, 2000);
+}
+
+/* False: the daemon died, or a promise is broken. */
+static bool turn_commit(struct world *world, const struct events *events,
+                        struct release_body **ret_bodies)
+{
+    struct daemon *daemon = &world->daemon;
+    struct reason reason = { "" };
+    enum err err = store_begin(daemon->store, &reason);
+    err = err != ERR_NONE ? err : think(world, events, &reason);
+    err = err != ERR_NONE ? err : read_bodies(world, ret_bodies);
+    if (err != ERR_NONE) {
+        promise_broken(world, "P10", "the store refuses a turn: %s", reason.text);
+        return false;
+    }
+    if (fault_strikes(world, FAULT_BEFORE_COMMIT) || fault_strikes(world, FAULT_COMMIT_FAILED)) {
+        daemon_kill(world, false, restart_ms(world));
+        return false;
+    }
+    if (world->options.sabotage == SABOTAGE_SEND_EARLY && !daemon_release(world, *ret_bodies)) {
+        return false;
+    }
+    if (store_commit(daemon->store, &reason) != ERR_NONE) {
+        promise_broken(world, "P5", "the store refuses a commit: %s", reason.text);
+        return false;
+    }
+    promise_committed(world, &daemon->effects);
+    if (fault_strikes(world, FAULT_AFTER_COMMIT)) {
+        daemon_kill(world, false, restart_ms(world));
+        return false;
+    }
+    return true;
+}
+
+static void check(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    daemon->turns++;
+    if (daemon->turns % world->check_every == 0) {
+        promise_check_engine(world);
+    }
+    if (daemon->turns % 50 == 0) {
+        promise_check_reasons(world);
+    }
+    if (daemon->turns % 100 == 0) {
+        promise_check_store(world);
+    }
+}
+
+static void plan_next(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    int64_t deadline_ms = engine_next_deadline(daemon->engine);
+    int64_t sync_ms = store_sync_deadline(daemon->store);
+    deadline_ms = sync_ms < deadline_ms ? sync_ms : deadline_ms;
+    if (daemon->inbox.count > 0 || deadline_ms <= daemon_now(world).boot_ms) {
+        plan_turn(world, world->now_ms + between(world, 0, 2));
+    } else if (deadline_ms != INT64_MAX) {
+        plan_turn(world, deadline_ms + daemon->boot_base_ms);
+    }
+}
+
+static void turn(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    struct events events = { 0 };
+    struct release_body *bodies = NULL;
+    take_arrivals(world, &events);
+    bool alive = turn_commit(world, &events, &bodies);
+    mem_free(events.list);
+    if (!alive || world->broken ||
+        (world->options.sabotage != SABOTAGE_SEND_EARLY && !daemon_release(world, bodies))) {
+        return;
+    }
+    engine_turn_end(daemon->engine);
+    effects_clear(&daemon->effects);
+    arena_clear(&daemon->arena);
+    if (store_sync_deadline(daemon->store) <= daemon_now(world).boot_ms) {
+        daemon_release_output_acks(world);
+    }
+    check(world);
+    plan_next(world);
+}
+
+static void turn_due(struct world *world, uint64_t a, uint64_t b)
+{
+    struct daemon *daemon = &world->daemon;
+    (void)b;
+    if (!daemon->up || daemon->lives != a || daemon->turn_ms != world->now_ms) {
+        return;
+    }
+    daemon->turn_ms = INT64_MAX;
+    if (world->now_ms < daemon->stalled_until_ms) {
+        plan_turn(world, daemon->stalled_until_ms);
+        return;
+    }
+    turn(world);
+}

@@ -1,0 +1,51 @@
+/* The daemon's shell around the engine: turns over a store, and death at any point of them. */
+#ifndef TESTS_SIM_DAEMON_H
+#define TESTS_SIM_DAEMON_H
+
+#include "orchestrator/store/store.h"
+#include "tests/sim/net.h"
+
+struct world;
+struct sim_plan;
+
+struct daemon {
+    bool up;
+    unsigned lives;
+    struct store_disk *disk; /* NULL: a real store in `data_dir` */
+    char *data_dir;
+    struct store *store;
+    struct store_start start;
+    struct engine *engine;
+    struct effects effects;
+    struct arena arena; /* of a turn */
+    struct inbox inbox;
+    struct buf wire;
+    int64_t turn_ms;          /* when the next turn is due; INT64_MAX: none is planned */
+    int64_t stalled_until_ms; /* no turn before */
+    int64_t boot_base_ms;
+    int64_t wall_ms;
+    int64_t started_ms;
+    uint64_t turns;
+    struct effect kept; /* sabotage */
+    struct arena kept_arena;
+};
+
+void daemon_init(struct world *world);
+void daemon_done(struct world *world);
+void daemon_start(struct world *world);
+/* kill -9, or with `power` a power cut; it comes back after `down_ms`. */
+void daemon_kill(struct world *world, bool power, int64_t down_ms);
+void daemon_arrived(struct world *world);
+struct moment daemon_now(const struct world *world);
+void daemon_submit(struct world *world, struct sim_plan *plan);
+void daemon_cancel(struct world *world, int64_t constellation_id);
+
+/* release.c: what a turn lets out after its commit. False: it dies on the way. */
+struct release_body {
+    struct str name;
+    struct str body;
+};
+bool daemon_release(struct world *world, const struct release_body *bodies);
+void daemon_release_output_acks(struct world *world);
+
+#endif

@@ -1,0 +1,514 @@
+/* The checker: what is said, heard and run, against its books. */
+#include "tests/sim/promise.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "tests/sim/books.h"
+#include "tests/sim/world.h"
+
+void promise_broken(struct world *world, const char *promise, const char *format, ...)
+{
+    if (world->broken) {
+        return;
+    }
+    world->broken = true;
+    int length = snprintf(world->complaint, sizeof world->complaint, "broke %s: ", promise);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(world->complaint + length, sizeof world->complaint - (size_t)length, format, args);
+    va_end(args);
+}
+
+/* --- The daemon --- */
+
+void promise_daemon_started(struct world *world)
+{
+    struct books *books = world->books;
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    books->restarted_ms = world->now_ms;
+    while (map_each(&books->devices, &at, &id, &value)) {
+        struct book_device *device = value;
+        device->heard_ms = world->now_ms; /* every lease runs in full from here */
+        device->link = 0;
+    }
+    promise_check_acknowledged(world);
+}
+
+void promise_wall_jumped(struct world *world)
+{
+    world->books->jumped_ms = world->now_ms;
+}
+
+void promise_heard(struct world *world, const struct link *link, const struct msg *msg)
+{
+    struct book_device *device = books_device_named(world->books, link->host->device);
+    if (device != NULL && device->link == link->id && msg->kind == MSG_PING) {
+        device->heard_ms = world->now_ms;
+    }
+}
+
+static bool is_live(const struct book_attempt *attempt)
+{
+    return attempt->record.state == ATTEMPT_SENT || attempt->record.state == ATTEMPT_RUNNING ||
+           attempt->record.state == ATTEMPT_STOPPING;
+}
+
+static bool is_current(const struct book_attempt *attempt)
+{
+    return attempt->task->record.fence == attempt->fence &&
+           !task_state_is_final((enum task_state)attempt->task->record.state);
+}
+
+/* NULL for one of another device: there it is as unknown as one that never was. */
+static const struct book_attempt *own_attempt(const struct world *world,
+                                              const struct book_device *device, uint64_t fence)
+{
+    const struct book_attempt *attempt = books_attempt(world->books, fence);
+    return attempt != NULL && attempt->record.device_id == device->id ? attempt : NULL;
+}
+
+static void say_verdict(struct world *world, const struct book_device *device,
+                        const struct msg_verdict *verdict)
+{
+    const struct book_attempt *attempt = own_attempt(world, device, verdict->fence);
+    bool wanted = attempt != NULL && is_current(attempt) && is_live(attempt);
+    count_path(world, verdict->verdict == VERDICT_KEEP     ? COUNT_VERDICT_KEEP
+                      : verdict->verdict == VERDICT_CANCEL ? COUNT_VERDICT_CANCEL
+                                                           : COUNT_VERDICT_DROP);
+    if (verdict->verdict == VERDICT_KEEP && !wanted) {
+        promise_broken(world, "P5", "fence %" PRIu64 " is kept without that it is wanted",
+                       verdict->fence);
+    }
+    if (verdict->verdict == VERDICT_DROP && wanted) {
+        promise_broken(world, "P6", "fence %" PRIu64 " is dropped although it is current",
+                       verdict->fence);
+    }
+    if (attempt == NULL) {
+        if (verdict->stdout_offset + verdict->stderr_offset > 0) {
+            promise_broken(world, "P1", "%s is told of another's output", device->name);
+        }
+        return;
+    }
+    if (verdict->stdout_offset > attempt->record.stdout_bytes ||
+        verdict->stderr_offset > attempt->record.stderr_bytes) {
+        promise_broken(world, "P5", "output of %" PRIu64 " is said to be stored and is not",
+                       verdict->fence);
+    }
+    if (verdict->stdout_offset + verdict->stderr_offset > 0) {
+        count_path(world, COUNT_OUTPUT_RESUMED);
+    }
+}
+
+static void say_welcome(struct world *world, const struct link *link,
+                        const struct msg_welcome *welcome)
+{
+    struct books *books = world->books;
+    struct book_device *device = books_device_named(books, link->host->device);
+    if (device == NULL || device->session != welcome->session) {
+        promise_broken(world, "P5", "session %" PRIu64 " is given out before it is stored",
+                       welcome->session);
+        return;
+    }
+    if (welcome->session <= books->session_max) {
+        promise_broken(world, "P1", "session %" PRIu64 " does not rise", welcome->session);
+    }
+    books->session_max = welcome->session;
+    device->link = link->id;
+    device->heard_ms = world->now_ms;
+    device->slots = link->host->slots;
+    TRACE(world, "welcome to host %: session %", link->host->index, welcome->session);
+    for (size_t i = 0; i < welcome->verdicts_count; i++) {
+        say_verdict(world, device, &welcome->verdicts[i]);
+    }
+}
+
+static void say_assign(struct world *world, const struct link *link, const struct msg_task *task)
+{
+    const struct book_attempt *attempt = books_attempt(world->books, task->fence);
+    if (attempt == NULL) {
+        promise_broken(world, "P5", "fence %" PRIu64 " is assigned before it is stored",
+                       task->fence);
+        return;
+    }
+    const struct book_device *device =
+        map_get(&world->books->devices, (uint64_t)attempt->record.device_id);
+    if (device == NULL || strcmp(device->name, link->host->device) != 0 || !is_current(attempt) ||
+        !is_live(attempt) || attempt->record.number != task->attempt) {
+        promise_broken(world, "P1", "fence %" PRIu64 " is assigned, not as it is stored",
+                       task->fence);
+    }
+    TRACE(world, "# is assigned to host %", task->fence, link->host->index);
+}
+
+static void say_ack(struct world *world, const struct link *link, const struct msg_ack *ack)
+{
+    for (size_t i = 0; i < ack->finished_count; i++) {
+        struct book_attempt *attempt = books_attempt(world->books, ack->finished[i]);
+        if (attempt == NULL || attempt->holder != link->host) {
+            continue; /* nobody's, or spoken of by somebody else */
+        }
+        if (is_current(attempt) && attempt->results == 0) {
+            promise_broken(world, "P5", "the result of %" PRIu64 " is acknowledged and not stored",
+                           attempt->fence);
+        }
+        attempt->acked = attempt->results > 0;
+    }
+    for (size_t i = 0; i < ack->outputs_count; i++) {
+        const struct book_attempt *attempt = books_attempt(world->books, ack->outputs[i].fence);
+        if (attempt == NULL || attempt->holder != link->host || !is_current(attempt) ||
+            !is_live(attempt)) {
+            continue;
+        }
+        uint64_t stored = ack->outputs[i].stream == STREAM_STDOUT ? attempt->record.stdout_bytes
+                                                                  : attempt->record.stderr_bytes;
+        if (ack->outputs[i].offset > stored) {
+            promise_broken(world, "P5", "output of %" PRIu64 " is acknowledged and not stored",
+                           attempt->fence);
+        }
+    }
+}
+
+static void say_cancel(struct world *world, const struct msg_cancel *cancel)
+{
+    for (size_t i = 0; i < cancel->fences_count; i++) {
+        const struct book_attempt *attempt = books_attempt(world->books, cancel->fences[i]);
+        if (attempt == NULL || !is_current(attempt) || !is_live(attempt)) {
+            continue;
+        }
+        if (attempt->record.state != ATTEMPT_STOPPING) {
+            promise_broken(world, "P5", "the stop of %" PRIu64 " is sent before it is stored",
+                           attempt->fence);
+        }
+        if (!str_starts_with(cancel->reason, STR("ran longer"))) {
+            continue;
+        }
+        count_path(world, COUNT_TIMED_OUT_BACKUP);
+        const struct book_task *task = attempt->task;
+        const struct plan *plan = &task->constellation->plan->plan;
+        int64_t timeout_ms = plan->policies[plan->tasks[task->index].policy_index].run_timeout_ms;
+        /* Over a restart only the wall clock knows how long it has run. */
+        bool unsure = world->books->restarted_ms >= attempt->assigned_ms &&
+                      world->books->jumped_ms >= attempt->assigned_ms;
+        if (world->now_ms - attempt->assigned_ms < timeout_ms && !unsure) {
+            promise_broken(world, "P7",
+                           "%" PRIu64 " is stopped for its timeout of %" PRId64 " ms after %" PRId64,
+                           attempt->fence, timeout_ms, world->now_ms - attempt->assigned_ms);
+        }
+    }
+}
+
+void promise_saying(struct world *world, const struct link *link, const struct msg *msg)
+{
+    switch (msg->kind) {
+    case MSG_WELCOME:
+        say_welcome(world, link, &msg->welcome);
+        break;
+    case MSG_ASSIGN:
+        for (size_t i = 0; i < msg->assign.tasks_count; i++) {
+            say_assign(world, link, &msg->assign.tasks[i]);
+        }
+        break;
+    case MSG_ACK:
+        say_ack(world, link, &msg->ack);
+        break;
+    case MSG_CANCEL:
+        say_cancel(world, &msg->cancel);
+        break;
+    case MSG_NONE:
+    case MSG_HELLO:
+    case MSG_READY:
+    case MSG_PING:
+    case MSG_PONG:
+    case MSG_STARTED:
+    case MSG_OUTPUT:
+    case MSG_FINISHED:
+    case MSG_ERROR:
+    case MSG_GOODBYE:
+        break;
+    }
+}
+
+void promise_closing(struct world *world, enum msg_error_code code)
+{
+    switch (code) {
+    case MSG_ERROR_PROTOCOL:
+        count_path(world, COUNT_PROTOCOL_CLOSED);
+        break;
+    case MSG_ERROR_IDENTITY:
+        count_path(world, COUNT_IDENTITY_REFUSED);
+        break;
+    case MSG_ERROR_DUPLICATE:
+        count_path(world, COUNT_DUPLICATE);
+        break;
+    case MSG_ERROR_LEASE:
+        count_path(world, COUNT_LEASE_CLOSED);
+        break;
+    case MSG_ERROR_DISPLACED:
+        count_path(world, COUNT_DISPLACED);
+        break;
+    case MSG_ERROR_LIMIT:
+    case MSG_ERROR_VERSION:
+    case MSG_ERROR_OVERLOAD:
+    case MSG_ERROR_RECEIPT:
+    case MSG_ERROR_SHUTDOWN:
+        promise_broken(world, "P8", "a connection is closed without a cause: %s",
+                       msg_error_name(code));
+        break;
+    }
+}
+
+void promise_replied(struct world *world, const struct effect *effect)
+{
+    struct book_constellation *constellation =
+        map_get(&world->books->constellations, (uint64_t)effect->reply.constellation_id);
+    if (effect->reply.request == 0) {
+        if (effect->reply.err == ERR_NONE &&
+            (constellation == NULL || !constellation->record.cancel_requested)) {
+            promise_broken(world, "P5", "a cancel is answered before it is stored");
+        }
+        return;
+    }
+    if (effect->reply.err != ERR_NONE || constellation == NULL ||
+        constellation->record.state == CONSTELLATION_LOADING) {
+        promise_broken(world, "P5", "a submission is answered by %s, or before it is stored",
+                       err_name(effect->reply.err));
+        return;
+    }
+    constellation->acknowledged = true;
+    world->plans.list[effect->reply.request - 1]->is_answered = true;
+}
+
+void promise_prepare_refused(struct world *world, int64_t task_id)
+{
+    struct book_task *task = map_get(&world->books->tasks, (uint64_t)task_id);
+    if (task != NULL) {
+        task->prepare_refused = true;
+        count_path(world, COUNT_PREPARE_REFUSED);
+    }
+}
+
+/* --- The agents --- */
+
+void promise_host_heard(struct world *world, const struct host *host, const struct msg *msg)
+{
+    if (msg->kind == MSG_ACK) {
+        for (size_t i = 0; i < msg->ack.finished_count; i++) {
+            struct book_attempt *attempt = books_attempt(world->books, msg->ack.finished[i]);
+            if (attempt != NULL && attempt->holder == host) {
+                attempt->released = true;
+            }
+        }
+    } else if (msg->kind == MSG_WELCOME) {
+        for (size_t i = 0; i < msg->welcome.verdicts_count; i++) {
+            struct book_attempt *attempt =
+                books_attempt(world->books, msg->welcome.verdicts[i].fence);
+            if (attempt != NULL && msg->welcome.verdicts[i].verdict == VERDICT_DROP) {
+                attempt->released = true;
+            }
+        }
+    }
+}
+
+void promise_host_committed(struct world *world, const struct host *host,
+                            const struct agent_effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct agent_effect *effect = &effects->list[i];
+        if (effect->kind == AGENT_EFFECT_SAVE || effect->kind == AGENT_EFFECT_START) {
+            struct book_attempt *attempt = books_attempt(world->books, effect->record->fence);
+            if (attempt == NULL) {
+                promise_broken(world, "P5", "host %u holds %" PRIu64 ", which was never stored",
+                               host->index, effect->record->fence);
+                return;
+            }
+            attempt->holder = host;
+            attempt->kept = attempt->kept || effect->record->state == HELD_FINISHED;
+        } else if (effect->kind == AGENT_EFFECT_REMOVE) {
+            struct book_attempt *attempt = books_attempt(world->books, effect->fence);
+            if (attempt != NULL && attempt->kept && !attempt->released) {
+                promise_broken(world, "P6",
+                               "host %u forgets the result of %" PRIu64 " unacknowledged",
+                               host->index, effect->fence);
+            }
+            if (attempt != NULL) {
+                attempt->kept = false;
+            }
+        }
+    }
+}
+
+static bool hello_holds(const struct msg_hello *hello, uint64_t fence)
+{
+    for (size_t i = 0; i < hello->held_count; i++) {
+        if (hello->held[i].fence == fence) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void host_says_hello(struct world *world, const struct host *host,
+                            const struct msg_hello *hello)
+{
+    size_t at = 0;
+    uint64_t fence = 0;
+    void *value = NULL;
+    while (map_each(&world->books->attempts, &at, &fence, &value)) {
+        const struct book_attempt *attempt = value;
+        if (attempt->holder == host && attempt->kept && !hello_holds(hello, fence)) {
+            promise_broken(world, "P6", "host %u does not offer its result of %" PRIu64 " again",
+                           host->index, fence);
+        }
+    }
+}
+
+void promise_host_saying(struct world *world, const struct host *host, const struct msg *msg)
+{
+    if (msg->kind == MSG_HELLO) {
+        host_says_hello(world, host, &msg->hello);
+        TRACE(world, "host % says hello with % attempts", host->index,
+              (uint64_t)msg->hello.held_count);
+    } else if (msg->kind == MSG_READY && host->journal.synced.session < msg->ready.session) {
+        promise_broken(world, "P5", "host %u is ready for session %" PRIu64 ", which is not on disk",
+                       host->index, msg->ready.session);
+    } else if (msg->kind == MSG_FINISHED) {
+        struct book_attempt *attempt = books_attempt(world->books, msg->finished.fence);
+        if (attempt != NULL) {
+            world->counts->paths[COUNT_RESULT_AGAIN] += attempt->said;
+            attempt->said = true;
+        }
+    }
+}
+
+void promise_host_died(struct world *world, const struct host *host, bool power)
+{
+    size_t at = 0;
+    uint64_t fence = 0;
+    void *value = NULL;
+    while (power && map_each(&world->books->attempts, &at, &fence, &value)) {
+        struct book_attempt *attempt = value;
+        if (attempt->holder == host) {
+            const struct agent_record *row = journal_twin_get(&host->journal, fence);
+            attempt->kept = row != NULL && row->state == HELD_FINISHED;
+        }
+    }
+}
+
+/* --- What runs --- */
+
+static void check_overlap(struct world *world, const struct book_attempt *attempt)
+{
+    for (uint64_t fence = attempt->task->record.fence; fence != 0;) {
+        const struct book_attempt *other = books_attempt(world->books, fence);
+        fence = other->record.previous;
+        if (other == attempt || other->processes == 0) {
+            continue;
+        }
+        const struct book_attempt *older = other->fence < attempt->fence ? other : attempt;
+        if (older->lost == LOST_NOT || older->lost == LOST_GONE) {
+            promise_broken(world, "P1", "%" PRIu64 " and %" PRIu64 " of a task run at once",
+                           other->fence, attempt->fence);
+        }
+        count_path(world, COUNT_OVERLAP);
+    }
+}
+
+static void check_order(struct world *world, const struct book_attempt *attempt)
+{
+    const struct book_task *task = attempt->task;
+    const struct sim_task *plan = &task->constellation->plan->tasks[task->index];
+    for (size_t i = 0; i < plan->needs_count; i++) {
+        if (task->constellation->tasks[plan->needs[i]]->record.state != TASK_SUCCEEDED) {
+            promise_broken(world, "P4", "%" PRIu64 " starts before what it needs has succeeded",
+                           attempt->fence);
+        }
+    }
+}
+
+static void check_inputs(struct world *world, const struct book_attempt *attempt,
+                         const struct msg_body *body)
+{
+    const struct book_task *task = attempt->task;
+    const struct sim_task *plan = &task->constellation->plan->tasks[task->index];
+    if (plan->noop) {
+        return;
+    }
+    bool good = body->argv_count == (plan->refers ? 3 : 2) &&
+                str_equal(body->argv[1],
+                          task->constellation->plan->plan.tasks[task->index].key);
+    if (good && plan->refers) {
+        const struct book_task *from = task->constellation->tasks[plan->refers_to];
+        const struct book_attempt *winner = books_attempt(world->books, from->record.fence);
+        struct buf expected = { 0 };
+        process_output(winner->fence, STREAM_STDOUT, 0, (size_t)winner->record.stdout_bytes,
+                       &expected);
+        good = str_equal(body->argv[2],
+                         (struct str){ (const char *)expected.data, expected.length });
+        buf_done(&expected);
+    }
+    if (!good) {
+        promise_broken(world, "P4", "%" PRIu64 " starts with other inputs than it should have",
+                       attempt->fence);
+    }
+}
+
+static void check_slots(struct world *world, const struct host *host)
+{
+    unsigned running = 0;
+    size_t at = 0;
+    uint64_t fence = 0;
+    void *value = NULL;
+    while (map_each(&host->processes, &at, &fence, &value)) {
+        running += ((const struct process *)value)->alive;
+    }
+    if (running >= host->slots) {
+        promise_broken(world, "P8", "host %u runs more than its %u slots", host->index,
+                       host->slots);
+    }
+}
+
+void promise_process_started(struct world *world, const struct host *host,
+                             const struct agent_record *record, const struct msg_body *body)
+{
+    struct book_attempt *attempt = books_attempt(world->books, record->fence);
+    if (attempt == NULL) {
+        promise_broken(world, "P5", "host %u starts %" PRIu64 ", which was never stored",
+                       host->index, record->fence);
+        return;
+    }
+    if (++attempt->starts > 1) {
+        promise_broken(world, "P1", "%" PRIu64 " is started twice", record->fence);
+    }
+    attempt->processes++;
+    check_overlap(world, attempt);
+    check_order(world, attempt);
+    check_inputs(world, attempt, body);
+    check_slots(world, host);
+}
+
+void promise_process_ended(struct world *world, const struct host *host, uint64_t fence,
+                           const struct msg_finished *end)
+{
+    (void)host;
+    struct book_attempt *attempt = books_attempt(world->books, fence);
+    CHECK(attempt->processes > 0);
+    attempt->processes--;
+    if (end != NULL) {
+        attempt->ended = true;
+        attempt->end = *end;
+    }
+}
+
+void promise_spool_cut(struct world *world, uint64_t fence)
+{
+    struct book_attempt *attempt = books_attempt(world->books, fence);
+    if (attempt != NULL) {
+        attempt->spool_cut = true;
+    }
+}

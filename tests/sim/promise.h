@@ -1,0 +1,56 @@
+/* The checker of the promises (design, section 2), with books of its own: made from what was submitted,
+   what crossed the wire and what was committed, never from the engines' structures. */
+#ifndef TESTS_SIM_PROMISE_H
+#define TESTS_SIM_PROMISE_H
+
+#include "agent/engine/agent_effect.h"
+#include "orchestrator/engine/effect.h"
+#include "tests/sim/host.h"
+
+struct world;
+struct books;
+
+struct books *books_new(void);
+void books_free(struct books *books);
+
+/* The first one that is broken ends the run. */
+void promise_broken(struct world *world, const char *promise, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The daemon. */
+void promise_daemon_started(struct world *world);
+void promise_heard(struct world *world, const struct link *link, const struct msg *msg);
+void promise_committed(struct world *world, const struct effects *effects);
+void promise_saying(struct world *world, const struct link *link, const struct msg *msg);
+void promise_closing(struct world *world, enum msg_error_code code);
+void promise_replied(struct world *world, const struct effect *effect);
+void promise_prepare_refused(struct world *world, int64_t task_id);
+void promise_prepared(struct world *world, int64_t task_id);
+void promise_wall_jumped(struct world *world);
+
+/* An agent. */
+void promise_host_heard(struct world *world, const struct host *host, const struct msg *msg);
+void promise_host_committed(struct world *world, const struct host *host,
+                            const struct agent_effects *effects);
+void promise_host_saying(struct world *world, const struct host *host, const struct msg *msg);
+void promise_host_died(struct world *world, const struct host *host, bool power);
+void promise_process_started(struct world *world, const struct host *host,
+                             const struct agent_record *record, const struct msg_body *body);
+/* `end` NULL: it was killed and says nothing. */
+void promise_process_ended(struct world *world, const struct host *host, uint64_t fence,
+                           const struct msg_finished *end);
+void promise_spool_cut(struct world *world, uint64_t fence);
+
+/* For those who cancel: a live one by chance, 0 if there is none; and all that can never end. */
+int64_t promise_any_constellation(struct world *world);
+void promise_cancel_impossible(struct world *world);
+
+/* promise_state.c: over everything, from time to time. */
+void promise_check_engine(struct world *world);
+void promise_check_store(struct world *world);
+void promise_check_reasons(struct world *world);
+void promise_check_acknowledged(struct world *world); /* after a start of the daemon */
+bool promise_is_settled(const struct world *world);   /* all that was promised has come about */
+void promise_check_end(struct world *world);
+
+#endif
