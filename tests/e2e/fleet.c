@@ -165,7 +165,7 @@ void fleet_daemon_refuses(struct fleet *fleet, int code, const char *words)
     fleet_daemon_spawn(fleet);
     assert_true(process_wait(&fleet->daemon, START_MS));
     assert_int_equal(process_code(&fleet->daemon), code);
-    assert_int_equal(file_count(fleet->daemon.err, words), before + 1);
+    assert_true(file_count(fleet->daemon.err, words) > before);
 }
 
 void fleet_daemon_kill(struct fleet *fleet)

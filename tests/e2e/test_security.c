@@ -1,0 +1,254 @@
+/* Who may do what: before the first token, after it, over TCP, over the Unix socket, over TLS. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "tests/e2e/aip.h"
+#include "tests/e2e/ask.h"
+#include "tests/e2e/history.h"
+
+enum { LIMIT_MS = 30000 };
+
+static const char noop_spec[] = "name: one\ntasks:\n  a: {noop: true}\n";
+
+/* Makes a token over the Unix socket; returns the path of a file that holds it. */
+static const char *token(struct fleet *fleet, const char *role, const char *device,
+                         const char *name)
+{
+    char *url = mem_format("unix:%s/admin.sock", fleet->data_dir);
+    const char *none = fleet->token_file;
+    fleet->token_file = NULL;
+    struct said said = device == NULL ? cli(fleet, "--url", url, "token", "create", "--role", role,
+                                            "--name", name, NULL)
+                                      : cli(fleet, "--url", url, "token", "create", "--role", role,
+                                            "--device", device, "--name", name, NULL);
+    fleet->token_file = none;
+    if (said.code != 0 || strncmp(said.out, "ast_", 4) != 0) {
+        fail_msg("token create: %d %s", said.code, said.err);
+    }
+    char *file = mem_format("%s.token", name);
+    const char *path = fleet_write(fleet, file, said.out);
+    assert_int_equal(chmod(path, 0600), 0);
+    static char kept[8][FLEET_PATH_MAX];
+    static unsigned next;
+    char *to = kept[next++ % 8];
+    snprintf(to, FLEET_PATH_MAX, "%s", path);
+    said_done(&said);
+    mem_free(file);
+    mem_free(url);
+    return to;
+}
+
+static void the_first_token_closes_the_open_house(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    struct fleet_agent *open = fleet_agent_add(fleet, "open", 1);
+    fleet_agent_start(fleet, open);
+    fleet_agents_connected(fleet, 1);
+    assert_int_equal(file_count(fleet->daemon.err, "security.open"), 1);
+    const char *admin = token(fleet, "admin", NULL, "me");
+    /* The agent that came without one is sent away, and told why. */
+    EVENTUALLY(LIMIT_MS, file_count(open->process.err, "connection.closed") > 0);
+    EVENTUALLY(LIMIT_MS, file_count(open->process.err, "401") > 0);
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/devices", NULL), 401);
+    assert_int_equal(ask_status(fleet, "POST", "/api/v1/constellations", noop_spec), 401);
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/events", NULL), 401);
+    assert_int_equal(ask_status(fleet, "GET", "/metrics", NULL), 401);
+    assert_int_equal(ask_status(fleet, "GET", "/healthz", NULL), 200);
+    assert_int_equal(ask_status(fleet, "GET", "/readyz", NULL), 200);
+    cli_expect(fleet, 4, "token", "list", NULL);
+    fleet->token_file = admin;
+    cli_expect(fleet, 0, "", "list", NULL);
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/devices", NULL), 200);
+    fleet->token_file = fleet_write(fleet, "wrong.token", "ast_0123456789abcdef\n");
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/devices", NULL), 401);
+    fleet_passed(fleet);
+}
+
+static void a_role_can_do_what_it_says_and_no_more(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    const char *admin = token(fleet, "admin", NULL, "me");
+    const char *worker = token(fleet, "operator", NULL, "worker");
+    const char *viewer = token(fleet, "viewer", NULL, "screen");
+    const char *agent = token(fleet, "agent", "box", "box");
+    static const char wish[] = "{\"name\":\"x\",\"role\":\"admin\"}";
+    fleet->token_file = viewer;
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/constellations", NULL), 200);
+    assert_int_equal(ask_status(fleet, "POST", "/api/v1/constellations", noop_spec), 403);
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/tokens", NULL), 403);
+    fleet->token_file = worker;
+    assert_int_equal(ask_status(fleet, "POST", "/api/v1/constellations", noop_spec), 201);
+    assert_int_equal(ask_status(fleet, "POST", "/api/v1/tokens", wish), 403);
+    fleet->token_file = agent;
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/constellations", NULL), 403);
+    assert_int_equal(ask_status(fleet, "POST", "/api/v1/constellations", noop_spec), 403);
+    cli_expect(fleet, 4, "", "list", NULL);
+    fleet->token_file = admin;
+    cli_expect(fleet, 0, "screen", "token", "list", NULL);
+    cli_expect(fleet, 0, "", "token", "revoke", "screen", NULL);
+    fleet->token_file = viewer;
+    assert_int_equal(ask_status(fleet, "GET", "/api/v1/constellations", NULL), 401);
+    fleet->token_file = NULL;
+    /* Whoever holds a token that is no agent's cannot be one. */
+    struct aip peer;
+    char *text = file_text(worker);
+    char *header = mem_format("Authorization: Bearer %.*s\r\n", (int)strcspn(text, "\n"), text);
+    aip_open(&peer, fleet, "aip.v1", header);
+    assert_int_equal(peer.status, 403);
+    aip_done(&peer);
+    aip_open(&peer, fleet, "aip.v1", "");
+    assert_int_equal(peer.status, 401);
+    aip_done(&peer);
+    mem_free(header);
+    free(text);
+    /* Secrets are nowhere: not in the log, not in the database. */
+    char *secret = file_text(admin);
+    secret[strcspn(secret, "\n")] = 0;
+    assert_int_equal(file_count(fleet->daemon.err, secret), 0);
+    char *sql = mem_format("SELECT count(*) FROM token WHERE hash = CAST('%s' AS BLOB)"
+                           " OR name LIKE '%%%s%%'",
+                           secret, secret);
+    assert_int_equal(history_number(fleet, sql), 0);
+    mem_free(sql);
+    free(secret);
+    fleet_passed(fleet);
+}
+
+static void an_agents_token_is_for_its_device_alone(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    const char *box = token(fleet, "agent", "box", "box");
+    struct fleet_agent *thief = fleet_agent_add(fleet, "crown", 1);
+    thief->token_file = box;
+    fleet_agent_start(fleet, thief);
+    EVENTUALLY(LIMIT_MS, file_count(thief->process.err, "the token is for another device") > 0);
+    struct fleet_agent *owner = fleet_agent_add(fleet, "box", 1);
+    owner->token_file = box;
+    fleet_agent_start(fleet, owner);
+    fleet->token_file = token(fleet, "admin", NULL, "me");
+    fleet_agents_connected(fleet, 1);
+    const char *spec = fleet_write(fleet, "one.yaml", noop_spec);
+    cli_expect(fleet, 0, "succeeded", "run", spec, NULL);
+    cli_expect(fleet, 0, "", "token", "revoke", "box", NULL);
+    fleet_agents_connected(fleet, 0);
+    assert_false(process_has_ended(&owner->process));
+    assert_int_equal(history_number(fleet, "SELECT count(*) FROM device WHERE name = 'crown'"), 0);
+    fleet_passed(fleet);
+}
+
+static void a_foreign_host_or_origin_is_refused(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    static const struct {
+        const char *header;
+        long status;
+    } rows[] = {
+        { "Host: evil.example", 421 },
+        { "Host: 127.0.0.1.evil.example", 421 },
+        { "Origin: http://evil.example", 403 },
+        { "Origin: null", 403 },
+        { "Host: localhost", 200 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ask get = { .path = "/api/v1/devices", .headers = { rows[i].header } };
+        struct answer answer = ask(fleet, &get);
+        assert_int_equal(answer.status, rows[i].status);
+        answer_done(&answer);
+    }
+    struct aip peer;
+    aip_open(&peer, fleet, "aip.v1", "Origin: http://evil.example\r\n");
+    assert_int_equal(peer.status, 403);
+    aip_done(&peer);
+    fleet_passed(fleet);
+}
+
+static void no_path_leads_out_of_the_api(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    static const char *const paths[] = {
+        "/../../../../etc/passwd",
+        "/api/v1/constellations/../../../../etc/passwd",
+        "/api/v1/constellations/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/api/v1/constellations/@last/tasks/..%2f..%2f..%2fasterism.db/output",
+        "/api/v1/devices/%2e%2e",
+        "/asterism.db",
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct answer answer = ask(fleet, &(struct ask){ .path = paths[i] });
+        assert_in_range(answer.status, 400, 404);
+        assert_null(strstr(answer.body, "root:"));
+        answer_done(&answer);
+    }
+    fleet_passed(fleet);
+}
+
+static void other_addresses_need_tls_and_a_token(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_flags(fleet, "--listen", "0.0.0.0:0", NULL);
+    fleet_daemon_refuses(fleet, 2, "needs TLS");
+    fleet_passed(fleet);
+}
+
+static void a_second_daemon_on_the_directory_is_refused(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    struct said said =
+        asterismd(fleet, "--listen", "127.0.0.1:0", "--data-dir", fleet->data_dir, NULL);
+    assert_int_equal(said.code, 1);
+    assert_non_null(strstr(said.err, "another asterismd"));
+    said_done(&said);
+    assert_int_equal(ask_status(fleet, "GET", "/healthz", NULL), 200);
+    fleet_passed(fleet);
+}
+
+/* A value that another task put out is data wherever it goes. */
+static void what_a_task_puts_out_never_becomes_a_command(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_three(fleet);
+    char *text = mem_format("name: inject\ntasks:\n"
+                            "  bad: {run: [printf, '$(touch %s) `id`; \"x\"']}\n"
+                            "  use: {shell: 'printf %%s \"$VALUE\"', env: {VALUE: \"${{ "
+                            "tasks.bad.stdout }}\"}}\n"
+                            "  arg: {run: [printf, \"%%s\", \"${{ tasks.bad.stdout }}\"]}\n",
+                            fleet_path(fleet, "touched"));
+    cli_expect(fleet, 0, "succeeded", "run", fleet_write(fleet, "inject.yaml", text), NULL);
+    cli_expect(fleet, 0, "`id`; \"x\"", "logs", "@last/use", NULL);
+    cli_expect(fleet, 0, "`id`; \"x\"", "logs", "@last/arg", NULL);
+    struct stat status;
+    assert_int_not_equal(stat(fleet_path(fleet, "touched"), &status), 0);
+    mem_free(text);
+    fleet_passed(fleet);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, fleet_setup, fleet_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROW(the_first_token_closes_the_open_house),
+        ROW(a_role_can_do_what_it_says_and_no_more),
+        ROW(an_agents_token_is_for_its_device_alone),
+        ROW(a_foreign_host_or_origin_is_refused),
+        ROW(no_path_leads_out_of_the_api),
+        ROW(other_addresses_need_tls_and_a_token),
+        ROW(a_second_daemon_on_the_directory_is_refused),
+        ROW(what_a_task_puts_out_never_becomes_a_command),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
