@@ -14,6 +14,7 @@
 
 #include "common/base/err.h"
 #include "common/sys/log.h"
+#include "tests/bench/fleet.h"
 
 static const struct {
     const char *name;
@@ -58,6 +59,7 @@ void bench_die(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+    fleet_show_log();
     exit(2); // NOLINT(concurrency-mt-unsafe): one thread
 }
 

@@ -18,6 +18,7 @@ struct bench {
     size_t below_half;   /* figures that did not reach half of their target */
     double longest_turn_ms;
     double longest_commit_ms;
+    double longest_floor_ms; /* one transaction of a bare database of the floors */
 };
 
 /* A benchmark that cannot be run is an error, not a slow figure: says why and ends the process. The

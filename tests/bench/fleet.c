@@ -38,12 +38,14 @@ static pid_t launch(const char *program, const char *log, char *const *argv)
     _exit(127);
 }
 
-static void show_log(const char *path)
+static char last_log[4300];
+
+void fleet_show_log(void)
 {
-    char command_line[512];
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(command_line, sizeof command_line, file) != NULL) {
-        fputs(command_line, stderr);
+    char line[1024];
+    FILE *file = last_log[0] == '\0' ? NULL : fopen(last_log, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        fputs(line, stderr);
     }
     if (file != NULL) {
         fclose(file);
@@ -79,6 +81,7 @@ double fleet_exec_daemon(struct fleet *fleet)
     char flag_listen[] = "--listen";
     char flag_data[] = "--data-dir";
     char *argv[] = { program, flag_listen, listen, flag_data, data, NULL };
+    snprintf(last_log, sizeof last_log, "%s", log);
     double at = now_s();
     fleet->daemon = launch(program, log, argv);
     mem_free(program);
@@ -95,7 +98,6 @@ void fleet_wait_daemon(struct fleet *fleet)
     unsigned port = 0;
     while ((port = read_port(log)) == 0) {
         if (waitpid(fleet->daemon, NULL, WNOHANG) != 0 || now_s() > limit) {
-            show_log(log);
             bench_die("asterismd has not started");
         }
         sleep_s(0.002);

@@ -30,5 +30,7 @@ double fleet_exec_daemon(struct fleet *fleet);
 void fleet_wait_daemon(struct fleet *fleet);
 /* Notes the longest turn and commit, ends everything and waits for it. */
 void fleet_stop(struct fleet *fleet);
+/* What the last daemon had to say, to stderr: for a bench that has failed. */
+void fleet_show_log(void);
 
 #endif
