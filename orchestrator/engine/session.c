@@ -229,7 +229,9 @@ static enum verdict judge(struct engine *engine, struct device *device, const st
     }
     if (attempt == NULL || attempt->device != device) {
         note_stale(engine, device, held->fence);
-        if (held->state == HELD_RUNNING && attempt == NULL && held->fence <= engine->fence) {
+        /* One that an agent calls accepted may be about to run, or be stopped already. */
+        bool has_slot = held->state == HELD_RUNNING || held->state == HELD_ACCEPTED;
+        if (has_slot && attempt == NULL && held->fence <= engine->fence) {
             attempt_new_stray(engine, device, held->fence);
             return VERDICT_CANCEL; /* its slot is taken until its end is confirmed */
         }
