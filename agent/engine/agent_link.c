@@ -55,6 +55,14 @@ static int64_t backoff_next(struct agent_engine *engine)
     return (int64_t)rng_below(&engine->rng, (uint64_t)ceiling + 1);
 }
 
+/* Nothing more goes into this connection; the next session offers everything again. */
+static void outputs_drop(struct agent_engine *engine)
+{
+    while (engine->outputs.head != NULL) {
+        agent_attempt_queue(engine, engine->outputs.head, AGENT_QUEUE_NONE);
+    }
+}
+
 void agent_link_close(struct agent_engine *engine, int64_t now_ms, int code, const char *reason,
                       struct agent_effects *effects)
 {
@@ -68,6 +76,7 @@ void agent_link_close(struct agent_engine *engine, int64_t now_ms, int code, con
     if (agent_link_is_ready(engine) && now_ms - link->ready_at_ms >= backoff_ceiling(link->failures)) {
         link->failures = 0;
     }
+    outputs_drop(engine);
     link->state = AGENT_LINK_CLOSING;
     link->limit_at_ms = now_ms + AGENT_CLOSE_LIMIT_MS;
 }
@@ -138,9 +147,7 @@ void agent_link_disconnected(struct agent_engine *engine, const struct agent_eve
     link->dial_at_ms = event->now_ms + backoff_next(engine);
     link->ping_asked = false;
     memset(link->pings, 0, sizeof link->pings);
-    while (engine->outputs.head != NULL) {
-        agent_attempt_queue(engine, engine->outputs.head, AGENT_QUEUE_NONE);
-    }
+    outputs_drop(engine);
     for (struct agent_attempt *attempt = engine->all.head; attempt != NULL;
          attempt = attempt->next[AGENT_IN_ALL]) {
         attempt->offered = false;
