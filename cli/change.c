@@ -38,14 +38,31 @@ static int change_one(struct cli *cli, const struct change *change, const char *
     return code;
 }
 
-/* All are resolved before the first is changed: @last must not mean another one the second time. Goes
-   on after a refusal; the exit code is the first that is not 0. */
+/* @last is resolved first: it must not mean another one the second time. Everything else goes to the
+   daemon as it is, which takes no beginning of an id here. */
+static int whole_id(struct cli *cli, const char *text, char ret_id[TASKS_NAME_BYTES_MAX])
+{
+    struct tasks_name name = { .id = "" };
+    int code = tasks_name_of(text, &name);
+    if (code == CLI_OK && *name.key != 0) {
+        return cli_fail(CLI_USAGE, "\"%s\" names a task; a constellation is wanted", text);
+    }
+    if (code == CLI_OK && strcmp(text, "@last") == 0) {
+        return tasks_full_id(cli->http, text, ret_id);
+    }
+    if (code == CLI_OK) {
+        memcpy(ret_id, name.id, strlen(name.id) + 1);
+    }
+    return code;
+}
+
+/* Goes on after a refusal; the exit code is the first that is not 0. */
 static int change_all(struct cli *cli, const struct change *change)
 {
     static char ids[OPTIONS_ARGUMENTS_MAX][TASKS_NAME_BYTES_MAX];
     int first = CLI_OK;
     for (size_t i = 0; i < cli->options.arguments_count; i++) {
-        int code = tasks_full_id(cli->http, cli->options.arguments[i], ids[i]);
+        int code = whole_id(cli, cli->options.arguments[i], ids[i]);
         first = first == CLI_OK ? code : first;
     }
     json_t *answers = json_array();
@@ -74,7 +91,8 @@ const struct verb verb_cancel = {
     .name = "cancel",
     .summary = "Cancel constellations",
     .usage = "ID…",
-    .text = "Running tasks are stopped (SIGTERM, later SIGKILL), the others are not begun.",
+    .text = "Running tasks are stopped (SIGTERM, later SIGKILL), the others are not begun. An ID is "
+            "whole\nhere, or @last: no beginning of one.",
     .example = "asterism cancel @last\n",
     .operand = CLI_OPERAND_ID,
     .arguments_min = 1,
@@ -86,6 +104,7 @@ const struct verb verb_delete = {
     .name = "delete",
     .summary = "Delete constellations that have ended, with their output",
     .usage = "ID…",
+    .text = "An ID is whole here, or @last: no beginning of one.",
     .example = "asterism delete disk-report-7k2m\n",
     .operand = CLI_OPERAND_ID,
     .arguments_min = 1,

@@ -43,7 +43,7 @@ int http_refused(const struct http *http, const struct http_exchange *exchange)
     json_array_foreach(json_object_get(problem, "errors"), at, error)
     {
         const char *words = json_text(error, "detail");
-        if (*words != 0 && strcmp(words, detail) != 0) {
+        if (*words != 0 && strstr(detail, words) == NULL) {
             cli_note("  %s", words);
         }
     }

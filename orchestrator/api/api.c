@@ -173,3 +173,24 @@ bool api_find_constellation(struct api *api, const struct api_call *call, struct
                         candidates.count);
     return false;
 }
+
+bool api_find_constellation_whole(struct api *api, const struct api_call *call, struct str id,
+                                  struct query_constellation *ret_constellation)
+{
+    struct query_constellation found;
+    if (!api_find_constellation(api, call, id, &found)) {
+        return false;
+    }
+    if (!str_is(id, "@last") && !str_equal(id, found.uid)) {
+        struct reason detail;
+        reason_set(&detail, ERR_NOT_FOUND,
+                   "no constellation has the whole id \"%.*s\"; did you mean %.*s?", STR_ARG(id),
+                   STR_ARG(found.uid));
+        struct problem_item item = { .code = "candidate", .detail = found.uid };
+        reply_problem_items(api, call->request->id, PROBLEM_NOT_FOUND, str_of(detail.text), &item,
+                            1);
+        return false;
+    }
+    *ret_constellation = found;
+    return true;
+}

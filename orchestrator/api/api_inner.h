@@ -32,5 +32,9 @@ static inline struct moment api_now(const struct api *api)
 /* The constellation that the first parameter of the path means; false: it has been answered. */
 bool api_find_constellation(struct api *api, const struct api_call *call, struct str id,
                             struct query_constellation *ret_constellation);
+/* For what cannot be taken back: only a whole id, or @last. What a prefix means changes with what else
+   there is. */
+bool api_find_constellation_whole(struct api *api, const struct api_call *call, struct str id,
+                                  struct query_constellation *ret_constellation);
 
 #endif

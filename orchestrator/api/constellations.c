@@ -113,7 +113,7 @@ void constellations_get(struct api *api, const struct api_call *call)
 void constellations_cancel(struct api *api, const struct api_call *call)
 {
     struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    if (!api_find_constellation_whole(api, call, call->params[0], &constellation)) {
         return;
     }
     if (constellation_state_is_final(constellation.record.state)) {
@@ -179,12 +179,15 @@ void cancel_render(struct api *api, struct job *job)
 void constellations_delete(struct api *api, const struct api_call *call)
 {
     struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    if (!api_find_constellation_whole(api, call, call->params[0], &constellation)) {
         return;
     }
     if (!constellation_state_is_final(constellation.record.state)) {
-        reply_problem(api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is running: cancel it first",
-                      STR_ARG(constellation.uid));
+        reply_problem(api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is %s",
+                      STR_ARG(constellation.uid),
+                      constellation.record.cancel_requested
+                          ? "being cancelled: delete it when it has ended"
+                          : "running: cancel it first");
         return;
     }
     if (!job_may_start(api, call->request->id)) {

@@ -332,20 +332,42 @@ static void a_large_spec_that_is_wrong_is_refused_by_the_worker_too(void **state
 static void cancel_ends_it_and_delete_removes_it(void **state)
 {
     struct house *house = *state;
-    house_submit(house, SPEC, (char[160]){ 0 });
-    expect_problem(house, "DELETE", "/api/v1/constellations/demo", NULL, 409, "not_final");
-    struct answer answer = house_send(house, "POST", "/api/v1/constellations/demo/cancel", "");
+    char id[160] = "";
+    char path[224];
+    char cancel[240];
+    house_submit(house, SPEC, id);
+    snprintf(path, sizeof(path), "/api/v1/constellations/%s", id);
+    snprintf(cancel, sizeof(cancel), "%s/cancel", path);
+    expect_problem(house, "DELETE", path, NULL, 409, "not_final");
+    struct answer answer = house_send(house, "POST", cancel, "");
     assert_int_equal(answer.status, 202);
     assert_true(json_is_true(json_object_get(answer.json, "cancel_requested")));
     answer_done(&answer);
-    expect_problem(house, "POST", "/api/v1/constellations/demo/cancel", "", 409, "already_final");
+    expect_problem(house, "POST", cancel, "", 409, "already_final");
     answer = house_get(house, "/api/v1/constellations/demo");
     assert_string_equal(answer_text(&answer, "state"), "cancelled");
     json_t *counts = json_object_get(answer.json, "counts");
     assert_int_equal(json_integer_value(json_object_get(counts, "cancelled")), 2);
     answer_done(&answer);
-    house_expect(house, "DELETE", "/api/v1/constellations/demo", NULL, 204);
-    expect_problem(house, "GET", "/api/v1/constellations/demo", NULL, 404, "not_found");
+    house_expect(house, "DELETE", path, NULL, 204);
+    expect_problem(house, "GET", path, NULL, 404, "not_found");
+}
+
+static void cancel_and_delete_take_no_prefix(void **state)
+{
+    struct house *house = *state;
+    char id[160] = "";
+    house_submit(house, SPEC, id);
+    struct answer answer = house_send(house, "POST", "/api/v1/constellations/demo/cancel", "");
+    assert_int_equal(answer.status, 404);
+    assert_non_null(strstr(answer_text(&answer, "detail"), "did you mean demo-"));
+    const json_t *item = json_array_get(json_object_get(answer.json, "errors"), 0);
+    assert_string_equal(json_string_value(json_object_get(item, "detail")), id);
+    answer_done(&answer);
+    house_expect(house, "POST", "/api/v1/constellations/@last/cancel", "", 202);
+    expect_problem(house, "DELETE", "/api/v1/constellations/dem", NULL, 404, "not_found");
+    house_expect(house, "GET", "/api/v1/constellations/dem", NULL, 200);
+    house_expect(house, "DELETE", "/api/v1/constellations/@last", NULL, 204);
 }
 
 /* --- Tasks. --- */
@@ -549,6 +571,7 @@ int main(void)
         IN_A_HOUSE(a_request_joins_the_submission_that_is_under_way),
         IN_A_HOUSE(a_large_spec_that_is_wrong_is_refused_by_the_worker_too),
         IN_A_HOUSE(cancel_ends_it_and_delete_removes_it),
+        IN_A_HOUSE(cancel_and_delete_take_no_prefix),
         IN_A_HOUSE(a_waiting_task_says_what_it_waits_for),
         IN_A_HOUSE(tasks_come_in_pages_and_by_state_and_key),
         IN_A_HOUSE(a_task_shows_its_attempts_and_its_spec),
