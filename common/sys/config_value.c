@@ -208,6 +208,5 @@ enum err config_set(struct config_loading *loading, const struct config_row *row
         }
         return add_item(loading, row, place, text, where, reason);
     }
-    CHECK(!"a type of the enum");
-    return ERR_INVALID;
+    check_failed("a type of the enum", __FILE__, __LINE__);
 }

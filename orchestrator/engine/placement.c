@@ -73,7 +73,7 @@ static void drop_placement(struct placement **list, size_t *count,
             return;
         }
     }
-    CHECK(!"a placement stands in both lists");
+    check_failed("a placement stands in both lists", __FILE__, __LINE__);
 }
 
 static void link_placement(struct class *class, struct device *device)

@@ -105,7 +105,7 @@ void task_unqueue(struct engine *engine, struct task *task)
         break;
     case QUEUE_DECIDE:
     case QUEUE_PREPARING:
-        CHECK(!"a task on this queue cannot move");
+        check_failed("a task on this queue cannot move", __FILE__, __LINE__);
         break;
     }
     task->queue = QUEUE_NONE;
