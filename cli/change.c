@@ -91,8 +91,9 @@ const struct verb verb_cancel = {
     .name = "cancel",
     .summary = "Cancel constellations",
     .usage = "ID…",
-    .text = "Running tasks are stopped (SIGTERM, later SIGKILL), the others are not begun. An ID is "
-            "whole\nhere, or @last: no beginning of one.",
+    .text =
+        "Running tasks are stopped (SIGTERM, later SIGKILL), the others are not begun. An ID is "
+        "whole\nhere, or @last: no beginning of one.",
     .example = "asterism cancel @last\n",
     .operand = CLI_OPERAND_ID,
     .arguments_min = 1,

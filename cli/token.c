@@ -1,25 +1,32 @@
 /* `token`: who may speak to the daemon. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/http.h"
 #include "cli/output.h"
 
-static int create(struct cli *cli)
+/* The wish as JSON, for the caller to free; NULL after words. */
+static char *wish_of(const struct options *options)
 {
-    const char *role = options_get(&cli->options, "role");
-    const char *device = options_get(&cli->options, "device");
-    const char *name = options_get(&cli->options, "name");
+    const char *role = options_get(options, "role");
+    const char *device = options_get(options, "device");
+    const char *name = options_get(options, "name");
     if (role == NULL) {
-        return cli_fail(CLI_USAGE, "token create needs --role viewer, operator, admin or agent");
+        cli_fail(CLI_USAGE, "token create needs --role viewer, operator, admin or agent");
+        return NULL;
     }
     if ((strcmp(role, "agent") == 0) != (device != NULL)) {
-        return cli_fail(CLI_USAGE, device == NULL ? "an agent's token needs --device NAME"
-                                                  : "--device goes with --role agent only");
+        cli_fail(CLI_USAGE, device == NULL ? "an agent's token needs --device NAME"
+                                           : "--device goes with --role agent only");
+        return NULL;
     }
     if (name == NULL && device == NULL) {
-        return cli_fail(CLI_USAGE, "token create needs --name NAME");
+        cli_fail(CLI_USAGE, "token create needs --name NAME");
+        return NULL;
     }
     json_t *body = json_object();
     json_object_set_new(body, "name", json_string(name == NULL ? device : name));
@@ -29,10 +36,69 @@ static int create(struct cli *cli)
     }
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
+    return text;
+}
+
+/* Made before the token is: one that could not be kept would be lost. */
+static int make_file(const char *path, int *ret_fd)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == EEXIST) {
+        return cli_fail(CLI_USAGE, "--out: %s is there already, and is not overwritten", path);
+    }
+    if (fd < 0) {
+        return cli_fail(CLI_USAGE, "--out: cannot make %s: %s", path, strerror(errno));
+    }
+    *ret_fd = fd;
+    return CLI_OK;
+}
+
+static bool write_file(int fd, const char *token)
+{
+    struct buf line = { 0 };
+    buf_printf(&line, "%s\n", token);
+    size_t written = 0;
+    bool good = true;
+    while (good && written < line.length) {
+        ssize_t length = write(fd, line.data + written, line.length - written);
+        good = length > 0 || (length < 0 && errno == EINTR);
+        written += length > 0 ? (size_t)length : 0;
+    }
+    good = good && fsync(fd) == 0;
+    explicit_bzero(line.data, line.length);
+    buf_done(&line);
+    return good;
+}
+
+static void tell_token(struct cli *cli, json_t *answer, const char *path)
+{
+    if (cli->json && path != NULL) {
+        json_object_del(answer, "token");
+        json_object_set_new(answer, "file", json_string(path));
+    }
+    if (cli->json) {
+        output_json(answer);
+    } else if (path != NULL) {
+        cli_note("the token %s is in %s, which only its owner reads", json_text(answer, "name"),
+                 path);
+    } else {
+        printf("%s\n", json_text(answer, "token"));
+        cli_note("this is the only time it is shown; keep it in a file that only its owner reads "
+                 "(--out FILE)");
+    }
+    if (json_is_true(json_object_get(answer, "is_first"))) {
+        cli_note("it is the first token: from now on agents and clients need one (--token-file), "
+                 "and those without are cut off; the daemon's Unix socket stays admin");
+    }
+}
+
+/* After words, unless it is made. */
+static int make_token(struct cli *cli, const char *wish, const char *path, int fd)
+{
     struct http_exchange exchange = {
         .method = "POST",
         .path = "/api/v1/tokens",
-        .body = str_of(text),
+        .body = str_of(wish),
         .content_type = "application/json",
     };
     http_perform(cli->http, &exchange);
@@ -46,17 +112,34 @@ static int create(struct cli *cli)
     } else {
         json_t *answer =
             json_loadb((const char *)exchange.answer.data, exchange.answer.length, 0, NULL);
-        if (cli->json) {
-            output_json(answer);
+        if (path != NULL && !write_file(fd, json_text(answer, "token"))) {
+            code = cli_fail(CLI_FAILED, "cannot write %s: %s; the token is lost: revoke %s", path,
+                            strerror(errno), json_text(answer, "name"));
         } else {
-            printf("%s\n", json_text(answer, "token"));
-            cli_note(
-                "this is the only time it is shown; keep it in a file that only its owner reads");
+            tell_token(cli, answer, path);
         }
         json_decref(answer);
     }
     http_exchange_done(cli->http, &exchange);
-    free(text);
+    return code;
+}
+
+static int create(struct cli *cli)
+{
+    const char *path = options_get(&cli->options, "out");
+    char *wish = wish_of(&cli->options);
+    int fd = -1;
+    int code = wish == NULL ? CLI_USAGE : path == NULL ? CLI_OK : make_file(path, &fd);
+    if (code == CLI_OK) {
+        code = make_token(cli, wish, path, fd);
+        if (code != CLI_OK && path != NULL) {
+            unlink(path);
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(wish);
     return code;
 }
 
@@ -93,9 +176,10 @@ static int list(struct cli *cli)
     return code;
 }
 
-static int revoke(struct cli *cli)
+static int revoke_all(struct cli *cli)
 {
     int first = CLI_OK;
+    json_t *revoked = json_array();
     for (size_t i = 1; i < cli->options.arguments_count; i++) {
         struct buf path = { 0 };
         buf_append_text(&path, "/api/v1/tokens/");
@@ -105,13 +189,19 @@ static int revoke(struct cli *cli)
         int code = CLI_OK;
         if (exchange.status / 100 != 2) {
             code = http_refused(cli->http, &exchange);
-        } else if (!cli->json) {
+        } else if (cli->json) {
+            json_array_append_new(revoked, json_string(cli->options.arguments[i]));
+        } else {
             printf("%s is revoked\n", cli->options.arguments[i]);
         }
         first = first == CLI_OK ? code : first;
         http_exchange_done(cli->http, &exchange);
         buf_done(&path);
     }
+    if (cli->json) {
+        output_json(revoked);
+    }
+    json_decref(revoked);
     return first;
 }
 
@@ -128,7 +218,7 @@ static int token(struct cli *cli)
     if (strcmp(what, "create") == 0) {
         return create(cli);
     }
-    return is_revoke ? revoke(cli) : list(cli);
+    return is_revoke ? revoke_all(cli) : list(cli);
 }
 
 static const struct option options[] = {
@@ -138,18 +228,23 @@ static const struct option options[] = {
       .words = "viewer operator admin agent" },
     { .name = "device", .operand = "NAME", .help = "For an agent: the device that it is." },
     { .name = "name", .operand = "NAME", .help = "What it is called; default: the device's name." },
+    { .name = "out",
+      .operand = "PATH",
+      .help = "Write the token into this new file, which only its owner can read." },
     { .name = NULL },
 };
 
 const struct verb verb_token = {
     .name = "token",
     .summary = "Create, list and revoke tokens",
-    .usage = "create --role ROLE [--device NAME] [--name NAME] | list | revoke NAME…",
-    .text = "A new token is printed alone on stdout, and never again. Before the first one every "
-            "local user\nis admin over TCP; the daemon's Unix socket always is.",
-    .example = "asterism token create --role agent --device edge-1 > edge-1.token\n"
-               "asterism --url unix:/var/lib/asterism/admin.sock token create --role admin "
-               "--name me\n"
+    .usage = "create --role ROLE [--device NAME] [--name NAME] [--out PATH] | list | revoke NAME…",
+    .text = "A new token is printed alone on stdout, or written to a file, and never shown again. "
+            "Before the\nfirst one every local user is admin over TCP; from the first one on every "
+            "agent and client needs\none. The daemon's Unix socket always is admin. The first "
+            "token is an admin's, or made over it.",
+    .example = "asterism --url unix:/var/lib/asterism/admin.sock token create --role admin "
+               "--name me --out me.token\n"
+               "asterism token create --role agent --device edge-1 --out edge-1.token\n"
                "asterism token revoke edge-1\n",
     .options = options,
     .operand = CLI_OPERAND_WORD,

@@ -64,6 +64,21 @@ static void refuse_method(struct api *api, const struct net_request *request, co
     buf_done(&body);
 }
 
+static void refuse_role(struct api *api, const struct net_request *request,
+                        const struct api_route *route)
+{
+    const char *needed = route_role_name(route->role);
+    if (request->identity->role == NET_ROLE_NONE) {
+        reply_problem(api, request->id, PROBLEM_UNAUTHORIZED, "this needs a token of role %s",
+                      needed);
+        return;
+    }
+    reply_problem(api, request->id, PROBLEM_FORBIDDEN,
+                  "this needs a token of role %s, and yours is of role %s; an admin makes one: "
+                  "asterism token create --role %s --name NAME",
+                  needed, route_role_name(request->identity->role), needed);
+}
+
 static void dispatch(struct api *api, const struct net_request *request)
 {
     struct api_call call = { .request = request };
@@ -79,9 +94,7 @@ static void dispatch(struct api *api, const struct net_request *request)
         return;
     }
     if (!role_suffices(request->identity->role, call.route->role)) {
-        enum problem_code code =
-            request->identity->role == NET_ROLE_NONE ? PROBLEM_UNAUTHORIZED : PROBLEM_FORBIDDEN;
-        reply_problem(api, request->id, code, "this needs a token of another role");
+        refuse_role(api, request, call.route);
         return;
     }
     struct reason reason;

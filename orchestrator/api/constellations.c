@@ -183,11 +183,10 @@ void constellations_delete(struct api *api, const struct api_call *call)
         return;
     }
     if (!constellation_state_is_final(constellation.record.state)) {
-        reply_problem(api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is %s",
-                      STR_ARG(constellation.uid),
-                      constellation.record.cancel_requested
-                          ? "being cancelled: delete it when it has ended"
-                          : "running: cancel it first");
+        reply_problem(
+            api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is %s", STR_ARG(constellation.uid),
+            constellation.record.cancel_requested ? "being cancelled: delete it when it has ended"
+                                                  : "running: cancel it first");
         return;
     }
     if (!job_may_start(api, call->request->id)) {

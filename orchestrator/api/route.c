@@ -90,6 +90,23 @@ static bool matches(const char *pattern, struct str path, struct str params[ROUT
     }
 }
 
+const char *route_role_name(enum net_role role)
+{
+    switch (role) {
+    case NET_ROLE_NONE:
+        return "none";
+    case NET_ROLE_VIEWER:
+        return "viewer";
+    case NET_ROLE_OPERATOR:
+        return "operator";
+    case NET_ROLE_ADMIN:
+        return "admin";
+    case NET_ROLE_AGENT:
+        return "agent";
+    }
+    return "none";
+}
+
 bool route_find(struct str method, struct str path, const struct api_route **ret_route,
                 struct str ret_params[ROUTE_PARAMS_MAX], char ret_methods[ROUTE_METHODS_BYTES_MAX])
 {
@@ -116,23 +133,6 @@ bool route_find(struct str method, struct str path, const struct api_route **ret
     return false;
 }
 
-static const char *role_name(enum net_role role)
-{
-    switch (role) {
-    case NET_ROLE_NONE:
-        return "none";
-    case NET_ROLE_VIEWER:
-        return "viewer";
-    case NET_ROLE_OPERATOR:
-        return "operator";
-    case NET_ROLE_ADMIN:
-        return "admin";
-    case NET_ROLE_AGENT:
-        return "agent";
-    }
-    return "none";
-}
-
 bool api_each_route(size_t *at, struct api_route_view *ret_view)
 {
     if (*at >= ROUTES_COUNT) {
@@ -143,7 +143,7 @@ bool api_each_route(size_t *at, struct api_route_view *ret_view)
         .method = route->method,
         .path = route->path,
         .operation = route->operation,
-        .role = role_name(route->role),
+        .role = route_role_name(route->role),
     };
     return true;
 }

@@ -31,6 +31,7 @@ struct api_route {
 
 /* The route of a request. False: no path like this (ret_methods is empty), or none of this method
    (ret_methods holds those that there are, for Allow). */
+const char *route_role_name(enum net_role role); /* "none", "viewer", … */
 bool route_find(struct str method, struct str path, const struct api_route **ret_route,
                 struct str ret_params[ROUTE_PARAMS_MAX], char ret_methods[ROUTE_METHODS_BYTES_MAX]);
 

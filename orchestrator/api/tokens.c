@@ -136,6 +136,12 @@ static void add_history(struct effects *effects, enum history_kind kind, int64_t
     };
 }
 
+/* Whoever comes over the Unix socket stays admin; the others are locked out by the first token. */
+static bool is_over_tcp(const struct job *job)
+{
+    return !str_starts_with(str_of(job->actor), STR("unix:"));
+}
+
 enum err token_create_run(struct api *api, struct job *job, struct effects *effects,
                           struct reason *reason)
 {
@@ -143,6 +149,14 @@ enum err token_create_run(struct api *api, struct job *job, struct effects *effe
     if (identities_by_name(identities, str_of(job->token_name)) != NULL) {
         job_answer_problem(api, job, PROBLEM_ALREADY_EXISTS,
                            "there is or was a token \"%s\": take another name", job->token_name);
+        return ERR_NONE;
+    }
+    bool is_first = identities->count == 0;
+    if (is_first && is_over_tcp(job) && strcmp(job->token_role, "admin") != 0) {
+        job_answer_problem(api, job, PROBLEM_BAD_REQUEST,
+                           "the first token must be an admin's, or be made over the Unix socket "
+                           "(admin.sock in the daemon's data directory): from then on every "
+                           "connection needs one");
         return ERR_NONE;
     }
     if (identities->count >= TOKENS_MAX) {
@@ -165,12 +179,13 @@ enum err token_create_run(struct api *api, struct job *job, struct effects *effe
     }
     add_history(effects, HISTORY_TOKEN_CREATED, token.created_wall_ms, &token, job->actor);
     /* Only the first one takes rights away: those of whoever came without a token. */
-    api->jobs.tokens_changed = api->jobs.tokens_changed || identities->count == 0;
+    api->jobs.tokens_changed = api->jobs.tokens_changed || is_first;
     identities_add(identities, &token);
     struct json_out out = { .buf = &job->body };
     json_out_object(&out, NULL);
     write_token(&out, &token);
     json_out_text(&out, "token", text);
+    json_out_bool(&out, "is_first", is_first);
     json_out_object_end(&out);
     job_answer(api, job, 201);
     return ERR_NONE;

@@ -119,13 +119,16 @@ static void the_id_of_another_database_or_of_the_future_is_a_gap(void **state)
 static void events_of_one_constellation_leave_out_the_others(void **state)
 {
     struct house *house = *state;
-    house_submit(house, "name: other\ntasks:\n  x: {noop: true}\n", (char[160]){ 0 });
+    char other[160] = "";
+    char cancel[224];
+    house_submit(house, "name: other\ntasks:\n  x: {noop: true}\n", other);
+    snprintf(cancel, sizeof(cancel), "/api/v1/constellations/%s/cancel", other);
     house_submit(house, ONE, (char[160]){ 0 });
     struct client client;
     follow(house, &client, "/api/v1/events?constellation=one&since=0", NULL);
     client_wait(house, &client, "event: constellation.submitted\n");
-    house_expect(house, "POST", "/api/v1/constellations/other/cancel", "", 202);
-    house_expect(house, "POST", "/api/v1/constellations/one/cancel", "", 202);
+    house_expect(house, "POST", cancel, "", 202);
+    house_expect(house, "POST", "/api/v1/constellations/@last/cancel", "", 202);
     client_wait(house, &client, "event: constellation.finished\n");
     assert_true(client_has(&client, "event: task.cancelled\n"));
     assert_false(client_has(&client, "\"constellation\":\"other-"));
@@ -143,7 +146,7 @@ static void a_replay_of_many_events_has_every_one_of_them_once(void **state)
     buf_append_text(&spec, "}}");
     house_submit(house, buf_text(&spec), (char[160]){ 0 });
     buf_done(&spec);
-    house_expect(house, "POST", "/api/v1/constellations/many/cancel", "", 202);
+    house_expect(house, "POST", "/api/v1/constellations/@last/cancel", "", 202);
     struct client client;
     follow(house, &client, "/api/v1/events?since=0", NULL);
     client_wait(house, &client, "event: constellation.finished\n");
@@ -238,7 +241,7 @@ static void a_snapshot_of_many_tasks_is_one_whole_event(void **state)
     buf_append_text(&spec, "}}");
     house_submit(house, buf_text(&spec), (char[160]){ 0 });
     buf_done(&spec);
-    house_expect(house, "POST", "/api/v1/constellations/many/cancel", "", 202);
+    house_expect(house, "POST", "/api/v1/constellations/@last/cancel", "", 202);
     house_turn(house);
     struct answer answer = house_get(house, "/api/v1/changes?constellation=many");
     assert_non_null(strstr(answer.body, "event: end\n"));
@@ -377,6 +380,31 @@ static void from_the_first_token_on_each_request_needs_one(void **state)
     assert_string_equal(identity.device, "desktop");
 }
 
+static void the_first_token_over_tcp_is_an_admins(void **state)
+{
+    struct house *house = *state;
+    static const char *const viewer = "{\"name\":\"v\",\"role\":\"viewer\"}";
+    static const char *const admin = "{\"name\":\"me\",\"role\":\"admin\"}";
+    struct answer answer = house_send(house, "POST", "/api/v1/tokens", viewer);
+    assert_int_equal(answer.status, 400);
+    assert_string_equal(answer_text(&answer, "code"), "bad_request");
+    assert_non_null(strstr(answer_text(&answer, "detail"), "must be an admin's"));
+    answer_done(&answer);
+    house_expect(house, "GET", "/api/v1/devices", NULL, 200); /* the house is open as before */
+    answer = house_send(house, "POST", "/api/v1/tokens", admin);
+    assert_int_equal(answer.status, 201);
+    assert_true(json_is_true(json_object_get(answer.json, "is_first")));
+    answer_done(&answer);
+    house_expect(house, "GET", "/api/v1/devices", NULL, 401);
+    answer = house_ask(house, &(struct request){ .method = "POST",
+                                                 .path = "/api/v1/tokens",
+                                                 .body = str_of(viewer),
+                                                 .over_unix = true });
+    assert_int_equal(answer.status, 201);
+    assert_true(json_is_false(json_object_get(answer.json, "is_first")));
+    answer_done(&answer);
+}
+
 static void a_revoked_token_is_good_for_nothing_and_its_streams_end(void **state)
 {
     struct house *house = *state;
@@ -441,6 +469,7 @@ int main(void)
         IN_A_HOUSE(followed_output_goes_on_through_attempts_until_the_task_is_final),
         IN_A_HOUSE(large_output_is_streamed_whole),
         IN_A_HOUSE(from_the_first_token_on_each_request_needs_one),
+        IN_A_HOUSE(the_first_token_over_tcp_is_an_admins),
         IN_A_HOUSE(a_revoked_token_is_good_for_nothing_and_its_streams_end),
         IN_A_HOUSE(a_name_is_given_to_one_token_only),
     };
