@@ -141,7 +141,7 @@ void world_add_sample(struct store_world *world)
     };
     static const struct policy_record policy = {
         .id = 3,
-        .plan = { 5, 4, 1000, 60000, 2000, 90000, 10000, ON_DISCONNECT_STOP },
+        .plan = { 5, 4, 1000, 60000, 2000, 90000, 10000, 65536, ON_DISCONNECT_STOP },
     };
     static const struct str executors[] = { { "run", 3 }, { "shell", 5 } };
     static const struct msg_pair labels[] = { { { "a\"quote\\", 8 }, { "line\nbreak", 10 } },

@@ -343,8 +343,8 @@ static void a_placeholder_that_does_not_parse_is_refused(void **state)
         "${{ each.a }}",
         "${{ ${{ tasks.a.state }}",
         "${{ tasks.a.output.1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17 }}",
-        "${{ tasks.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.stdout }}",
+        ("${{ tasks.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.stdout }}"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct placeholder found;
