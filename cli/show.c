@@ -25,11 +25,15 @@ static void state_field(struct cli *cli, struct buf *to, const char *state, cons
     buf_printf(to, "%s%s\n", output_plain(cli->colour), more);
 }
 
-/* Why it is as it is: what it waits for, or why it ended. */
-static const char *why(const json_t *task)
+/* Why it is as it is: what it waits for, or why it ended; and if some of its output is missing. */
+static void append_why(struct buf *to, const json_t *task)
 {
     const char *waits = json_text(task, "waiting_for");
-    return *waits != 0 ? waits : json_text(task, "reason");
+    buf_append_text(to, *waits != 0 ? waits : json_text(task, "reason"));
+    if (tasks_output_cut(task)) {
+        buf_append_text(to, to->length == 0 ? "" : "; ");
+        tasks_cut_words(task, to);
+    }
 }
 
 static void add_task(struct table *table, const json_t *task)
@@ -41,9 +45,12 @@ static void add_task(struct table *table, const json_t *task)
              (long long)most);
     char time[OUTPUT_SPAN_BYTES];
     output_seconds(json_object_get(task, "duration"), time);
+    struct buf why = { 0 };
+    append_why(&why, task);
     table_row(table, 6,
               (const char *const[]){ json_text(task, "key"), json_text(task, "state"),
-                                     json_text(task, "device"), attempt, time, why(task) });
+                                     json_text(task, "device"), attempt, time, buf_text(&why) });
+    buf_done(&why);
 }
 
 static void render_head(struct cli *cli, const json_t *constellation, struct buf *to)
@@ -208,7 +215,10 @@ static void render_task(struct cli *cli, const struct tasks_name *name, const js
     }
     field(to, "task", json_text(task, "key"));
     state_field(cli, to, json_text(task, "state"), "");
-    field(to, "why", why(task));
+    struct buf why = { 0 };
+    append_why(&why, task);
+    field(to, "why", buf_text(&why));
+    buf_done(&why);
     field(to, "device", json_text(task, "device"));
     field(to, "pinned to", json_text(task, "pinned_device"));
     field(to, "selector", json_text(task, "selector"));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/output.h"
 
 enum { PAGE = 1000 };
 
@@ -63,6 +64,18 @@ int tasks_full_id(struct http *http, const char *text, char ret_id[TASKS_NAME_BY
     }
     json_decref(constellation);
     return code;
+}
+
+bool tasks_output_cut(const json_t *task)
+{
+    return json_is_true(json_object_get(task, "output_truncated"));
+}
+
+void tasks_cut_words(const json_t *task, struct buf *to)
+{
+    char size[OUTPUT_SPAN_BYTES];
+    output_size(json_number(task, "stdout_bytes") + json_number(task, "stderr_bytes"), size);
+    buf_printf(to, "%s of output kept, the rest was dropped", size);
 }
 
 static int get_page(struct http *http, const struct tasks_query *query, int64_t after, int64_t left,

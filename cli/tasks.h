@@ -26,6 +26,11 @@ int tasks_constellation(struct http *http, const char *id, json_t **ret_constell
 /* The full id of what a command line names: a prefix, or @last, may mean another one later. */
 int tasks_full_id(struct http *http, const char *text, char ret_id[TASKS_NAME_BYTES_MAX]);
 
+/* Whether the task put out more than its limit; the words say what is kept: "16.0 MiB of output kept,
+   the rest was dropped". */
+bool tasks_output_cut(const json_t *task);
+void tasks_cut_words(const json_t *task, struct buf *to);
+
 struct tasks_query {
     const char *id;
     const char *state; /* "failed,skipped"; NULL: any */

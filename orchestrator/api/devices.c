@@ -37,7 +37,12 @@ void view_device(struct json_out *out, const char *key, const struct device_view
     json_out_uint(out, "session", record->session);
     json_out_str(out, "agent_version", record->agent_version);
     json_out_time(out, "connected_at", record->connected_wall_ms);
-    json_out_seconds(out, "silent", device->silent_ms);
+    /* Of one that is not connected the engine knows it only while something runs there. */
+    if (device->connected || device->silent_ms > 0) {
+        json_out_seconds(out, "silent", device->silent_ms);
+    } else {
+        json_out_null(out, "silent");
+    }
 }
 
 void devices_list(struct api *api, const struct api_call *call)

@@ -53,16 +53,8 @@ static const char *when_name(enum edge_when when)
     return "unknown";
 }
 
-static enum err write_needs(struct api *api, struct json_out *out, int64_t task_id,
-                            struct reason *reason)
+static void write_needs(struct json_out *out, const struct query_need *needs, size_t count)
 {
-    static struct query_need needs[VIEW_NEEDS_MAX];
-    size_t count = 0;
-    enum err err =
-        query_needs(api->config.store, task_id, needs, VIEW_NEEDS_MAX, &api->arena, &count, reason);
-    if (err != ERR_NONE) {
-        return err;
-    }
     json_out_array(out, "needs");
     for (size_t i = 0; i < count; i++) {
         json_out_object(out, NULL);
@@ -72,7 +64,30 @@ static enum err write_needs(struct api *api, struct json_out *out, int64_t task_
         json_out_object_end(out);
     }
     json_out_array_end(out);
-    return ERR_NONE;
+}
+
+/* Why a task was not begun: "scan failed" if that closed the way to it. Appended to `words`. */
+static void skipped_words(struct api *api, const struct query_task *task,
+                          const struct query_need *needs, size_t count, struct buf *words)
+{
+    size_t i = 0;
+    while (i < count && needs[i].decision != EDGE_CLOSED) {
+        i++;
+    }
+    struct query_task before;
+    struct reason reason;
+    int64_t id = 0;
+    if (i == count ||
+        query_task_id(api->config.store, task->constellation_id, needs[i].task, &id, &reason) !=
+            ERR_NONE ||
+        query_task(api->config.store, id, &api->arena, &before, &reason) != ERR_NONE) {
+        buf_append_text(words, "what it needs did not succeed");
+        return;
+    }
+    enum task_state state = (enum task_state)before.record.state;
+    bool is_passive = state == TASK_SKIPPED || state == TASK_CANCELLED;
+    buf_printf(words, "%.*s %s%s", STR_ARG(needs[i].task), is_passive ? "was " : "",
+               task_state_name(state));
 }
 
 /* From its start to its end, or to now; null before it started. */
@@ -97,28 +112,52 @@ static void write_exit_code(struct json_out *out, const struct attempt_record *a
     }
 }
 
+/* What the latest attempt says; of one that never ran, what ended it. */
+static void write_reason(struct api *api, struct json_out *out, const struct query_task *task,
+                         const struct query_need *needs, size_t count)
+{
+    struct buf words = { NULL, 0, 0 };
+    struct str reason = task->reason;
+    if (task->has_attempt && task->attempt.reason.length != 0) {
+        reason = task->attempt.reason;
+    } else if (reason.length == 0 && task->record.state == TASK_SKIPPED) {
+        skipped_words(api, task, needs, count, &words);
+        reason = (struct str){ (const char *)words.data, words.length };
+    } else if (reason.length == 0 && task->record.state == TASK_CANCELLED && !task->has_attempt) {
+        reason = STR("cancelled before it started");
+    }
+    json_out_str_or_null(out, "reason", reason);
+    buf_done(&words);
+}
+
 /* What is shown of a task is shown of its latest attempt; without one there is nothing. */
 static void write_latest(struct api *api, struct json_out *out, const struct query_task *task)
 {
     static const struct query_attempt none;
     const struct query_attempt *attempt = task->has_attempt ? &task->attempt : &none;
-    struct str reason = attempt->reason.length != 0 ? attempt->reason : task->reason;
     json_out_str_or_null(out, "device", attempt->device);
     json_out_uint(out, "attempt", attempt->record.number);
     write_exit_code(out, &attempt->record);
-    json_out_str_or_null(out, "reason", reason);
     json_out_time(out, "started_at", attempt->record.started_wall_ms);
     json_out_time(out, "ended_at", attempt->record.ended_wall_ms);
     write_duration(api, out, &attempt->record);
     json_out_fence(out, "fence", attempt->record.fence);
     json_out_uint(out, "stdout_bytes", attempt->record.stdout_bytes);
     json_out_uint(out, "stderr_bytes", attempt->record.stderr_bytes);
+    json_out_bool(out, "output_truncated", attempt->record.output_truncated);
     write_value(out, "output", attempt->result);
 }
 
 enum err view_task(struct api *api, struct json_out *out, const char *key,
                    const struct query_task *task, struct reason *reason)
 {
+    static struct query_need needs[VIEW_NEEDS_MAX];
+    size_t count = 0;
+    enum err err = query_needs(api->config.store, task->record.id, needs, VIEW_NEEDS_MAX,
+                               &api->arena, &count, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
     json_out_object(out, key);
     json_out_str(out, "key", task->key);
     json_out_text(out, "state", view_task_state(api, task->constellation_id, &task->record));
@@ -128,10 +167,8 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
     json_out_int(out, "priority", task->record.priority);
     json_out_uint(out, "max_attempts", task->max_attempts);
     write_latest(api, out, task);
-    enum err err = write_needs(api, out, task->record.id, reason);
-    if (err != ERR_NONE) {
-        return err;
-    }
+    write_reason(api, out, task, needs, count);
+    write_needs(out, needs, count);
     struct buf words = { NULL, 0, 0 };
     if (wait_words(api, task, &words)) {
         json_out_str(out, "waiting_for", (struct str){ (const char *)words.data, words.length });

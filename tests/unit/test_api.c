@@ -407,6 +407,27 @@ static void a_waiting_task_says_what_it_waits_for(void **state)
     answer_done(&answer);
 }
 
+static void a_task_that_never_began_says_why(void **state)
+{
+    struct house *house = *state;
+    house_connect_device(house);
+    house_submit(house,
+                 "name: demo\ntasks:\n  a: {run: [ls]}\n  b: {run: [ls], needs: a}\n"
+                 "  c: {run: [ls], needs: b}\n  d: {run: [ls], selector: gpu}\n",
+                 (char[160]){ 0 });
+    uint64_t fence = house_take_fence(house);
+    house_started(house, fence);
+    house_finished(house, fence, 3, 0);
+    house_expect(house, "POST", "/api/v1/constellations/@last/cancel", "", 202);
+    struct answer answer = house_get(house, "/api/v1/constellations/@last/tasks");
+    assert_string_equal(text_of(task_of(&answer, 1), "state"), "skipped");
+    assert_string_equal(text_of(task_of(&answer, 1), "reason"), "a failed");
+    assert_string_equal(text_of(task_of(&answer, 2), "reason"), "b was skipped");
+    assert_string_equal(text_of(task_of(&answer, 3), "state"), "cancelled");
+    assert_string_equal(text_of(task_of(&answer, 3), "reason"), "cancelled before it started");
+    answer_done(&answer);
+}
+
 static void tasks_come_in_pages_and_by_state_and_key(void **state)
 {
     struct house *house = *state;
@@ -536,6 +557,13 @@ static void a_device_is_shown_with_what_it_is_and_does(void **state)
     answer = house_get(house, "/api/v1/devices");
     assert_int_equal(json_array_size(json_object_get(answer.json, "devices")), 1);
     answer_done(&answer);
+    house_post(house, &(struct event){ .kind = EVENT_CHANNEL_CLOSED,
+                                       .channel_closed = { 1, STR("gone") } });
+    house_turn(house);
+    answer = house_get(house, "/api/v1/devices/desktop");
+    assert_string_equal(answer_text(&answer, "status"), "disconnected");
+    assert_true(json_is_null(json_object_get(answer.json, "silent")));
+    answer_done(&answer);
 }
 
 static void health_and_metrics_are_served_at_the_root(void **state)
@@ -573,6 +601,7 @@ int main(void)
         IN_A_HOUSE(cancel_ends_it_and_delete_removes_it),
         IN_A_HOUSE(cancel_and_delete_take_no_prefix),
         IN_A_HOUSE(a_waiting_task_says_what_it_waits_for),
+        IN_A_HOUSE(a_task_that_never_began_says_why),
         IN_A_HOUSE(tasks_come_in_pages_and_by_state_and_key),
         IN_A_HOUSE(a_task_shows_its_attempts_and_its_spec),
         IN_A_HOUSE(output_is_served_whole_and_in_ranges),
