@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,7 +64,10 @@ void aip_open(struct aip *aip, struct fleet *fleet, const char *subprotocol, con
         }
         have += (size_t)got;
     }
-    sscanf(aip->answer, "HTTP/1.1 %d", &aip->status);
+    static const char version[] = "HTTP/1.1 ";
+    if (strncmp(aip->answer, version, sizeof version - 1) == 0) {
+        aip->status = (int)strtol(aip->answer + sizeof version - 1, NULL, 10);
+    }
     while (aip->status != 101 && have < sizeof aip->answer - 1) { /* the problem's words */
         ssize_t got = receive(aip->fd, aip->answer + have, sizeof aip->answer - 1 - have, 300);
         if (got <= 0) {

@@ -1,13 +1,15 @@
 #include "tests/e2e/fleet.h"
 
-#include <errno.h>
+#include <arpa/inet.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -28,6 +30,7 @@ struct fleet *fleet_new(void)
     snprintf(fleet->data_dir, sizeof fleet->data_dir, "%s/data", fleet->dir);
     snprintf(fleet->daemon.err, sizeof fleet->daemon.err, "%s/asterismd.log", fleet->dir);
     fleet->scheme = "http";
+    fleet->reserve = -1;
     return fleet;
 }
 
@@ -57,6 +60,9 @@ void file_show(const char *path)
 void fleet_free(struct fleet *fleet)
 {
     process_kill(&fleet->daemon);
+    if (fleet->reserve >= 0) {
+        close(fleet->reserve);
+    }
     for (size_t i = 0; i < fleet->agents_count; i++) {
         process_kill(&fleet->agents[i].process);
     }
@@ -109,6 +115,20 @@ void fleet_quick(struct fleet *fleet, const char *lost_after)
     fleet_flags(fleet, "--lease", "2s", "--ping", "300ms", "--lost-after", lost_after, NULL);
 }
 
+/* A bound socket that does not listen: the daemon can have the port beside it, but nobody else is given
+   it as a free one between two starts. */
+static void reserve_port(struct fleet *fleet)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)fleet->port),
+                                   .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    int on = 1;
+    fleet->reserve = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fleet->reserve >= 0);
+    setsockopt(fleet->reserve, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    assert_int_equal(bind(fleet->reserve, (struct sockaddr *)&address, sizeof address), 0);
+}
+
 void fleet_daemon_spawn(struct fleet *fleet)
 {
     char listen[64];
@@ -120,6 +140,9 @@ void fleet_daemon_spawn(struct fleet *fleet)
         argv[count++] = fleet->flags[i];
     }
     if (!listens) {
+        if (fleet->port != 0 && fleet->reserve < 0) {
+            reserve_port(fleet);
+        }
         snprintf(listen, sizeof listen, "127.0.0.1:%u", fleet->port);
         argv[count++] = "--listen";
         argv[count++] = listen;
@@ -195,17 +218,13 @@ void fleet_agent_start(struct fleet *fleet, struct fleet_agent *agent)
 {
     char slots[16];
     snprintf(slots, sizeof slots, "%u", agent->slots);
-    const char *argv[24] = { E2E_BIN "/asterism-agent",
-                             "--server",
-                             agent->server[0] == 0 ? fleet_url(fleet) : agent->server,
-                             "--device",
-                             agent->name,
-                             "--slots",
-                             slots,
-                             "--data-dir",
-                             agent->data_dir,
-                             "--label",
-                             agent->label };
+    static const char program[] = E2E_BIN "/asterism-agent";
+    const char *argv[24] = {
+        program,    "--server",   agent->server[0] == 0 ? fleet_url(fleet) : agent->server,
+        "--device", agent->name,  "--slots",
+        slots,      "--data-dir", agent->data_dir,
+        "--label",  agent->label
+    };
     size_t count = 11;
     if (agent->token_file != NULL) {
         argv[count++] = "--token-file";
@@ -240,7 +259,7 @@ static size_t connected(struct fleet *fleet)
 
 void fleet_agents_connected(struct fleet *fleet, size_t count)
 {
-    EVENTUALLY(START_MS * 2, connected(fleet) == count);
+    EVENTUALLY(2L * START_MS, connected(fleet) == count);
 }
 
 void fleet_three(struct fleet *fleet)

@@ -24,6 +24,7 @@ struct fleet {
     char dir[256];
     char data_dir[FLEET_PATH_MAX];
     unsigned port;                      /* of the first start; later ones take it again */
+    int reserve;                        /* keeps the port while no daemon does, or -1 */
     const char *flags[FLEET_FLAGS_MAX]; /* further ones of asterismd, NULL at the end */
     const char *fault;                  /* ASTERISMD_FAULT=… of the next start only, or NULL */
     const char *scheme;                 /* "http" or "https" */

@@ -136,6 +136,6 @@ int64_t now_ms(void)
 
 void look_again(void)
 {
-    struct timespec pause = { 0, 5 * 1000 * 1000 };
+    struct timespec pause = { 0, 5000000L };
     nanosleep(&pause, NULL);
 }

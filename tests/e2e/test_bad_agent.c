@@ -82,7 +82,9 @@ static void an_envelope_over_the_limit_is_refused(void **state)
     fleet_daemon_start(fleet);
     struct msg welcome;
     char *bytes = mem_alloc(MSG_ENVELOPE_BYTES_MAX + 64);
-    memcpy(bytes, "\x81\x80\x40", 3); /* the varint of 1 MiB and one */
+    bytes[0] = '\x81'; /* the varint of 1 MiB and one */
+    bytes[1] = '\x80';
+    bytes[2] = '\x40';
     aip_open(&peers[0], fleet, "aip.v1", "");
     assert_true(aip_greet(&peers[0], "fat", "j", &welcome));
     aip_frame(&peers[0], AIP_BINARY, bytes, MSG_ENVELOPE_BYTES_MAX + 4);

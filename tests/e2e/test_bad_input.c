@@ -95,7 +95,7 @@ static void what_is_too_deep_or_too_large_is_refused(void **state)
                fleet_write(fleet, "deep.json", buf_text(&text)), NULL);
     buf_done(&text);
     const char *path = fleet_write(fleet, "big.yaml", "");
-    assert_int_equal(truncate(path, 100 * 1024 * 1024), 0);
+    assert_int_equal(truncate(path, 100L << 20), 0);
     cli_expect(fleet, 2, "64 MiB", "run", path, NULL);
     char *body = mem_alloc(64 * 1024 * 1024 + 2);
     memset(body, ' ', 64 * 1024 * 1024 + 1);

@@ -54,7 +54,13 @@ static void the_first_token_closes_the_open_house(void **state)
     fleet_agent_start(fleet, open);
     fleet_agents_connected(fleet, 1);
     assert_int_equal(file_count(fleet->daemon.err, "security.open"), 1);
+    struct process watch = { 0 };
+    cli_start(fleet, &watch, "watch", NULL);
+    EVENTUALLY(LIMIT_MS, file_count(watch.err, "watching") > 0);
     const char *admin = token(fleet, "admin", NULL, "me");
+    /* The stream ends, and is not given again. */
+    assert_true(process_wait(&watch, LIMIT_MS));
+    assert_int_equal(process_code(&watch), 4);
     /* The agent that came without one is sent away, and told why. */
     EVENTUALLY(LIMIT_MS, file_count(open->process.err, "connection.closed") > 0);
     EVENTUALLY(LIMIT_MS, file_count(open->process.err, "401") > 0);
@@ -70,6 +76,11 @@ static void the_first_token_closes_the_open_house(void **state)
     assert_int_equal(ask_status(fleet, "GET", "/api/v1/devices", NULL), 200);
     fleet->token_file = fleet_write(fleet, "wrong.token", "ast_0123456789abcdef\n");
     assert_int_equal(ask_status(fleet, "GET", "/api/v1/devices", NULL), 401);
+    struct fleet_agent *wrong = fleet_agent_add(fleet, "wrong", 1);
+    wrong->token_file = fleet->token_file;
+    fleet_agent_start(fleet, wrong);
+    EVENTUALLY(LIMIT_MS, file_count(wrong->process.err, "401") > 0);
+    assert_int_equal(file_count(wrong->process.err, "session.ready"), 0);
     fleet_passed(fleet);
 }
 
