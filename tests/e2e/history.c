@@ -65,16 +65,25 @@ static sqlite3 *open_database(struct fleet *fleet)
     return db;
 }
 
-void history_check(struct fleet *fleet)
+const char *history_broken(struct fleet *fleet, int64_t *ret_times)
 {
     sqlite3 *db = open_database(fleet);
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        int64_t broken = ask_number(db, rules[i].broken);
-        if (broken != 0) {
-            fail_msg("%s: broken %lld times", rules[i].rule, (long long)broken);
-        }
+    const char *rule = NULL;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0] && rule == NULL; i++) {
+        *ret_times = ask_number(db, rules[i].broken);
+        rule = *ret_times == 0 ? NULL : rules[i].rule;
     }
     sqlite3_close(db);
+    return rule;
+}
+
+void history_check(struct fleet *fleet)
+{
+    int64_t times = 0;
+    const char *rule = history_broken(fleet, &times);
+    if (rule != NULL) {
+        fail_msg("%s: broken %lld times", rule, (long long)times);
+    }
 }
 
 int64_t history_number(struct fleet *fleet, const char *sql)

@@ -85,7 +85,7 @@ static size_t count_lines(const char *text, const char *key, const char *what)
     return count;
 }
 
-/* Where the last "KEY … end" stands before `before`; NULL if nowhere. */
+/* Is there a "KEY … end" before this place? */
 static bool ended_before(const char *text, const char *before, const char *key)
 {
     char *head = strndup(text, (size_t)(before - text));

@@ -29,6 +29,7 @@ function(e2e_test NAME TIMEOUT)
     add_dependencies(e2e_${NAME} asterismd asterism-agent asterism-exec asterism)
 endfunction()
 
+e2e_test(checker 60)
 e2e_test(hello 120)
 e2e_test(daemon_killed 240)
 e2e_test(fault_points 240)
