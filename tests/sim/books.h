@@ -27,6 +27,7 @@ struct book_attempt {
     struct msg_finished result; /* without its words */
     bool result_is_good; /* exited with 0, and no complaint */
     /* At the agents. */
+    const struct host *target; /* whom it was sent to */
     const struct host *holder; /* whose journal or executor took it in */
     unsigned processes;        /* alive */
     unsigned starts;
@@ -36,8 +37,6 @@ struct book_attempt {
     bool kept;     /* its result is in the journal, and must stay there … */
     bool released; /* … until the daemon has said that it may go */
     bool said;     /* Finished went out at least once */
-    bool acked;    /* by the daemon, as stored */
-    bool forgotten_by_power; /* a power cut took rows of it */
 };
 
 struct book_task {
@@ -46,10 +45,8 @@ struct book_task {
     uint32_t index;
     struct task_record record; /* as committed */
     bool prepare_refused;
-    bool prepared;
-    unsigned died;     /* attempts lost by death */
-    unsigned tries;    /* attempts that ended and count */
-    struct book_attempt *first_alive; /* not used for more than a look */
+    unsigned losses;
+    unsigned tries; /* attempts that ended and count */
 };
 
 struct book_constellation {
@@ -58,7 +55,6 @@ struct book_constellation {
     struct constellation_record record; /* as committed */
     struct book_task **tasks;
     uint32_t tasks_count;
-    bool acknowledged;
     struct book_constellation *next;
 };
 

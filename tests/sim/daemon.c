@@ -231,7 +231,6 @@ static bool receipt_is_ahead(struct world *world, const struct msg_hello *hello)
 static void take_message(struct world *world, struct link *link, struct events *events,
                          struct msg *msg)
 {
-    promise_heard(world, link, msg);
     bool is_ahead = msg->kind == MSG_HELLO && receipt_is_ahead(world, &msg->hello);
     if (msg->kind == MSG_HELLO && world->options.sabotage == SABOTAGE_LOSE_ON_CUT) {
         msg->hello.held_count = 0;
@@ -310,7 +309,7 @@ static void take_arrival(struct world *world, struct arrival *arrival, struct ev
     case ARRIVAL_OUTPUT:
     case ARRIVAL_ENDED:
     case ARRIVAL_SHUTDOWN:
-        CHECK(!"this is for an agent");
+        check_failed("this is for an agent", __FILE__, __LINE__);
     }
 }
 

@@ -116,6 +116,7 @@ static bool garbage(struct world *world, enum side from)
     if (link == NULL || !link->open[from]) {
         return false;
     }
+    link->excused = true;
     uint8_t bytes[64];
     size_t length = 1 + chance(world, sizeof bytes);
     for (size_t i = 0; i < length; i++) {

@@ -303,7 +303,7 @@ static void take_arrival(struct world *world, struct host *host, struct arrival 
         break;
     case ARRIVAL_SUBMIT:
     case ARRIVAL_CANCEL:
-        CHECK(!"this is for the daemon");
+        check_failed("this is for the daemon", __FILE__, __LINE__);
     }
 }
 
@@ -362,6 +362,7 @@ static void send_output(struct world *world, struct host *host, struct buf *out,
         if (fault_strikes(world, FAULT_SPOOL_SHORT)) {
             *limit = effect->output.offset + effect->output.bytes / 2;
             promise_spool_cut(world, fence);
+            host->has_short_spool = true;
         }
         there = process->made[stream == STREAM_STDERR];
         there = there < *limit ? there : *limit;

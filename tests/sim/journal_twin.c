@@ -33,16 +33,17 @@ static struct agent_record *copy(const struct agent_record *from)
 
 static void put(struct map *rows, uint64_t fence, const struct agent_record *record)
 {
+    /* The new one may point into the old one. */
+    struct agent_record *row = record == NULL ? NULL : copy(record);
     mem_free(map_remove(rows, fence));
-    if (record != NULL) {
-        map_put(rows, fence, copy(record));
+    if (row != NULL) {
+        map_put(rows, fence, row);
     }
 }
 
 static void write_row(struct journal_twin *journal, uint64_t fence,
                       const struct agent_record *record)
 {
-    put(&journal->now.rows, fence, record);
     if (journal->writes_count == journal->writes_capacity) {
         journal->writes_capacity = journal->writes_capacity == 0 ? 64 : journal->writes_capacity * 2;
         journal->writes = mem_resize(journal->writes,
@@ -51,6 +52,7 @@ static void write_row(struct journal_twin *journal, uint64_t fence,
     journal->writes[journal->writes_count++] =
         (struct journal_write){ fence, record == NULL ? NULL : copy(record),
                                 journal->transactions };
+    put(&journal->now.rows, fence, record);
 }
 
 static void session_put(struct journal_state *state, uint64_t session,

@@ -53,6 +53,13 @@ struct link *net_link(const struct world *world, uint64_t id)
     return id == 0 ? NULL : world->net.links[id - 1];
 }
 
+/* The one that an occurrence is about. */
+static struct link *link_of(const struct world *world, uint64_t id)
+{
+    CHECK(id > 0 && id <= world->net.count);
+    return world->net.links[id - 1];
+}
+
 void net_done(struct net *net)
 {
     for (size_t i = 0; i < net->count; i++) {
@@ -143,7 +150,7 @@ static void deliver(struct world *world, struct link *link, struct parcel *parce
 
 static void parcel_due(struct world *world, uint64_t a, uint64_t b)
 {
-    struct link *link = net_link(world, a);
+    struct link *link = link_of(world, a);
     struct parcel *parcel = (struct parcel *)(uintptr_t)b;
     if (link->cut && parcel->due_ms > link->cut_ms[parcel->from]) {
         if (parcel->kind == ARRIVAL_FRAME) {
@@ -201,7 +208,7 @@ void net_send(struct world *world, uint64_t id, enum side from, struct str frame
 static void dial_arrives(struct world *world, uint64_t a, uint64_t b)
 {
     (void)b;
-    struct link *link = net_link(world, a);
+    struct link *link = link_of(world, a);
     struct host *host = link->host;
     if (world->now_ms < host->cut_until_ms || !host->up || host->link != link->id) {
         return; /* nobody answers, or nobody asks any more */
@@ -250,7 +257,7 @@ void net_close(struct world *world, uint64_t id, enum side from)
 
 static void notice(struct world *world, uint64_t a, uint64_t b)
 {
-    struct link *link = net_link(world, a);
+    struct link *link = link_of(world, a);
     enum side side = (enum side)b;
     if (link->open[side]) {
         link->open[side] = false;

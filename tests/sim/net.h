@@ -56,6 +56,7 @@ struct link {
     int64_t last_ms[2];  /* when what was sent last is due */
     int64_t late_until_ms;
     bool greeted;        /* the daemon has read a Hello */
+    bool excused;        /* garbage was put into it */
     bool refused;        /* the daemon takes no more frames of it */
     struct buf pending;  /* envelopes that the daemon has said in this turn, the next frame */
     struct link *pending_next;

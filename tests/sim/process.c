@@ -216,6 +216,9 @@ void process_stop(struct world *world, struct host *host, const struct agent_eff
     process->planned[0] = process->made[0];
     process->planned[1] = process->made[1];
     int64_t length_ms = process->started_ms == 0 ? 0 : between(world, 0, grace_ms);
+    if (percent(world, 3) && !world->calm) {
+        length_ms = grace_ms + between(world, 1, 3 * world->lost_after_ms); /* it hangs in the kernel */
+    }
     world_after(world, length_ms, end_due, plan_of(host, process), fence);
 }
 

@@ -45,14 +45,6 @@ void promise_wall_jumped(struct world *world)
     world->books->jumped_ms = world->now_ms;
 }
 
-void promise_heard(struct world *world, const struct link *link, const struct msg *msg)
-{
-    struct book_device *device = books_device_named(world->books, link->host->device);
-    if (device != NULL && device->link == link->id && msg->kind == MSG_PING) {
-        device->heard_ms = world->now_ms;
-    }
-}
-
 static bool is_live(const struct book_attempt *attempt)
 {
     return attempt->record.state == ATTEMPT_SENT || attempt->record.state == ATTEMPT_RUNNING ||
@@ -81,7 +73,9 @@ static void say_verdict(struct world *world, const struct book_device *device,
     count_path(world, verdict->verdict == VERDICT_KEEP     ? COUNT_VERDICT_KEEP
                       : verdict->verdict == VERDICT_CANCEL ? COUNT_VERDICT_CANCEL
                                                            : COUNT_VERDICT_DROP);
-    if (verdict->verdict == VERDICT_KEEP && !wanted) {
+    /* The wait for a stop may run out in the very turn in which its agent comes back. */
+    bool was_wanted = wanted || (attempt != NULL && attempt->lost == LOST_UNCONFIRMED);
+    if (verdict->verdict == VERDICT_KEEP && !was_wanted) {
         promise_broken(world, "P5", "fence %" PRIu64 " is kept without that it is wanted",
                        verdict->fence);
     }
@@ -110,7 +104,8 @@ static void say_welcome(struct world *world, const struct link *link,
 {
     struct books *books = world->books;
     struct book_device *device = books_device_named(books, link->host->device);
-    if (device == NULL || device->session != welcome->session) {
+    /* A later one may have been stored with it: two connections can come in one turn. */
+    if (device == NULL || device->session < welcome->session) {
         promise_broken(world, "P5", "session %" PRIu64 " is given out before it is stored",
                        welcome->session);
         return;
@@ -123,14 +118,15 @@ static void say_welcome(struct world *world, const struct link *link,
     device->heard_ms = world->now_ms;
     device->slots = link->host->slots;
     TRACE(world, "welcome to host %: session %", link->host->index, welcome->session);
-    for (size_t i = 0; i < welcome->verdicts_count; i++) {
+    bool is_over = device->session != welcome->session; /* its connection is closed right behind it */
+    for (size_t i = 0; i < welcome->verdicts_count && !is_over; i++) {
         say_verdict(world, device, &welcome->verdicts[i]);
     }
 }
 
 static void say_assign(struct world *world, const struct link *link, const struct msg_task *task)
 {
-    const struct book_attempt *attempt = books_attempt(world->books, task->fence);
+    struct book_attempt *attempt = books_attempt(world->books, task->fence);
     if (attempt == NULL) {
         promise_broken(world, "P5", "fence %" PRIu64 " is assigned before it is stored",
                        task->fence);
@@ -143,21 +139,22 @@ static void say_assign(struct world *world, const struct link *link, const struc
         promise_broken(world, "P1", "fence %" PRIu64 " is assigned, not as it is stored",
                        task->fence);
     }
+    attempt->target = link->host;
     TRACE(world, "# is assigned to host %", task->fence, link->host->index);
 }
 
 static void say_ack(struct world *world, const struct link *link, const struct msg_ack *ack)
 {
     for (size_t i = 0; i < ack->finished_count; i++) {
-        struct book_attempt *attempt = books_attempt(world->books, ack->finished[i]);
+        const struct book_attempt *attempt = books_attempt(world->books, ack->finished[i]);
         if (attempt == NULL || attempt->holder != link->host) {
             continue; /* nobody's, or spoken of by somebody else */
         }
-        if (is_current(attempt) && attempt->results == 0) {
+        /* A lost one may have been settled meanwhile by an agent with another journal. */
+        if (is_current(attempt) && is_live(attempt) && attempt->results == 0) {
             promise_broken(world, "P5", "the result of %" PRIu64 " is acknowledged and not stored",
                            attempt->fence);
         }
-        attempt->acked = attempt->results > 0;
     }
     for (size_t i = 0; i < ack->outputs_count; i++) {
         const struct book_attempt *attempt = books_attempt(world->books, ack->outputs[i].fence);
@@ -203,6 +200,15 @@ static void say_cancel(struct world *world, const struct msg_cancel *cancel)
     }
 }
 
+/* What is answered was heard, and counted. */
+static void say_pong(struct world *world, const struct link *link, const struct msg_pong *pong)
+{
+    struct book_device *device = books_device_named(world->books, link->host->device);
+    if (device != NULL && device->link == link->id && !pong->probe) {
+        device->heard_ms = world->now_ms;
+    }
+}
+
 void promise_saying(struct world *world, const struct link *link, const struct msg *msg)
 {
     switch (msg->kind) {
@@ -220,11 +226,13 @@ void promise_saying(struct world *world, const struct link *link, const struct m
     case MSG_CANCEL:
         say_cancel(world, &msg->cancel);
         break;
+    case MSG_PONG:
+        say_pong(world, link, &msg->pong);
+        break;
     case MSG_NONE:
     case MSG_HELLO:
     case MSG_READY:
     case MSG_PING:
-    case MSG_PONG:
     case MSG_STARTED:
     case MSG_OUTPUT:
     case MSG_FINISHED:
@@ -234,11 +242,17 @@ void promise_saying(struct world *world, const struct link *link, const struct m
     }
 }
 
-void promise_closing(struct world *world, enum msg_error_code code)
+void promise_closing(struct world *world, const struct link *link, enum msg_error_code code,
+                     struct str why)
 {
     switch (code) {
     case MSG_ERROR_PROTOCOL:
         count_path(world, COUNT_PROTOCOL_CLOSED);
+        if (!link->host->is_hostile && !link->host->has_short_spool && !link->excused &&
+            !link->refused) {
+            promise_broken(world, "the protocol", "host %u is closed for: %.*s",
+                           link->host->index, STR_ARG(why));
+        }
         break;
     case MSG_ERROR_IDENTITY:
         count_path(world, COUNT_IDENTITY_REFUSED);
@@ -280,7 +294,6 @@ void promise_replied(struct world *world, const struct effect *effect)
                        err_name(effect->reply.err));
         return;
     }
-    constellation->acknowledged = true;
     world->plans.list[effect->reply.request - 1]->is_answered = true;
 }
 

@@ -19,13 +19,12 @@ void promise_broken(struct world *world, const char *promise, const char *format
 
 /* The daemon. */
 void promise_daemon_started(struct world *world);
-void promise_heard(struct world *world, const struct link *link, const struct msg *msg);
 void promise_committed(struct world *world, const struct effects *effects);
 void promise_saying(struct world *world, const struct link *link, const struct msg *msg);
-void promise_closing(struct world *world, enum msg_error_code code);
+void promise_closing(struct world *world, const struct link *link, enum msg_error_code code,
+                     struct str why);
 void promise_replied(struct world *world, const struct effect *effect);
 void promise_prepare_refused(struct world *world, int64_t task_id);
-void promise_prepared(struct world *world, int64_t task_id);
 void promise_wall_jumped(struct world *world);
 
 /* An agent. */

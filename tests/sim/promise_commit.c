@@ -156,6 +156,23 @@ static void add_attempt(struct world *world, const struct attempt_record *record
     }
 }
 
+/* Another journal has the device's name, or has had it for a part of this turn. */
+static bool is_displaced(const struct world *world, const struct book_device *device,
+                         const struct host *host)
+{
+    const struct effects *effects = &world->daemon.effects;
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->list[i];
+        if (effect->kind == EFFECT_SEND && effect->send.msg->kind == MSG_WELCOME) {
+            const struct host *other = net_link(world, effect->send.channel)->host;
+            if (strcmp(other->device, host->device) == 0 && other != host) {
+                return true;
+            }
+        }
+    }
+    return strcmp(device->journal_id, host->journal_id) != 0;
+}
+
 /* Why it may be lost. Only what the daemon could not keep, or had waited for long enough, is. */
 static enum lost_why judge_loss(const struct world *world, const struct book_attempt *attempt)
 {
@@ -166,13 +183,15 @@ static enum lost_why judge_loss(const struct world *world, const struct book_att
     if (policy->on_disconnect == ON_DISCONNECT_STOP) {
         silence_ms = (world->lease_ms + policy->kill_grace_ms) * 11 / 10;
     }
-    if (attempt->holder == NULL || !host_holds(attempt->holder, attempt->fence)) {
-        return LOST_GONE;
-    }
-    if (strcmp(device->journal_id, attempt->holder->journal_id) != 0) {
+    /* One that stands still may not even have read it yet. */
+    if (attempt->target != NULL && is_displaced(world, device, attempt->target)) {
         return LOST_DISPLACED;
     }
-    return world->now_ms - device->heard_ms >= silence_ms ? LOST_SILENT : LOST_NOT;
+    if (world->now_ms - device->heard_ms >= silence_ms) {
+        return LOST_SILENT;
+    }
+    bool held = attempt->holder != NULL && host_holds(attempt->holder, attempt->fence);
+    return held ? LOST_NOT : LOST_GONE;
 }
 
 /* Told to stop, and not a word of it for as long as a silent device would have had. */
@@ -193,7 +212,7 @@ static void lose(struct world *world, struct book_attempt *attempt)
         promise_broken(world, "P7", "%" PRIu64 " is given up although host %u holds it",
                        attempt->fence, attempt->holder->index);
     }
-    attempt->task->died += attempt->lost == LOST_GONE || attempt->lost == LOST_DISPLACED;
+    attempt->task->losses++;
     world->counts->paths[COUNT_LOST_DISPLACED] += attempt->lost == LOST_DISPLACED;
 }
 
@@ -204,8 +223,9 @@ static bool counts_as_try(const struct attempt_record *record)
            (record->outcome != OUTCOME_CANCELLED || record->stop_wanted);
 }
 
-static void end(struct world *world, struct book_attempt *attempt, enum attempt_state before)
+static void end(struct world *world, struct book_attempt *attempt)
 {
+    bool was_lost = attempt->lost != LOST_NOT;
     const struct attempt_record *record = &attempt->record;
     const struct msg_finished *told = &attempt->end;
     bool same = attempt->ended && record->outcome == told->outcome &&
@@ -224,7 +244,7 @@ static void end(struct world *world, struct book_attempt *attempt, enum attempt_
     attempt->result_is_good = attempt->result_is_good && record->outcome == OUTCOME_EXITED &&
                               record->exit_code == 0;
     attempt->task->tries += !attempt->result_is_good && counts_as_try(record);
-    world->counts->paths[COUNT_LATE_RESULT] += before == ATTEMPT_LOST;
+    world->counts->paths[COUNT_LATE_RESULT] += was_lost;
     world->counts->paths[COUNT_OUTPUT_LARGE] += record->stdout_bytes > STORE_OUTPUT_INLINE_MAX;
     world->counts->paths[COUNT_TIMED_OUT] += record->outcome == OUTCOME_TIMED_OUT;
     world->counts->paths[COUNT_CANCELLED_RUNNING] +=
@@ -248,7 +268,7 @@ static void save_attempt(struct world *world, const struct attempt_record *recor
     } else if (record->state != before && record->state == ATTEMPT_LOST) {
         lose(world, attempt);
     } else if (record->state != before && record->state == ATTEMPT_ENDED) {
-        end(world, attempt, before);
+        end(world, attempt);
     }
 }
 
@@ -284,7 +304,7 @@ static bool failure_is_due(const struct book_task *task, const struct book_attem
         return task->prepare_refused;
     }
     if (attempt->record.state == ATTEMPT_LOST) {
-        return task->record.lost >= policy_of(task)->max_lost && task->record.lost <= task->died;
+        return task->record.lost >= policy_of(task)->max_lost && task->record.lost <= task->losses;
     }
     return !attempt->result_is_good && (task->tries >= policy_of(task)->max_attempts ||
                                         task->constellation->record.cancel_requested);

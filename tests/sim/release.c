@@ -63,7 +63,7 @@ static bool close_link(struct world *world, struct release *release, const struc
     struct msg msg = { .kind = MSG_ERROR, .error = { effect->close.code, effect->close.reason } };
     TRACE(world, "the daemon closes connection %: $", link->id,
           TRACE_TEXT(msg_error_name(effect->close.code)));
-    promise_closing(world, effect->close.code);
+    promise_closing(world, link, effect->close.code, effect->close.reason);
     link->refused = true;
     if (!say(world, release, link->id, &msg)) {
         return false;

@@ -75,7 +75,7 @@ static void begin(struct world *world)
     world->faults_end_ms = WORLD_BEGIN_MS + between(world, small ? 5000 : 30000, small ? 20000 : 120000);
     world->tasks_max = small ? 14 : 130;
     world->tasks_min = small ? 8 : 100;
-    world->check_every = world->options.seed % 8 == 0 ? 1 : 12;
+    world->check_every = world->options.seed % 4 == 0 ? 1 : 8;
     fault_choose(world);
     daemon_start(world);
     unsigned hosts = (unsigned)between(world, 3, 4);
