@@ -112,8 +112,8 @@ static bool unit_ms(struct str unit, int64_t *ret_ms)
         const char *name;
         int64_t ms;
     } units[] = {
-        { "", 1000 },       { "ms", 1 },          { "s", 1000 },
-        { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 },
+        { "", 1000 },   { "ms", 1 },      { "s", 1000 },
+        { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (str_is(unit, units[i].name)) {

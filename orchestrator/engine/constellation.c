@@ -277,12 +277,10 @@ void constellation_settle(struct engine *engine, struct constellation *constella
     record->cancelled = counts.cancelled;
     record->skipped = counts.skipped;
     record->finished_wall_ms = engine->now.wall_ms;
-    if (record->cancel_requested) {
+    if (record->cancel_requested || (counts.failed == 0 && counts.cancelled > 0)) {
         record->state = CONSTELLATION_CANCELLED;
     } else if (counts.failed > 0) {
         record->state = CONSTELLATION_FAILED;
-    } else if (counts.cancelled > 0) {
-        record->state = CONSTELLATION_CANCELLED;
     } else {
         record->state = CONSTELLATION_SUCCEEDED;
     }

@@ -85,8 +85,8 @@ struct device *fleet_add(struct engine *engine, const struct device_record *reco
     own_profile(&device->record.profile, &record->profile);
     map_put(&engine->devices, (uint64_t)record->id, device);
     strmap_put(&engine->device_names, record->name, device);
-    engine->devices_list = mem_resize(engine->devices_list,
-                                      (engine->devices_count + 1) * sizeof engine->devices_list[0]);
+    engine->devices_list =
+        mem_resize(engine->devices_list, (engine->devices_count + 1) * sizeof(struct device *));
     engine->devices_list[engine->devices_count++] = device;
     if (record->id >= engine->next_device_id) {
         engine->next_device_id = record->id + 1;

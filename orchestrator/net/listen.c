@@ -30,7 +30,7 @@ static const char too_many[] = "HTTP/1.1 503 Service Unavailable\r\n"
 
 static void name_peer(struct conn *conn, int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { 0 };
     socklen_t length = sizeof address;
     char host[48];
     char port[8];
@@ -222,7 +222,7 @@ enum err listen_tcp(struct net *net, const char *address, struct reason *reason)
         return reason_set(reason, why == EADDRINUSE ? ERR_BUSY : ERR_IO, "listen: %s: %s", address,
                           strerror(why));
     }
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t length = sizeof bound;
     CHECK(getsockname(fd, (struct sockaddr *)&bound, &length) == 0);
     net->port = bound.ss_family == AF_INET6
