@@ -55,7 +55,7 @@ static int run_daemon(const struct daemon_config *config, char **argv)
         log_info("daemon.stopped", "%s", "");
         return 0;
     }
-    if (ran || err == ERR_IO || err == ERR_CORRUPT) {
+    if (ran) {
         be_reborn(argv, &reason);
     }
     return fail("", &reason);
