@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cli/http.h"
+#include "cli/logs_json.h"
 #include "cli/output.h"
-#include "cli/tasks.h"
 
 enum { LOGS_TASKS_MAX = 100000 };
 
@@ -17,7 +17,9 @@ struct printing {
     FILE *to;
     bool filtered;
     bool line_begins;
-    int64_t received;
+    bool has_any;
+    bool is_json;
+    struct logs_json json;
     struct output_filter filter;
 };
 
@@ -43,78 +45,121 @@ static void print_text(struct printing *printing, struct str text)
     }
 }
 
+static void print_json(struct buf *objects)
+{
+    output_flush(objects);
+    buf_done(objects);
+}
+
 static void take_bytes(void *context, struct str bytes)
 {
     struct printing *printing = context;
-    printing->received += (int64_t)bytes.length;
+    printing->has_any = true;
+    struct buf text = { 0 };
+    if (printing->is_json) {
+        logs_json_add(&printing->json, bytes, &text);
+        print_json(&text);
+        return;
+    }
     if (!printing->filtered) {
         print_text(printing, bytes);
         return;
     }
-    struct buf safe = { 0 };
-    output_filter_add(&printing->filter, &safe, bytes);
-    print_text(printing, (struct str){ (const char *)safe.data, safe.length });
-    buf_done(&safe);
+    output_filter_add(&printing->filter, &text, bytes);
+    print_text(printing, (struct str){ (const char *)text.data, text.length });
+    buf_done(&text);
 }
 
 static void print_end(struct printing *printing)
 {
-    struct buf safe = { 0 };
-    if (printing->filtered) {
-        output_filter_end(&printing->filter, &safe);
-        print_text(printing, (struct str){ (const char *)safe.data, safe.length });
+    struct buf text = { 0 };
+    if (printing->is_json) {
+        logs_json_end(&printing->json, &text);
+        print_json(&text);
+        return;
     }
-    if (printing->prefix != NULL && printing->received > 0 && !printing->line_begins) {
+    if (printing->filtered) {
+        output_filter_end(&printing->filter, &text);
+        print_text(printing, (struct str){ (const char *)text.data, text.length });
+    }
+    if (printing->prefix != NULL && printing->has_any && !printing->line_begins) {
         fputc('\n', printing->to);
     }
     fflush(printing->to);
-    buf_done(&safe);
+    buf_done(&text);
+}
+
+struct storing {
+    const struct logs_wish *wish;
+    int64_t received;
+};
+
+static void count_bytes(void *context, struct str bytes)
+{
+    struct storing *storing = context;
+    storing->received += (int64_t)bytes.length;
+    storing->wish->sink(storing->wish->context, bytes);
+}
+
+int logs_stored(struct http *http, const struct logs_wish *wish)
+{
+    struct buf path = { 0 };
+    tasks_key_path(&path, wish->name,
+                   wish->is_stderr ? "/output?stream=stderr" : "/output?stream=stdout");
+    if (wish->attempt != NULL) {
+        buf_append_text(&path, "&attempt=");
+        http_escape(&path, wish->attempt);
+    }
+    struct storing storing = { .wish = wish };
+    struct http_exchange exchange = {
+        .method = "GET",
+        .path = buf_text(&path),
+        .streamed = true,
+        .data = count_bytes,
+        .context = &storing,
+    };
+    /* One answer may hold a part only, or be cut by a daemon that ends: what it has is asked for until
+       there is no more. */
+    int64_t before = -1;
+    while (before < storing.received) {
+        before = storing.received;
+        exchange.range_from = storing.received;
+        http_perform(http, &exchange);
+        if (exchange.status / 100 != 2) {
+            break;
+        }
+    }
+    int code = CLI_OK;
+    bool fine = exchange.status == 416 || (exchange.status == 404 && wish->none_is_fine);
+    if (exchange.status / 100 != 2 && !fine) {
+        code = http_refused(http, &exchange);
+    }
+    http_exchange_done(http, &exchange);
+    buf_done(&path);
+    return code;
 }
 
 /* What is stored of one stream. `quiet`: that there is none is fine. */
 static int print_stored(struct cli *cli, const struct tasks_name *name, bool is_stderr, FILE *to,
                         bool prefixed, bool quiet)
 {
-    struct buf path = { 0 };
-    tasks_key_path(&path, name, is_stderr ? "/output?stream=stderr" : "/output?stream=stdout");
-    const char *attempt = options_get(&cli->options, "attempt");
-    if (attempt != NULL) {
-        buf_append_text(&path, "&attempt=");
-        http_escape(&path, attempt);
-    }
     struct printing printing = { .prefix = prefixed ? name->key : NULL, .is_stderr = is_stderr };
     printing.to = to;
+    printing.is_json = cli->json;
+    printing.json = (struct logs_json){ name->key, is_stderr ? "stderr" : "stdout", { 0 } };
     printing.filtered = isatty(fileno(to));
     printing.filter.colours = cli->colour;
     printing.line_begins = true;
-    struct http_exchange exchange = {
-        .method = "GET",
-        .path = buf_text(&path),
-        .streamed = true,
-        .data = take_bytes,
+    struct logs_wish wish = {
+        .name = name,
+        .attempt = options_get(&cli->options, "attempt"),
+        .is_stderr = is_stderr,
+        .none_is_fine = quiet,
+        .sink = take_bytes,
         .context = &printing,
     };
-    /* One answer may hold a part only, or be cut by a daemon that ends: what it has is asked for until
-       there is no more. */
-    int64_t before = -1;
-    while (before < printing.received) {
-        before = printing.received;
-        exchange.range_from = printing.received;
-        http_perform(cli->http, &exchange);
-        if (exchange.status / 100 != 2) {
-            break;
-        }
-    }
-    int code = CLI_OK;
-    bool none = exchange.status == 404;
-    if (exchange.status / 100 != 2 && exchange.status != 416 && !(none && quiet)) {
-        code = http_refused(cli->http, &exchange);
-    }
-    if (!none) {
-        print_end(&printing);
-    }
-    http_exchange_done(cli->http, &exchange);
-    buf_done(&path);
+    int code = logs_stored(cli->http, &wish);
+    print_end(&printing);
     return code;
 }
 
@@ -152,13 +197,37 @@ static int print_all(struct cli *cli, const struct tasks_name *name, enum logs_w
     return code;
 }
 
+/* A task that ended without having run has no output: why is what is wanted then. */
+static int tell_if_none(struct cli *cli, const char *id, const char *key)
+{
+    struct tasks_name name = { .id = "" };
+    snprintf(name.id, sizeof name.id, "%s", id);
+    snprintf(name.key, sizeof name.key, "%s", key);
+    struct buf path = { 0 };
+    tasks_key_path(&path, &name, "");
+    json_t *task = NULL;
+    int code = http_get(cli->http, buf_text(&path), &task);
+    if (code == CLI_OK && json_number(task, "attempt") == 0) {
+        const char *reason = json_text(task, "reason");
+        code = cli_fail(CLI_REFUSED, "%s/%s has not run%s%s", id, key, *reason == 0 ? "" : ": ",
+                        reason);
+    }
+    json_decref(task);
+    buf_done(&path);
+    return code;
+}
+
 static int follow_logs(struct cli *cli, const struct tasks_name *name, enum logs_which which)
 {
     json_t *constellation = NULL;
     int code = tasks_constellation(cli->http, name->id, &constellation);
     if (code == CLI_OK) {
         const char *id = json_text(constellation, "id");
-        code = logs_follow(cli, id, *name->key == 0 ? NULL : name->key, which, 0, NULL);
+        const char *key = *name->key == 0 ? NULL : name->key;
+        code = logs_follow(cli, id, key, which, 0, NULL);
+        if (code == CLI_OK && key != NULL) {
+            code = tell_if_none(cli, id, key);
+        }
     }
     json_decref(constellation);
     return code;
@@ -204,10 +273,13 @@ const struct verb verb_logs = {
     .text =
         "A task's stdout goes to stdout, its stderr to stderr. For all tasks of a constellation "
         "each\nline begins with the task's key. Raw bytes into a pipe or a file; on a terminal "
-        "control\ncharacters other than colours are shown, not obeyed.",
+        "control\ncharacters other than colours are shown, not obeyed. With -o json each line is "
+        "an object\n{task, stream, text}, or base64 in place of text if it is not UTF-8; joined "
+        "they are the output.",
     .example = "asterism logs @last/report\n"
                "asterism logs -f disk-report-7k2m/scan\n"
-               "asterism logs @last --stderr\n",
+               "asterism logs @last --stderr\n"
+               "asterism logs @last -o json | jq -j 'select(.task == \"scan\").text'\n",
     .options = options,
     .operand = CLI_OPERAND_TASK,
     .arguments_min = 1,

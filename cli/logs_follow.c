@@ -8,6 +8,7 @@
 #include "cli/follow.h"
 #include "cli/live.h"
 #include "cli/logs.h"
+#include "cli/logs_json.h"
 #include "cli/output.h"
 #include "cli/tail.h"
 #include "common/base/mem.h"
@@ -22,6 +23,7 @@ struct followed {
     struct tail tail;
     struct output_filter filter;
     struct buf line; /* with a prefix: what has no line end yet */
+    struct logs_json json;
     struct followed *next;
     bool is_stderr;
 };
@@ -40,7 +42,8 @@ struct following {
 
 static void write_out(const struct followed *one, struct buf *out)
 {
-    FILE *to = one->is_stderr && one->all->which == LOGS_BOTH ? stderr : stdout;
+    bool to_stderr = one->is_stderr && one->all->which == LOGS_BOTH && !one->all->cli->json;
+    FILE *to = to_stderr ? stderr : stdout;
     if (out->length == 0) {
         return;
     }
@@ -86,6 +89,12 @@ static void take_bytes(void *context, struct tail *tail, struct str bytes)
     struct followed *one = context;
     int to = one->is_stderr && one->all->which == LOGS_BOTH ? STDERR_FILENO : STDOUT_FILENO;
     struct buf text = { 0 };
+    if (one->all->cli->json) {
+        logs_json_add(&one->json, bytes, &text);
+        write_out(one, &text);
+        buf_done(&text);
+        return;
+    }
     if (isatty(to)) {
         output_filter_add(&one->filter, &text, bytes);
     } else {
@@ -97,7 +106,13 @@ static void take_bytes(void *context, struct tail *tail, struct str bytes)
 
 static void tell_attempt(void *context, struct tail *tail)
 {
-    const struct followed *one = context;
+    struct followed *one = context;
+    if (one->all->cli->json) {
+        struct buf text = { 0 };
+        logs_json_end(&one->json, &text); /* a new attempt begins a line of its own */
+        write_out(one, &text);
+        buf_done(&text);
+    }
     if (!one->is_stderr || one->all->which != LOGS_BOTH) {
         cli_note("%s: attempt %lld", tail->name.key, (long long)tail->attempt);
     }
@@ -116,6 +131,7 @@ static void add_tail(struct following *all, const char *key, bool is_stderr)
     one->all = all;
     one->is_stderr = is_stderr;
     one->filter.colours = all->cli->colour;
+    one->json = (struct logs_json){ one->tail.name.key, one->tail.stream, { 0 } };
     one->next = all->first;
     all->first = one;
     all->open++;
@@ -125,8 +141,13 @@ static void remove_tail(struct following *all, struct followed **link)
 {
     struct followed *one = *link;
     struct buf text = { 0 };
-    output_filter_end(&one->filter, &text);
-    put(one, &text, true);
+    if (all->cli->json) {
+        logs_json_end(&one->json, &text);
+        write_out(one, &text);
+    } else {
+        output_filter_end(&one->filter, &text);
+        put(one, &text, true);
+    }
     buf_done(&text);
     *link = one->next;
     tail_done(&one->tail);

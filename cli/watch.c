@@ -12,7 +12,13 @@
 #include "cli/tasks.h"
 #include "common/sys/clock.h"
 
-enum { REDRAW_MS = 200, FAILURES_SHOWN_MAX = 20 };
+enum {
+    REDRAW_MS = 200,
+    FAILURES_SHOWN_MAX = 20,
+    TELLING_LOOKED_AT_MAX = 200,
+    SNAPSHOT_MS = 2000,
+    SNAPSHOT_STEP_MS = 20
+};
 
 struct watching {
     struct cli *cli;
@@ -94,8 +100,10 @@ static int loop(struct watching *watching, int64_t deadline_ms)
         if (http_interrupted(http)) {
             return CLI_INTERRUPTED;
         }
-        if (deadline_ms != 0 && now >= deadline_ms) {
-            return CLI_TIMED_OUT;
+        /* A timeout of 0 asks how it is: for that the first snapshot must have come. */
+        if (deadline_ms != 0 && now >= deadline_ms &&
+            (watching->live.has_snapshot || now >= deadline_ms + SNAPSHOT_MS)) {
+            return live_is_final(&watching->live) ? CLI_OK : CLI_TIMED_OUT;
         }
         if (watching->draws && (http_resized(http) || now - drawn_ms >= REDRAW_MS)) {
             draw(watching);
@@ -103,7 +111,7 @@ static int loop(struct watching *watching, int64_t deadline_ms)
         }
         int longest = watching->draws ? REDRAW_MS : 1000;
         if (deadline_ms != 0 && deadline_ms - now < longest) {
-            longest = (int)(deadline_ms - now);
+            longest = deadline_ms > now ? (int)(deadline_ms - now) : SNAPSHOT_STEP_MS;
         }
         http_poll(http, follow_wait_ms(&watching->follow, longest));
     }
@@ -114,6 +122,47 @@ int watch_detached(const char *id)
     cli_note("detached; %s goes on. Follow it:  asterism watch %s", id, id);
     cli_note("cancel it:  asterism cancel %s", id);
     return CLI_INTERRUPTED;
+}
+
+/* How much a task tells of why all is not over: one that cannot begin most, one that runs less. */
+static int telling(const json_t *task)
+{
+    static const char *const states[] = { "assigned", "running", "backoff", "ready" };
+    for (int i = 0; i < (int)(sizeof states / sizeof states[0]); i++) {
+        if (strcmp(json_text(task, "state"), states[i]) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+int watch_timed_out(struct cli *cli, const char *id)
+{
+    struct tasks_query query = { .id = id,
+                                 .state = "ready,backoff,running,assigned",
+                                 .limit = TELLING_LOOKED_AT_MAX };
+    json_t *answer = NULL;
+    const json_t *most = NULL;
+    const json_t *task = NULL;
+    size_t at = 0;
+    if (tasks_get(cli->http, &query, &answer) == CLI_OK) {
+        json_array_foreach(json_object_get(answer, "tasks"), at, task)
+        {
+            most = most == NULL || telling(task) > telling(most) ? task : most;
+        }
+    }
+    const char *waits = json_text(most, "waiting_for");
+    const char *device = json_text(most, "device");
+    if (most == NULL) {
+        cli_note("%s has not ended in time; it goes on", id);
+    } else if (*waits != 0) {
+        cli_note("%s has not ended in time; it goes on. %s: %s", id, json_text(most, "key"), waits);
+    } else {
+        cli_note("%s has not ended in time; it goes on. %s is %s%s%s", id, json_text(most, "key"),
+                 json_text(most, "state"), *device == 0 ? "" : " on ", device);
+    }
+    json_decref(answer);
+    return CLI_TIMED_OUT;
 }
 
 /* The picture is of a moment; its time must go on while nothing else happens. */
@@ -145,7 +194,7 @@ int watch_constellation(struct cli *cli, const char *id, enum watch_show show, i
     } else if (code == CLI_INTERRUPTED) {
         watch_detached(id);
     } else if (code == CLI_TIMED_OUT) {
-        cli_note("%s has not ended in time; it goes on", id);
+        watch_timed_out(cli, id);
     }
     if (ret_constellation != NULL) {
         *ret_constellation = json_incref(watching.live.constellation);

@@ -18,6 +18,8 @@ int watch_constellation(struct cli *cli, const char *id, enum watch_show show, i
                         json_t **ret_constellation);
 /* "disk-report-7k2m succeeded in 4.2s: 12 succeeded" on stdout, and, on stderr, what failed and why. */
 void watch_verdict(struct cli *cli, const json_t *constellation);
+/* The words after a timeout: what it still waits for. Returns the exit code. */
+int watch_timed_out(struct cli *cli, const char *id);
 /* The words after Ctrl-C. */
 int watch_detached(const char *id);
 /* --timeout as boot time; 0 if it was not given. False (after words) if it is no duration. */

@@ -1,4 +1,5 @@
 /* The command line's own parts: options, the table of verbs, URLs, names. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +13,12 @@
 
 #include "cli/cli.h"
 #include "cli/http.h"
+#include "cli/stdin.h"
 #include "cli/submit.h"
 #include "cli/tasks.h"
 #include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "common/sys/clock.h"
 #include "common/sys/file.h"
 
 static const struct option own[] = {
@@ -249,6 +253,48 @@ static void a_name_is_an_id_or_an_id_and_a_task(void **state)
     assert_int_equal(tasks_name_of(big, &name), CLI_USAGE);
 }
 
+/* What stdin_read() makes of a pipe that holds `bytes`, and that stays open if `is_open`. */
+static int read_pipe(enum stdin_mode mode, size_t bytes, bool is_open, int64_t deadline_ms,
+                     struct buf *to)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, STDIN_BYTES_MAX * 2) > 0);
+    char *text = mem_alloc(bytes + 1);
+    memset(text, 'x', bytes);
+    assert_int_equal(write(ends[1], text, bytes), bytes);
+    if (!is_open) {
+        close(ends[1]);
+    }
+    buf_clear(to);
+    int code = stdin_read(ends[0], mode, deadline_ms, to);
+    close(ends[0]);
+    if (is_open) {
+        close(ends[1]);
+    }
+    mem_free(text);
+    return code;
+}
+
+static void a_command_is_given_what_stands_in_a_pipe_and_waits_for_no_silent_one(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    assert_int_equal(read_pipe(STDIN_IF_GIVEN, 5, false, 0, &text), CLI_OK);
+    assert_string_equal(buf_text(&text), "xxxxx");
+    assert_int_equal(read_pipe(STDIN_IF_GIVEN, STDIN_BYTES_MAX, false, 0, &text), CLI_OK);
+    assert_int_equal(text.length, STDIN_BYTES_MAX);
+    assert_int_equal(read_pipe(STDIN_IF_GIVEN, STDIN_BYTES_MAX + 1, false, 0, &text), CLI_USAGE);
+    assert_int_equal(read_pipe(STDIN_NEVER, 5, false, 0, &text), CLI_OK);
+    assert_int_equal(text.length, 0);
+    /* Open, and nobody writes: only who asks for all of it waits, to the deadline. */
+    int64_t deadline_ms = clock_boot_ms() + 20;
+    assert_int_equal(read_pipe(STDIN_IF_GIVEN, 0, true, deadline_ms, &text), CLI_OK);
+    assert_int_equal(text.length, 0);
+    assert_int_equal(read_pipe(STDIN_WHOLE, 0, true, deadline_ms, &text), CLI_TIMED_OUT);
+    buf_done(&text);
+}
+
 static void a_refused_spec_is_told_line_by_line(void **state)
 {
     (void)state;
@@ -286,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_url_names_a_daemon_or_is_refused),
         cmocka_unit_test(a_status_has_its_exit_code),
         cmocka_unit_test(a_name_is_an_id_or_an_id_and_a_task),
+        cmocka_unit_test(a_command_is_given_what_stands_in_a_pipe_and_waits_for_no_silent_one),
         cmocka_unit_test(a_refused_spec_is_told_line_by_line),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "cli/graph_draw.h"
 #include "cli/live.h"
+#include "cli/logs_json.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/sse.h"
@@ -79,6 +80,51 @@ static void output_keeps_lines_and_colours_and_nothing_else_that_acts(void **sta
     expect_filtered(true, STR("\x1b[000000000000000000000000000000000m"),
                     "\\x1b[000000000000000000000000000000000m");
     expect_filtered(true, STR("ends in \x1b"), "ends in \\x1b");
+}
+
+static void output_as_json_is_a_line_an_object_and_loses_no_byte(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 7);
+    struct buf whole = { 0 };
+    buf_append_text(&whole, "one\n\n\xff\xfe!\n\x1b[2J \xe2\x82\xac\n");
+    for (int i = 0; i < 70000; i++) {
+        buf_append_text(&whole, "\xc3\xa9"); /* a line that is cut, and not in a character */
+    }
+    buf_append_text(&whole, "\nlast");
+    struct logs_json json = { .task = "t", .stream = "stderr" };
+    struct buf out = { 0 };
+    for (size_t at = 0; at < whole.length;) {
+        size_t left = whole.length - at;
+        size_t length = 1 + (size_t)rng_below(&rng, left < 9000 ? left : 9000);
+        logs_json_add(&json, (struct str){ (const char *)whole.data + at, length }, &out);
+        at += length;
+    }
+    logs_json_end(&json, &out);
+    struct buf joined = { 0 };
+    size_t objects = 0;
+    for (char *line = strtok((char *)(uintptr_t)buf_text(&out), "\n"); line != NULL;
+         line = strtok(NULL, "\n")) {
+        json_t *object = json_loads(line, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(object, "task")), "t");
+        assert_string_equal(json_string_value(json_object_get(object, "stream")), "stderr");
+        const char *base64 = json_string_value(json_object_get(object, "base64"));
+        if (base64 != NULL) {
+            assert_string_equal(base64, "//4hCg==");
+            buf_append_text(&joined, "\xff\xfe!\n");
+        } else {
+            buf_append_text(&joined, json_string_value(json_object_get(object, "text")));
+        }
+        objects++;
+        json_decref(object);
+    }
+    assert_int_equal(objects, 4 + 3 + 1);
+    assert_int_equal(joined.length, whole.length);
+    assert_memory_equal(joined.data, whole.data, whole.length);
+    buf_done(&joined);
+    buf_done(&out);
+    buf_done(&whole);
 }
 
 static void columns_of_a_table_line_up_by_characters(void **state)
@@ -370,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(foreign_text_cannot_reach_the_terminal),
         cmocka_unit_test(output_keeps_lines_and_colours_and_nothing_else_that_acts),
+        cmocka_unit_test(output_as_json_is_a_line_an_object_and_loses_no_byte),
         cmocka_unit_test(columns_of_a_table_line_up_by_characters),
         cmocka_unit_test(times_and_sizes_are_short),
         cmocka_unit_test(events_come_out_however_the_stream_is_cut),
