@@ -23,15 +23,15 @@ struct book_attempt {
     int64_t assigned_ms;
     int64_t stopping_ms; /* when that was committed */
     enum lost_why lost;
-    unsigned results;   /* committed */
+    unsigned results;           /* committed */
     struct msg_finished result; /* without its words */
-    bool result_is_good; /* exited with 0, and no complaint */
+    bool result_is_good;        /* exited with 0, and no complaint */
     /* At the agents. */
     const struct host *target; /* whom it was sent to */
     const struct host *holder; /* whose journal or executor took it in */
     unsigned processes;        /* alive */
     unsigned starts;
-    bool ended;                /* by itself or as it was told, and said so */
+    bool ended; /* by itself or as it was told, and said so */
     struct msg_finished end;
     bool spool_cut;
     bool kept;     /* its result is in the journal, and must stay there … */

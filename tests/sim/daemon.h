@@ -40,6 +40,14 @@ struct moment daemon_now(const struct world *world);
 void daemon_submit(struct world *world, struct sim_plan *plan);
 void daemon_cancel(struct world *world, int64_t constellation_id);
 
+/* daemon_hear.c: some or all of what has arrived. */
+struct events {
+    struct event *list;
+    size_t count;
+    size_t capacity;
+};
+void daemon_hear(struct world *world, struct events *events);
+
 /* release.c: what a turn lets out after its commit. False: it dies on the way. */
 struct release_body {
     struct str name;

@@ -46,8 +46,8 @@ static bool cut(struct world *world, int64_t away_ms, int64_t daemon_ms, int64_t
 
 static bool strike_cut(struct world *world)
 {
-    int64_t away_ms = percent(world, 60) ? between(world, 0, 2000)
-                                         : between(world, 0, world->lease_ms);
+    int64_t away_ms =
+        percent(world, 60) ? between(world, 0, 2000) : between(world, 0, world->lease_ms);
     return cut(world, away_ms, between(world, 0, 3000), between(world, 0, 3000));
 }
 
@@ -210,8 +210,8 @@ static bool strike_pause_long(struct world *world)
 
 static bool strike_wall_jump(struct world *world)
 {
-    int64_t by_ms = percent(world, 50) ? between(world, -60000, 60000)
-                                       : between(world, -90000000, 90000000);
+    int64_t by_ms =
+        percent(world, 50) ? between(world, -60000, 60000) : between(world, -90000000, 90000000);
     struct host *host = percent(world, 30) ? any_host(world) : NULL;
     if (host != NULL) {
         host->wall_ms += by_ms;

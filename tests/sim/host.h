@@ -15,9 +15,9 @@ enum { HOST_NAME_BYTES = 24, HOST_LABELS = 2, HOST_SHORTS_MAX = 16 };
 struct process {
     uint64_t fence;
     bool alive;
-    bool seen;          /* the engine was told that it started */
+    bool seen; /* the engine was told that it started */
     bool stopping;
-    unsigned plan;      /* counts plans for its end: an older one is not carried out */
+    unsigned plan; /* counts plans for its end: an older one is not carried out */
     enum outcome outcome;
     int32_t exit_code;
     int32_t signal;
@@ -26,7 +26,7 @@ struct process {
     int64_t end_ms;
     uint64_t planned[2]; /* bytes that each stream will have */
     uint64_t made[2];
-    uint64_t spool[2];   /* of them still to be read: UINT64_MAX all */
+    uint64_t spool[2]; /* of them still to be read: UINT64_MAX all */
 };
 
 struct host {
@@ -40,7 +40,7 @@ struct host {
     bool is_hostile; /* no engine: it says what it likes */
     bool retired;    /* never comes back */
     unsigned boots;
-    unsigned lives;  /* of the agent's process */
+    unsigned lives; /* of the agent's process */
     int64_t boot_base_ms;
     int64_t wall_ms; /* its wall clock is so far off */
 
@@ -76,6 +76,11 @@ int64_t host_boot_ms(const struct world *world, const struct host *host);
 int64_t host_wall_ms(const struct world *world, const struct host *host);
 /* The attempt is held: accepted, running with a living process, or finished, and not yet reported. */
 bool host_holds(const struct host *host, uint64_t fence);
+
+/* Its process is gone, in whatever way. */
+void host_life_over(struct world *world, struct host *host, bool power, int64_t down_ms);
+void host_plan_turn(struct world *world, struct host *host, int64_t at_ms);
+void host_turn_due(struct world *world, uint64_t a, uint64_t b); /* host_turn.c */
 
 /* process.c */
 void process_start(struct world *world, struct host *host, const struct agent_record *record);

@@ -45,9 +45,10 @@ static void write_row(struct journal_twin *journal, uint64_t fence,
                       const struct agent_record *record)
 {
     if (journal->writes_count == journal->writes_capacity) {
-        journal->writes_capacity = journal->writes_capacity == 0 ? 64 : journal->writes_capacity * 2;
-        journal->writes = mem_resize(journal->writes,
-                                     journal->writes_capacity * sizeof journal->writes[0]);
+        journal->writes_capacity =
+            journal->writes_capacity == 0 ? 64 : journal->writes_capacity * 2;
+        journal->writes =
+            mem_resize(journal->writes, journal->writes_capacity * sizeof journal->writes[0]);
     }
     journal->writes[journal->writes_count++] =
         (struct journal_write){ fence, record == NULL ? NULL : copy(record),

@@ -292,8 +292,8 @@ void net_side_died(struct world *world, struct link *link, enum side side)
     }
     link->open[side] = false;
     /* Mostly the other machine answers for the dead process; at times it cannot. */
-    int64_t late_ms = percent(world, 80) ? between(world, 0, 50)
-                                         : between(world, 100, world->lease_ms * 2);
+    int64_t late_ms =
+        percent(world, 80) ? between(world, 0, 50) : between(world, 100, world->lease_ms * 2);
     bool is_daemon = side == SIDE_DAEMON;
     net_cut(world, link, is_daemon ? -1 : late_ms, is_daemon ? late_ms : -1);
     link->cut_ms[is_daemon ? SIDE_HOST : SIDE_DAEMON] = world->now_ms - 1;

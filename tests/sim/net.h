@@ -50,15 +50,15 @@ void arrival_free(struct arrival *arrival);
 struct link {
     uint64_t id;
     struct host *host;
-    bool open[2];        /* as each side sees it */
-    bool cut;            /* nothing sent from now on arrives */
-    int64_t cut_ms[2];   /* by direction, named after who sends: what is due later is lost */
-    int64_t last_ms[2];  /* when what was sent last is due */
+    bool open[2];       /* as each side sees it */
+    bool cut;           /* nothing sent from now on arrives */
+    int64_t cut_ms[2];  /* by direction, named after who sends: what is due later is lost */
+    int64_t last_ms[2]; /* when what was sent last is due */
     int64_t late_until_ms;
-    bool greeted;        /* the daemon has read a Hello */
-    bool excused;        /* garbage was put into it */
-    bool refused;        /* the daemon takes no more frames of it */
-    struct buf pending;  /* envelopes that the daemon has said in this turn, the next frame */
+    bool greeted;       /* the daemon has read a Hello */
+    bool excused;       /* garbage was put into it */
+    bool refused;       /* the daemon takes no more frames of it */
+    struct buf pending; /* envelopes that the daemon has said in this turn, the next frame */
     struct link *pending_next;
     bool is_pending;
 };

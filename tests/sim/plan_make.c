@@ -62,7 +62,9 @@ static struct str make_body(struct world *world, const struct sim_task *task, ui
     struct msg_body body = {
         .executor = task->noop ? EXECUTOR_NOOP : EXECUTOR_RUN,
         .argv = argv,
-        .argv_count = task->noop ? 0 : task->refers ? 3 : 2,
+        .argv_count = task->noop     ? 0
+                      : task->refers ? 3
+                                     : 2,
         .run_timeout_ms = policy->run_timeout_ms,
         .kill_grace_ms = policy->kill_grace_ms,
         .output_bytes_max = DATA_BYTES_MAX,
@@ -71,7 +73,8 @@ static struct str make_body(struct world *world, const struct sim_task *task, ui
     struct buf bytes = { 0 };
     struct reason reason = { "" };
     CHECK(wire_encode_body(&body, &bytes, &reason) == ERR_NONE);
-    struct str encoded = arena_str(&world->arena, (struct str){ (const char *)bytes.data, bytes.length });
+    struct str encoded =
+        arena_str(&world->arena, (struct str){ (const char *)bytes.data, bytes.length });
     buf_done(&bytes);
     return encoded;
 }

@@ -22,9 +22,9 @@ struct sim_plan {
     struct sim_task *tasks;
     uint32_t index;
     char uid[24];
-    uint32_t tries;     /* how often it was submitted: an answer can be lost */
-    bool impossible;    /* it holds a task that no device will ever fit */
-    bool is_submitted;  /* to the daemon that is up now, and not answered */
+    uint32_t tries;    /* how often it was submitted: an answer can be lost */
+    bool impossible;   /* it holds a task that no device will ever fit */
+    bool is_submitted; /* to the daemon that is up now, and not answered */
     bool is_answered;
 };
 

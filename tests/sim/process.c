@@ -33,7 +33,7 @@ static struct process *planned(struct world *world, uint64_t a, uint64_t fence,
     *ret_host = host;
     bool same_life = host->up && host->lives == (a >> 8 & 0xffffff);
     return same_life && process != NULL && process->alive && process->plan == a >> 32 ? process
-                                                                                     : NULL;
+                                                                                      : NULL;
 }
 
 static uint64_t plan_of(const struct host *host, const struct process *process)
@@ -217,7 +217,8 @@ void process_stop(struct world *world, struct host *host, const struct agent_eff
     process->planned[1] = process->made[1];
     int64_t length_ms = process->started_ms == 0 ? 0 : between(world, 0, grace_ms);
     if (percent(world, 3) && !world->calm) {
-        length_ms = grace_ms + between(world, 1, 3 * world->lost_after_ms); /* it hangs in the kernel */
+        length_ms =
+            grace_ms + between(world, 1, 3 * world->lost_after_ms); /* it hangs in the kernel */
     }
     world_after(world, length_ms, end_due, plan_of(host, process), fence);
 }

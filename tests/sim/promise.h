@@ -51,5 +51,6 @@ void promise_check_reasons(struct world *world);
 void promise_check_acknowledged(struct world *world); /* after a start of the daemon */
 bool promise_is_settled(const struct world *world);   /* all that was promised has come about */
 void promise_check_end(struct world *world);
+void promise_give_up(struct world *world); /* not settled in time: says what is left */
 
 #endif

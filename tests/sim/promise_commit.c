@@ -7,53 +7,6 @@
 #include "tests/sim/books.h"
 #include "tests/sim/world.h"
 
-struct books *books_new(void)
-{
-    return mem_alloc(sizeof(struct books));
-}
-
-static void free_values(struct map *map)
-{
-    size_t at = 0;
-    uint64_t key = 0;
-    void *value = NULL;
-    while (map_each(map, &at, &key, &value)) {
-        mem_free(value);
-    }
-    map_done(map);
-}
-
-void books_free(struct books *books)
-{
-    for (struct book_constellation *constellation = books->first; constellation != NULL;
-         constellation = constellation->next) {
-        mem_free(constellation->tasks);
-    }
-    free_values(&books->attempts);
-    free_values(&books->tasks);
-    free_values(&books->constellations);
-    free_values(&books->devices);
-    mem_free(books);
-}
-
-struct book_attempt *books_attempt(const struct books *books, uint64_t fence)
-{
-    return map_get(&books->attempts, fence);
-}
-
-struct book_device *books_device_named(const struct books *books, const char *name)
-{
-    size_t at = 0;
-    uint64_t id = 0;
-    void *value = NULL;
-    while (map_each(&books->devices, &at, &id, &value)) {
-        if (strcmp(((struct book_device *)value)->name, name) == 0) {
-            return value;
-        }
-    }
-    return NULL;
-}
-
 static const struct plan_policy *policy_of(const struct book_task *task)
 {
     const struct plan *plan = &task->constellation->plan->plan;
@@ -151,8 +104,7 @@ static void add_attempt(struct world *world, const struct attempt_record *record
     books->fence_max = record->fence;
     task->record.fence = record->fence;
     if (before != NULL) {
-        count_path(world,
-                   before->record.state == ATTEMPT_LOST ? COUNT_REASSIGNED : COUNT_RETRIED);
+        count_path(world, before->record.state == ATTEMPT_LOST ? COUNT_REASSIGNED : COUNT_RETRIED);
     }
 }
 
@@ -241,8 +193,8 @@ static void end(struct world *world, struct book_attempt *attempt)
         promise_broken(world, "P6", "%" PRIu64 " ended otherwise than what is stored: %s %d",
                        attempt->fence, outcome_name(record->outcome), record->exit_code);
     }
-    attempt->result_is_good = attempt->result_is_good && record->outcome == OUTCOME_EXITED &&
-                              record->exit_code == 0;
+    attempt->result_is_good =
+        attempt->result_is_good && record->outcome == OUTCOME_EXITED && record->exit_code == 0;
     attempt->task->tries += !attempt->result_is_good && counts_as_try(record);
     world->counts->paths[COUNT_LATE_RESULT] += was_lost;
     world->counts->paths[COUNT_OUTPUT_LARGE] += record->stdout_bytes > STORE_OUTPUT_INLINE_MAX;
@@ -387,7 +339,7 @@ static void check_constellation(struct world *world, const struct book_constella
                      counts[TASK_SKIPPED];
     enum constellation_state due = constellation->record.cancel_requested ? CONSTELLATION_CANCELLED
                                    : counts[TASK_FAILED] > 0              ? CONSTELLATION_FAILED
-                                                             : CONSTELLATION_SUCCEEDED;
+                                                                          : CONSTELLATION_SUCCEEDED;
     if (ended != constellation->tasks_count || due != constellation->record.state) {
         promise_broken(world, "P6", "constellation %" PRId64 " is %s wrongly", constellation->id,
                        constellation_state_name(constellation->record.state));

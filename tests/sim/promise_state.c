@@ -125,8 +125,7 @@ void promise_check_acknowledged(struct world *world)
                                task->id);
             }
         }
-        check_stored(world, constellation->tasks[chance(world, constellation->tasks_count)],
-                     false);
+        check_stored(world, constellation->tasks[chance(world, constellation->tasks_count)], false);
     }
 }
 
@@ -187,6 +186,46 @@ bool promise_is_settled(const struct world *world)
         }
     }
     return world->daemon.up && hosts_are_settled(world);
+}
+
+/* One that is not settled; its number, or -1. */
+static int64_t open_constellation(const struct world *world)
+{
+    for (const struct book_constellation *constellation = world->books->first;
+         constellation != NULL; constellation = constellation->next) {
+        if (!constellation_state_is_final(constellation->record.state)) {
+            return constellation->id;
+        }
+    }
+    return -1;
+}
+
+void promise_give_up(struct world *world)
+{
+    struct buf text = { 0 };
+    int64_t id = open_constellation(world);
+    const struct book_constellation *constellation =
+        map_get(&world->books->constellations, (uint64_t)id);
+    for (uint32_t i = 0; constellation != NULL && i < constellation->tasks_count; i++) {
+        const struct book_task *task = constellation->tasks[i];
+        if (!task_state_is_final((enum task_state)task->record.state)) {
+            buf_printf(&text,
+                       " task %" PRId64 " of constellation %" PRId64 " is %s, fence %" PRIu64 ";",
+                       task->id, id, task_state_name((enum task_state)task->record.state),
+                       task->record.fence);
+        }
+    }
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        const struct host *host = world->hosts[i];
+        if (!host->retired && host->up) {
+            struct agent_engine_stats stats = agent_engine_stats(host->engine);
+            buf_printf(&text, " host %zu is %s, holds %zu, runs %zu;", i,
+                       stats.ready ? "ready" : "not ready", stats.held, stats.running);
+        }
+    }
+    promise_broken(world, "P9", "an hour after the last fault not everything has ended:%s",
+                   buf_text(&text));
+    buf_done(&text);
 }
 
 static void check_hosts(struct world *world)

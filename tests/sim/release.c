@@ -106,6 +106,16 @@ static bool assign(struct world *world, struct release *release, struct batch *b
     return true;
 }
 
+static bool reply(struct world *world, struct release *release, const struct effect *effect)
+{
+    if (release->left == 0) {
+        return false;
+    }
+    release->left--;
+    promise_replied(world, effect);
+    return true;
+}
+
 static bool release_all(struct world *world, struct release *release,
                         const struct release_body *bodies)
 {
@@ -123,8 +133,8 @@ static bool release_all(struct world *world, struct release *release,
             alive = say(world, release, effect->send.channel, effect->send.msg);
         } else if (effect->kind == EFFECT_CLOSE) {
             alive = close_link(world, release, effect);
-        } else if (effect->kind == EFFECT_REPLY && release->left > 0) {
-            promise_replied(world, effect);
+        } else if (effect->kind == EFFECT_REPLY) {
+            alive = reply(world, release, effect);
         }
     }
     return alive && flush_batch(world, release, &batch);

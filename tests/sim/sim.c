@@ -44,6 +44,7 @@ struct options {
 /* Of the seed that runs, for those who end the process in the middle of it. */
 static struct world *running;
 
+/* Also from a signal handler, in which nothing else is to come. NOLINTBEGIN(bugprone-signal-handler) */
 static void print_running(void)
 {
     if (running != NULL) {
@@ -52,6 +53,7 @@ static void print_running(void)
         trace_print_last(&running->trace);
     }
 }
+/* NOLINTEND(bugprone-signal-handler) */
 
 static void on_abort(int number)
 {
@@ -61,6 +63,7 @@ static void on_abort(int number)
 }
 
 /* There with a sanitizer only. */
+/* NOLINTNEXTLINE(readability-identifier-naming,bugprone-reserved-identifier) */
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 static void usage(void)

@@ -28,9 +28,9 @@ void trace_add(struct trace *trace, int64_t at_ms, uint64_t step, const char *wo
 void trace_print_last(const struct trace *trace);
 
 /* An argument for $. */
-#define TRACE_TEXT(text) ((uint64_t)(uintptr_t)(text))
-#define TRACE(world, ...)     TRACE_WITH((world), __VA_ARGS__, 0)
-#define TRACE_WITH(world, words, ...)                                                             \
+#define TRACE_TEXT(text)  ((uint64_t)(uintptr_t)(text))
+#define TRACE(world, ...) TRACE_WITH((world), __VA_ARGS__, 0)
+#define TRACE_WITH(world, words, ...)                                                              \
     trace_add(&(world)->trace, (world)->now_ms, (world)->step, (words),                            \
               (const uint64_t[TRACE_ARGS]){ __VA_ARGS__ })
 

@@ -72,10 +72,11 @@ static void begin(struct world *world)
     world->lease_ms = between(world, 4000, 15000);
     world->ping_ms = world->lease_ms / 3;
     world->lost_after_ms = world->lease_ms * between(world, 2, 4);
-    world->faults_end_ms = WORLD_BEGIN_MS + between(world, small ? 5000 : 30000, small ? 20000 : 120000);
+    world->faults_end_ms =
+        WORLD_BEGIN_MS + between(world, small ? 5000 : 30000, small ? 20000 : 120000);
     world->tasks_max = small ? 14 : 130;
     world->tasks_min = small ? 8 : 100;
-    world->check_every = world->options.seed % 4 == 0 ? 1 : 8;
+    world->check_every = world->options.seed % 2 == 0 ? 1 : 5;
     fault_choose(world);
     daemon_start(world);
     unsigned hosts = (unsigned)between(world, 3, 4);
@@ -161,8 +162,7 @@ static void run(struct world *world)
         }
         if (world->now_ms > world->faults_end_ms + WORLD_CALM_MAX_MS ||
             world->step > WORLD_STEPS_MAX) {
-            promise_broken(world, "P9", "an hour after the last fault not everything has ended");
-            promise_check_end(world);
+            promise_give_up(world);
         }
     }
 }

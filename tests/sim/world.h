@@ -75,7 +75,7 @@ struct world {
     int64_t lost_after_ms;
     int64_t faults_end_ms;
     size_t tasks_max;
-    size_t tasks_min; /* submitted in any case */
+    size_t tasks_min;     /* submitted in any case */
     unsigned check_every; /* turns of the daemon */
 
     struct daemon daemon;
