@@ -13,10 +13,11 @@
 struct event;
 
 enum {
-    AGENT_QUEUE_BYTES_MAX = 16 * 1024 * 1024, /* unsent; short messages of 4,096 attempts fit well */
-    AGENT_BULK_BYTES = 256 * 1024,            /* of them output: no more is taken from the spools */
-    AGENT_PIECE_BYTES = 64 * 1024,            /* handed to the connection at a time */
-    AGENT_SHORTS_MAX = 64,                    /* spools found short in one turn */
+    AGENT_QUEUE_BYTES_MAX =
+        16 * 1024 * 1024,          /* unsent; short messages of 4,096 attempts fit well */
+    AGENT_BULK_BYTES = 256 * 1024, /* of them output: no more is taken from the spools */
+    AGENT_PIECE_BYTES = 64 * 1024, /* handed to the connection at a time */
+    AGENT_SHORTS_MAX = 64,         /* spools found short in one turn */
 };
 
 struct agent_short {

@@ -119,7 +119,8 @@ static enum err data_dir_derive(struct config *config, const char *const *enviro
 static bool device_is_allowed(const char *device)
 {
     size_t length = strlen(device);
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     return length >= 1 && length <= MSG_NAME_BYTES_MAX && strspn(device, allowed) == length;
 }
 

@@ -41,6 +41,13 @@ static void on_closed(void *context, int code, const char *why)
     struct agent *agent = context;
     /* An HTTP status of the 400s: the daemon is there and does not want us as we are. */
     bool refused = code >= 400 && code < 500;
+    char hinted[512];
+    if (code == 401) {
+        snprintf(hinted, sizeof hinted, "%s; %s", why,
+                 agent->settings->token_file == NULL ? "give this device's token by --token-file"
+                                                     : "the token of --token-file is not valid");
+        why = hinted;
+    }
     if ((agent->was_ready && code != 1000) || refused) {
         log_warn("connection.closed", "code=%d reason=%s", code, log_quote(why));
     } else {
@@ -59,8 +66,7 @@ static void on_closed(void *context, int code, const char *why)
 
 static const struct agent_terms *terms_read(struct agent *agent, const struct msg_assign *assign)
 {
-    struct agent_terms *terms =
-        arena_array(&agent->body_arena, assign->tasks_count, sizeof *terms);
+    struct agent_terms *terms = arena_array(&agent->body_arena, assign->tasks_count, sizeof *terms);
     for (size_t i = 0; i < assign->tasks_count; i++) {
         struct msg_body body;
         terms[i].kill_grace_ms = KILL_GRACE_MS;
@@ -229,7 +235,8 @@ static enum err turn(struct agent *agent, struct reason *reason)
 static enum err end_broken(struct agent *agent, struct reason *reason)
 {
     enum err err = ERR_NONE;
-    for (int i = 0; i < 100 && err == ERR_NONE && agent_engine_stats(agent->engine).running > 0; i++) {
+    for (int i = 0; i < 100 && err == ERR_NONE && agent_engine_stats(agent->engine).running > 0;
+         i++) {
         nest_run_once(agent->nest, false);
         err = turn(agent, reason);
     }

@@ -15,12 +15,14 @@
 
 /* Programs that a task may want to ask for by name. */
 static const char *const known_tools[] = {
-    "ansible",    "apt-get", "aws",     "bash",    "bzip2",   "cargo",   "clang",   "cmake",
-    "curl",       "dnf",     "docker",  "ffmpeg",  "gcc",     "gdb",     "git",     "go",
-    "gpg",        "helm",    "java",    "jq",      "kubectl", "make",    "mysql",   "ninja",
-    "node",       "npm",     "nvcc",    "nvidia-smi", "openssl", "perl", "php",     "pip3",
-    "podman",     "psql",    "python3", "qemu-system-x86_64", "rsync", "ruby", "rustc", "ssh",
-    "sqlite3",    "systemctl", "tar",   "terraform", "unzip", "wget",    "xz",      "zip",
+    "ansible", "apt-get",   "aws",     "bash",       "bzip2",   "cargo",
+    "clang",   "cmake",     "curl",    "dnf",        "docker",  "ffmpeg",
+    "gcc",     "gdb",       "git",     "go",         "gpg",     "helm",
+    "java",    "jq",        "kubectl", "make",       "mysql",   "ninja",
+    "node",    "npm",       "nvcc",    "nvidia-smi", "openssl", "perl",
+    "php",     "pip3",      "podman",  "psql",       "python3", "qemu-system-x86_64",
+    "rsync",   "ruby",      "rustc",   "ssh",        "sqlite3", "systemctl",
+    "tar",     "terraform", "unzip",   "wget",       "xz",      "zip",
 };
 
 static const struct str known_executors[] = {

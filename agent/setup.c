@@ -34,8 +34,7 @@ static enum err token_read(struct agent *agent, struct reason *reason)
         return ERR_NONE;
     }
     bool exposed = false;
-    enum err err =
-        file_read_secret(agent->settings->token_file, agent->token, &exposed, reason);
+    enum err err = file_read_secret(agent->settings->token_file, agent->token, &exposed, reason);
     if (err == ERR_NONE && exposed) {
         log_warn("token.exposed", "file=%s", log_quote(agent->settings->token_file));
     }
@@ -87,8 +86,7 @@ static enum err engine_make(struct agent *agent, struct loading *loading, struct
     return err;
 }
 
-static enum err exec_make(struct agent *agent, const struct loading *loading,
-                          struct reason *reason)
+static enum err exec_make(struct agent *agent, const struct loading *loading, struct reason *reason)
 {
     char *work_dir = mem_format("%s/work", agent->settings->data_dir);
     enum err err = file_make_directories(work_dir, 0700, reason);

@@ -252,9 +252,7 @@ void agent_attempt_finish_as(struct agent_engine *engine, struct agent_attempt *
                              enum outcome outcome, int32_t signal, const char *reason,
                              struct agent_effects *effects)
 {
-    struct msg_finished result = {
-        .outcome = outcome, .signal = signal, .reason = str_of(reason)
-    };
+    struct msg_finished result = { .outcome = outcome, .signal = signal, .reason = str_of(reason) };
     agent_attempt_finish(engine, attempt, &result, effects);
 }
 

@@ -43,7 +43,8 @@ enum err agent_engine_load(struct agent_engine *engine, const struct agent_recor
                            struct reason *reason)
 {
     if (record->fence == 0 || agent_attempt_find(engine, record->fence) != NULL) {
-        return reason_set(reason, ERR_CORRUPT, "the journal holds an attempt twice, or without fence");
+        return reason_set(reason, ERR_CORRUPT,
+                          "the journal holds an attempt twice, or without fence");
     }
     if (engine->attempts.count >= MSG_HELD_MAX) {
         return reason_set(reason, ERR_CORRUPT, "the journal holds more than %d attempts",
@@ -90,9 +91,9 @@ static void message(struct agent_engine *engine, const struct agent_event *event
     if (msg->kind == MSG_NONE || (state != AGENT_LINK_GREETED && state != AGENT_LINK_READY)) {
         return; /* of a later version; or still under way when the connection was given up */
     }
-    bool in_order = msg->kind == MSG_ERROR ||
-                    (msg->kind == MSG_WELCOME ? state == AGENT_LINK_GREETED
-                                              : state == AGENT_LINK_READY);
+    bool in_order =
+        msg->kind == MSG_ERROR ||
+        (msg->kind == MSG_WELCOME ? state == AGENT_LINK_GREETED : state == AGENT_LINK_READY);
     if (!kind_is_for_agents(msg->kind) || !in_order) {
         char reason[96];
         snprintf(reason, sizeof reason, "%s is not allowed %s", msg_kind_name(msg->kind),

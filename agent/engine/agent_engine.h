@@ -18,8 +18,8 @@
 #include "common/base/err.h"
 
 enum {
-    AGENT_SLOTS_MAX = 2048,  /* as many results again may wait to be acknowledged: MSG_HELD_MAX */
-    AGENT_STARTS_MAX = 64,   /* processes started in one turn; the rest wait as accepted */
+    AGENT_SLOTS_MAX = 2048,   /* as many results again may wait to be acknowledged: MSG_HELD_MAX */
+    AGENT_STARTS_MAX = 64,    /* processes started in one turn; the rest wait as accepted */
     AGENT_SMALL_BYTES = 2048, /* a Finished of at most this is sent past bulk that waits */
     AGENT_BACKOFF_BASE_MS = 500,
     AGENT_BACKOFF_MAX_MS = 30000,
@@ -56,10 +56,10 @@ void agent_engine_turn_end(struct agent_engine *engine);
 bool agent_engine_is_done(const struct agent_engine *engine);
 
 struct agent_engine_stats {
-    size_t held;    /* attempts of which the daemon will hear */
-    size_t running; /* slots in use: accepted, running, and stopping ones that were dropped */
+    size_t held;     /* attempts of which the daemon will hear */
+    size_t running;  /* slots in use: accepted, running, and stopping ones that were dropped */
     size_t finished; /* results that wait for an Ack */
-    bool ready;     /* the session is: tasks may come */
+    bool ready;      /* the session is: tasks may come */
     uint64_t session;
     uint64_t started_total;
     uint64_t ended_total;

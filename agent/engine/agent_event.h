@@ -29,13 +29,13 @@ enum agent_event_kind {
     AGENT_EVENT_CONNECTED,    /* the WebSocket is open */
     AGENT_EVENT_DISCONNECTED, /* the end of every dial, whether it ever opened or not */
     AGENT_EVENT_MESSAGE,
-    AGENT_EVENT_MALFORMED,    /* bytes that are no message */
-    AGENT_EVENT_STARTED,      /* the executor: the process exists */
-    AGENT_EVENT_OUTPUT,       /* the executor: the spool has grown to this */
-    AGENT_EVENT_ENDED,        /* the executor: nothing of it runs any more */
-    AGENT_EVENT_SPOOL_SHORT,  /* the spool has no more than `bytes` of what was to be sent */
-    AGENT_EVENT_TICK,         /* once a turn, last: timers, starts, output */
-    AGENT_EVENT_SHUTDOWN,     /* end in order; a second one: without the grace */
+    AGENT_EVENT_MALFORMED,   /* bytes that are no message */
+    AGENT_EVENT_STARTED,     /* the executor: the process exists */
+    AGENT_EVENT_OUTPUT,      /* the executor: the spool has grown to this */
+    AGENT_EVENT_ENDED,       /* the executor: nothing of it runs any more */
+    AGENT_EVENT_SPOOL_SHORT, /* the spool has no more than `bytes` of what was to be sent */
+    AGENT_EVENT_TICK,        /* once a turn, last: timers, starts, output */
+    AGENT_EVENT_SHUTDOWN,    /* end in order; a second one: without the grace */
 };
 
 struct agent_event {
@@ -62,7 +62,8 @@ struct agent_event {
             uint64_t stdout_bytes;
             uint64_t stderr_bytes;
         } output;
-        const struct msg_finished *ended; /* its fence says which; the byte counts are the spool's */
+        const struct msg_finished
+            *ended; /* its fence says which; the byte counts are the spool's */
         struct {
             uint64_t fence;
             enum stream stream;

@@ -73,7 +73,8 @@ void agent_link_close(struct agent_engine *engine, int64_t now_ms, int code, con
     effect->close.hard = link->state == AGENT_LINK_DIALLING;
     effect->close.reason = arena_copy(&effects->arena, reason, strlen(reason));
     link->closed_hard = effect->close.hard;
-    if (agent_link_is_ready(engine) && now_ms - link->ready_at_ms >= backoff_ceiling(link->failures)) {
+    if (agent_link_is_ready(engine) &&
+        now_ms - link->ready_at_ms >= backoff_ceiling(link->failures)) {
         link->failures = 0;
     }
     outputs_drop(engine);
@@ -182,8 +183,7 @@ static const char *welcome_wrong(struct agent_engine *engine, const struct msg_w
     }
     size_t offered = engine->attempts.count - engine->dropped;
     for (size_t i = 0; i < welcome->verdicts_count; i++) {
-        struct agent_attempt *attempt =
-            agent_attempt_find(engine, welcome->verdicts[i].fence);
+        struct agent_attempt *attempt = agent_attempt_find(engine, welcome->verdicts[i].fence);
         if (attempt == NULL || !attempt->offered) {
             return "the Welcome judges an attempt that was not offered, or one twice";
         }
@@ -225,8 +225,8 @@ void agent_link_welcome(struct agent_engine *engine, int64_t now_ms,
     link->unwanted = false;
     link->lease_ms = welcome->lease_ms;
     /* Two pings a lease at the least: one that is lost must not end it. */
-    link->ping_ms = welcome->ping_ms < welcome->lease_ms / 2 ? welcome->ping_ms
-                                                             : welcome->lease_ms / 2;
+    link->ping_ms =
+        welcome->ping_ms < welcome->lease_ms / 2 ? welcome->ping_ms : welcome->lease_ms / 2;
     link->ping_ms = link->ping_ms < PING_LEAST_MS ? PING_LEAST_MS : link->ping_ms;
     if (!link->leased) {
         /* Only pings renew a lease that runs; a new one begins with the Hello, which was answered. */
@@ -244,7 +244,8 @@ void agent_link_pong(struct agent_engine *engine, const struct msg_pong *pong)
 {
     struct agent_link *link = &engine->link;
     if (pong->probe) {
-        link->ping_asked = true; /* sent by this turn's tick: one a turn, however often it is asked */
+        link->ping_asked =
+            true; /* sent by this turn's tick: one a turn, however often it is asked */
         return;
     }
     size_t place = (size_t)(pong->id % AGENT_PINGS_KEPT);

@@ -31,14 +31,14 @@ struct agent_attempt {
     struct agent_stream stdout_stream;
     struct agent_stream stderr_stream;
     bool instant;
-    bool journalled;    /* its row is there, or will be by the end of this turn */
-    bool save_asked;    /* in this turn */
-    bool touched;       /* in this turn: in the list engine->touched */
-    bool spooled;       /* the executor may hold files of it */
-    bool process_seen;  /* the executor said started */
+    bool journalled;   /* its row is there, or will be by the end of this turn */
+    bool save_asked;   /* in this turn */
+    bool touched;      /* in this turn: in the list engine->touched */
+    bool spooled;      /* the executor may hold files of it */
+    bool process_seen; /* the executor said started */
     int64_t started_wall_ms;
-    bool started_told;  /* Started was sent, or a Hello has said that it runs */
-    bool offered;       /* in the Hello that waits for its Welcome */
+    bool started_told; /* Started was sent, or a Hello has said that it runs */
+    bool offered;      /* in the Hello that waits for its Welcome */
     bool stopping;
     bool dropped;       /* the daemon has forgotten it; it is only waited for */
     bool finished_sent; /* in this session */
@@ -90,8 +90,8 @@ struct agent_engine {
     char hmac[MSG_ID_BYTES_MAX];
     struct rng rng;
     struct agent_link link;
-    struct map attempts;    /* by fence: all that are not gone */
-    struct agent_list all;  /* in the order of arrival */
+    struct map attempts;   /* by fence: all that are not gone */
+    struct agent_list all; /* in the order of arrival */
     struct agent_list starts;
     struct agent_list outputs;
     struct agent_attempt *touched;

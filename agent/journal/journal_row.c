@@ -41,7 +41,8 @@ enum err journal_row_run(struct journal *journal, enum journal_statement stateme
                          struct reason *reason)
 {
     int rc = sqlite3_step(journal->statements[statement]);
-    enum err err = rc == SQLITE_DONE ? ERR_NONE : journal_failed(journal, sources[statement], reason);
+    enum err err =
+        rc == SQLITE_DONE ? ERR_NONE : journal_failed(journal, sources[statement], reason);
     sqlite3_reset(journal->statements[statement]);
     return err;
 }

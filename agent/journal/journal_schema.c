@@ -29,10 +29,11 @@ enum err journal_failed(const struct journal *journal, const char *doing, struct
 {
     int code = sqlite3_errcode(journal->db) & 0xff;
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_MISMATCH) {
-        return reason_set(reason, ERR_CORRUPT,
-                          "the journal %s is damaged (%s: %s); move the data directory away and start "
-                          "again: what it held is then given up and run again",
-                          journal->path, doing, sqlite3_errmsg(journal->db));
+        return reason_set(
+            reason, ERR_CORRUPT,
+            "the journal %s is damaged (%s: %s); move the data directory away and start "
+            "again: what it held is then given up and run again",
+            journal->path, doing, sqlite3_errmsg(journal->db));
     }
     return reason_set(reason, ERR_IO, "the journal %s: %s: %s", journal->path, doing,
                       sqlite3_errmsg(journal->db));
@@ -128,9 +129,10 @@ static enum err version_check(struct journal *journal, bool *ret_fresh, struct r
         return ERR_NONE;
     }
     if (application != APPLICATION_ID || version < 1) {
-        return reason_set(reason, ERR_CORRUPT,
-                          "%s is a database, but not the journal of an agent; give another --data-dir",
-                          journal->path);
+        return reason_set(
+            reason, ERR_CORRUPT,
+            "%s is a database, but not the journal of an agent; give another --data-dir",
+            journal->path);
     }
     if (version > SCHEMA_VERSION) {
         return reason_set(reason, ERR_VERSION,
@@ -158,10 +160,11 @@ static enum err identity_read(struct journal *journal, const char *boot_id, stru
         sqlite3_column_bytes(statement, 0) != JOURNAL_ID_BYTES ||
         sqlite3_column_bytes(statement, 4) > MSG_ID_BYTES_MAX ||
         sqlite3_column_bytes(statement, 6) > MSG_ID_BYTES_MAX) {
-        err = reason_set(reason, ERR_CORRUPT,
-                         "the journal %s does not say whose it is; move the data directory away and "
-                         "start again",
-                         journal->path);
+        err =
+            reason_set(reason, ERR_CORRUPT,
+                       "the journal %s does not say whose it is; move the data directory away and "
+                       "start again",
+                       journal->path);
     } else {
         memcpy(journal->journal_id, sqlite3_column_blob(statement, 0), JOURNAL_ID_BYTES);
         const char *last_boot = (const char *)sqlite3_column_text(statement, 1);
@@ -193,15 +196,17 @@ enum err journal_schema_open(struct journal *journal, const char *boot_id, struc
 {
     bool fresh = false;
     /* Exclusive: the lock file says so anyway, and SQLite then needs no shared memory beside it. */
-    enum err err = run(journal, "PRAGMA locking_mode=EXCLUSIVE;PRAGMA cache_size=-256;"
-                                "PRAGMA temp_store=MEMORY",
+    enum err err = run(journal,
+                       "PRAGMA locking_mode=EXCLUSIVE;PRAGMA cache_size=-256;"
+                       "PRAGMA temp_store=MEMORY",
                        "opening it", reason);
     if (err == ERR_NONE) {
         err = version_check(journal, &fresh, reason);
     }
     if (err == ERR_NONE) {
-        err = run(journal, "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
-                           "PRAGMA wal_autocheckpoint=1000;PRAGMA journal_size_limit=8388608",
+        err = run(journal,
+                  "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                  "PRAGMA wal_autocheckpoint=1000;PRAGMA journal_size_limit=8388608",
                   "setting it up", reason);
     }
     if (err == ERR_NONE && fresh) {

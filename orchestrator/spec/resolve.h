@@ -10,14 +10,14 @@
 
 /* What the predecessor put out. The shell answers from the store. */
 struct resolve_task {
-    struct str state;     /* "succeeded", … */
+    struct str state; /* "succeeded", … */
     struct str device;
     int32_t exit_code;
     uint64_t stdout_bytes; /* all that was kept; `stdout_data` is empty if it is over the limit */
     uint64_t stderr_bytes;
     struct str stdout_data;
     struct str stderr_data;
-    struct str result;    /* JSON, or empty */
+    struct str result; /* JSON, or empty */
 };
 
 enum { RESOLVE_STREAM_BYTES_MAX = 64 * 1024 };

@@ -26,17 +26,17 @@ enum spec_format {
 
 /* One thing that is wrong, for a person and for a program. */
 struct spec_problem {
-    const char *code;    /* stable: "unknown_key", "wrong_type", "duplicate_key", "cycle", … */
-    struct str path;     /* JSON pointer into the spec: "/tasks/scan/timeout"; "" the whole */
-    unsigned line;       /* from 1; 0 where it is not known (JSON beyond syntax) */
-    unsigned column;     /* from 1 */
-    struct str detail;   /* a sentence */
-    struct str allowed;  /* what would be right, comma separated; or empty */
+    const char *code;   /* stable: "unknown_key", "wrong_type", "duplicate_key", "cycle", … */
+    struct str path;    /* JSON pointer into the spec: "/tasks/scan/timeout"; "" the whole */
+    unsigned line;      /* from 1; 0 where it is not known (JSON beyond syntax) */
+    unsigned column;    /* from 1 */
+    struct str detail;  /* a sentence */
+    struct str allowed; /* what would be right, comma separated; or empty */
 };
 
 struct spec {
-    struct plan plan;             /* bodies are empty: encode `bodies` into them */
-    struct plan_task *tasks;      /* the plan's, still writable, for that */
+    struct plan plan;              /* bodies are empty: encode `bodies` into them */
+    struct plan_task *tasks;       /* the plan's, still writable, for that */
     const struct msg_body *bodies; /* one a task */
 };
 

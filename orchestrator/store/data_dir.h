@@ -10,7 +10,8 @@
 enum err data_dir_make(const char *data_dir, struct reason *reason); /* 0700, with its parents */
 /* ERR_BUSY names the process that holds it. The lock lasts until *ret_fd is closed. */
 enum err data_dir_lock(const char *data_dir, int *ret_fd, struct reason *reason);
-enum err data_dir_is_empty(const char *path, bool *ret_is_empty, struct reason *reason); /* or absent */
+enum err data_dir_is_empty(const char *path, bool *ret_is_empty,
+                           struct reason *reason);               /* or absent */
 enum err data_dir_sync(const char *path, struct reason *reason); /* a directory's own entries */
 
 /* A backup holds this one, shared; the retention takes it before it removes what the copy needs. */

@@ -19,8 +19,7 @@ struct retention_policy {
 /* Within a turn. *ret_more: there is more to delete, call again in a later turn. While a backup is
    being taken nothing is deleted and *ret_more is false. */
 enum err store_retain(struct store *store, int64_t now_wall_ms,
-                      const struct retention_policy *policy, bool *ret_more,
-                      struct reason *reason);
+                      const struct retention_policy *policy, bool *ret_more, struct reason *reason);
 
 /* Within a turn: the constellation is gone for every reader; store_retain() then removes what it had.
    ERR_NOT_FOUND; ERR_CONFLICT: it is not final. Neither leaves the store dead. */

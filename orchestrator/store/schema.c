@@ -41,7 +41,8 @@ static const char *const step_1[] = {
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, attempts INTEGER NOT NULL, tries INTEGER NOT NULL,"
-    " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
+    " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, state INTEGER NOT NULL, has_references "
+    "INTEGER NOT NULL,"
     " prepared INTEGER NOT NULL) STRICT",
     /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL. */
     "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"

@@ -23,7 +23,7 @@ struct store_start {
     int64_t next_constellation_id;
     int64_t next_task_id;
     int64_t next_edge_id;
-    int64_t last_seq;     /* of the event table */
+    int64_t last_seq; /* of the event table */
     /* Not 0: a receipt of a newer state than this database was seen in that epoch and nobody has
        accepted the loss yet (store_restore_accept): nothing may be assigned. */
     uint64_t ahead_epoch;
@@ -99,8 +99,8 @@ enum err store_sync_output(struct store *store, int64_t boot_ms, bool all,
 int64_t store_sync_deadline(const struct store *store);
 
 /* At most `bytes` of an attempt's stored output from `offset`. ERR_NOT_FOUND: no such attempt. */
-enum err store_read_output(struct store *store, uint64_t fence, enum stream stream,
-                           uint64_t offset, size_t bytes, struct buf *into);
+enum err store_read_output(struct store *store, uint64_t fence, enum stream stream, uint64_t offset,
+                           size_t bytes, struct buf *into);
 
 /* Whether a receipt whose HMAC is ours speaks of a state that this database has not seen: a start that
    it does not know, or a higher fence than it had when that epoch ended. Then the epoch is noted at

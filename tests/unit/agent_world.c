@@ -9,7 +9,8 @@
 void world_begin_with(struct agent_world *world, unsigned slots, uint64_t session,
                       const struct agent_record *records, size_t count)
 {
-    *world = (struct agent_world){ .now_ms = 1000000, .room = (size_t)256 * 1024, .session = session };
+    *world =
+        (struct agent_world){ .now_ms = 1000000, .room = (size_t)256 * 1024, .session = session };
     struct agent_engine_config config = { .seed = 1 };
     config.hello.device = STR("edge");
     config.hello.session = session;
@@ -47,10 +48,12 @@ void world_message(struct agent_world *world, const struct msg *msg)
 
 void world_assign_as(struct agent_world *world, uint64_t fence, struct agent_terms terms)
 {
-    struct msg_task task = { .fence = fence, .attempt = 1, .name = STR("c/t"), .body = STR("body") };
+    struct msg_task task = {
+        .fence = fence, .attempt = 1, .name = STR("c/t"), .body = STR("body")
+    };
     struct msg msg = { .kind = MSG_ASSIGN, .assign = { &task, 1 } };
-    world_event(world, (struct agent_event){
-        .kind = AGENT_EVENT_MESSAGE, .message = { .msg = &msg, .terms = &terms } });
+    world_event(world, (struct agent_event){ .kind = AGENT_EVENT_MESSAGE,
+                                             .message = { .msg = &msg, .terms = &terms } });
 }
 
 void world_assign(struct agent_world *world, uint64_t fence)
@@ -99,7 +102,7 @@ void world_ended(struct agent_world *world, struct msg_finished end)
 void world_exited(struct agent_world *world, uint64_t fence, int code)
 {
     world_ended(world, (struct msg_finished){
-        .fence = fence, .outcome = OUTCOME_EXITED, .exit_code = code });
+                           .fence = fence, .outcome = OUTCOME_EXITED, .exit_code = code });
 }
 
 void world_connected(struct agent_world *world)

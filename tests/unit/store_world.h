@@ -33,7 +33,7 @@ struct store_world {
 struct store_world *world_new(bool is_sqlite);
 void world_free(struct store_world *world);
 void world_open(struct store_world *world);
-void world_close(struct store_world *world);  /* what is not committed is lost */
+void world_close(struct store_world *world); /* what is not committed is lost */
 void world_reopen(struct store_world *world);
 enum err world_try_open(struct store_world *world, struct reason *reason);
 

@@ -101,8 +101,9 @@ static void labels_of_the_operator_win_over_those_of_the_machine(void **state)
     struct config config;
     struct agent_settings settings;
     struct reason reason;
-    assert_int_equal(load(&config, &settings, nothing, &reason, "--label=os=mine", "--label=role=a=b"),
-                     ERR_NONE);
+    assert_int_equal(
+        load(&config, &settings, nothing, &reason, "--label=os=mine", "--label=role=a=b"),
+        ERR_NONE);
     struct arena arena = { 0 };
     struct msg_profile profile;
     agent_profile_read(&settings, &arena, &profile);

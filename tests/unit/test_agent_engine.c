@@ -284,7 +284,7 @@ SCENARIO(a_reconnect_offers_what_is_held_and_goes_on_from_the_offsets_given)
     world_disconnected(&world, false);
     world_started(&world, 15);
     world_ended(&world, (struct msg_finished){
-        .fence = 12, .outcome = OUTCOME_EXITED, .stdout_bytes = 20 });
+                            .fence = 12, .outcome = OUTCOME_EXITED, .stdout_bytes = 20 });
     WORLD_EXPECT(&world, "save fence=12 finished\n");
     world_pass(&world, AGENT_BACKOFF_BASE_MS);
     WORLD_EXPECT(&world, "dial\n");
@@ -299,15 +299,16 @@ SCENARIO(a_reconnect_offers_what_is_held_and_goes_on_from_the_offsets_given)
         { .fence = 15, .verdict = VERDICT_DROP },
     };
     world_welcome(&world, verdicts, 5);
-    WORLD_EXPECT(&world,
-                 "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n"
-                 "remove fence=13\nforget fence=13\n"
-                 "stop fence=14 outcome=cancelled grace=5000 why=\"cancelled while it was cut off\"\n"
-                 "stop fence=15 outcome=cancelled grace=5000 why=\"not wanted\"\n"
-                 "remove fence=15\n"
-                 "send Output fence=11 stdout offset=100 bytes=200\n"
-                 "send Output fence=12 stdout offset=0 bytes=20\n"
-                 "send Finished fence=12 outcome=exited exit_code=0 stdout=20 stderr=0\n");
+    WORLD_EXPECT(
+        &world,
+        "save session=2 receipt=7\nsend Ready session=2\nsend Ping id=2\n"
+        "remove fence=13\nforget fence=13\n"
+        "stop fence=14 outcome=cancelled grace=5000 why=\"cancelled while it was cut off\"\n"
+        "stop fence=15 outcome=cancelled grace=5000 why=\"not wanted\"\n"
+        "remove fence=15\n"
+        "send Output fence=11 stdout offset=100 bytes=200\n"
+        "send Output fence=12 stdout offset=0 bytes=20\n"
+        "send Finished fence=12 outcome=exited exit_code=0 stdout=20 stderr=0\n");
     world_exited(&world, 15, 1); /* dropped: nobody is told */
     WORLD_EXPECT(&world, "forget fence=15\n");
     world_end(&world);
@@ -340,7 +341,11 @@ SCENARIO(a_new_process_reports_what_the_journal_says)
 {
     UNUSED_STATE;
     struct agent_record records[] = {
-        { .fence = 11, .attempt = 2, .state = HELD_ACCEPTED, .name = STR("c/a"), .body = STR("xyz") },
+        { .fence = 11,
+          .attempt = 2,
+          .state = HELD_ACCEPTED,
+          .name = STR("c/a"),
+          .body = STR("xyz") },
         { .fence = 12, .state = HELD_RUNNING },
         { .fence = 13,
           .state = HELD_FINISHED,
@@ -750,7 +755,7 @@ SCENARIO(a_reason_that_the_protocol_would_refuse_is_made_to_fit)
                                                .outcome = OUTCOME_START_FAILED,
                                                .reason = { reason, sizeof reason } });
     world_ended(&world, (struct msg_finished){
-        .fence = 12, .outcome = OUTCOME_START_FAILED, .reason = STR("\xff") });
+                            .fence = 12, .outcome = OUTCOME_START_FAILED, .reason = STR("\xff") });
     const char *text = world_turn(&world);
     assert_non_null(strstr(text, "xx\"\n"));
     assert_null(strstr(text, "\xc3"));

@@ -85,7 +85,8 @@ static void save_session(struct journal *journal, uint64_t session)
     struct agent_effect *effect = agent_effects_add(&effects, AGENT_EFFECT_SAVE_SESSION);
     effect->session.session = session;
     effect->session.receipt = (struct msg_receipt){
-        .epoch = 4, .start_id = STR("start\0id"), .fence = 77, .hmac = STR("mac") };
+        .epoch = 4, .start_id = STR("start\0id"), .fence = 77, .hmac = STR("mac")
+    };
     assert_int_equal(journal_commit(journal, &effects, NULL), ERR_NONE);
     agent_effects_done(&effects);
 }
