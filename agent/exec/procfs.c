@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,23 @@ static ssize_t read_small(pid_t pid, const char *file, char *into, size_t bytes_
     return length;
 }
 
+/* The number that stands behind `skip` other fields. */
+static bool number_behind(const char *fields, unsigned skip, unsigned long long max,
+                          unsigned long long *ret_number)
+{
+    for (; skip > 0; skip--) {
+        fields += strspn(fields, " ");
+        fields += strcspn(fields, " ");
+    }
+    char *end = NULL;
+    unsigned long long number = strtoull(fields, &end, 10);
+    if (end == fields || number > max) {
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
 bool procfs_stat(pid_t pid, pid_t *ret_parent, int64_t *ret_start_ms)
 {
     char text[1024];
@@ -63,12 +81,10 @@ bool procfs_stat(pid_t pid, pid_t *ret_parent, int64_t *ret_start_ms)
     }
     /* The name may hold blanks and parentheses: what counts begins after the last one. */
     const char *at = strrchr(text, ')');
-    int parent = 0;
+    unsigned long long parent = 0;
     unsigned long long start_ticks = 0;
-    if (at == NULL || sscanf(at + 1,
-                             " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                             "%*d %*d %llu",
-                             &parent, &start_ticks) != 2) {
+    if (at == NULL || !number_behind(at + 1, 1, INT32_MAX, &parent) ||
+        !number_behind(at + 1, 19, ULLONG_MAX, &start_ticks)) {
         return false;
     }
     long hertz = sysconf(_SC_CLK_TCK);

@@ -222,7 +222,8 @@ enum err listen_tcp(struct net *net, const char *address, struct reason *reason)
         return reason_set(reason, why == EADDRINUSE ? ERR_BUSY : ERR_IO, "listen: %s: %s", address,
                           strerror(why));
     }
-    struct sockaddr_storage bound = { 0 };
+    struct sockaddr_storage bound;
+    memset(&bound, 0, sizeof bound);
     socklen_t length = sizeof bound;
     CHECK(getsockname(fd, (struct sockaddr *)&bound, &length) == 0);
     net->port = bound.ss_family == AF_INET6

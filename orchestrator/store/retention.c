@@ -194,7 +194,7 @@ static enum err drop_edges(struct pass *pass, int64_t constellation_id, int64_t 
 /* ERR_NOT_FOUND: nothing is doomed. */
 static enum err drop_doomed(struct pass *pass)
 {
-    int64_t row[5];
+    int64_t row[5] = { 0 };
     enum err err = read_row(pass,
                             "SELECT id, first_task_id, last_task_id, first_edge_id, last_edge_id"
                             " FROM doomed ORDER BY id LIMIT 1",
@@ -276,7 +276,7 @@ static enum err drop_oldest(struct pass *pass, const char *oldest, const char *d
                             int64_t keep_after_ms, int64_t keep_from)
 {
     while (pass->budget > 0) {
-        int64_t row[2];
+        int64_t row[2] = { 0 };
         enum err err = read_row(pass, oldest, 0, 0, row, 2);
         if (err != ERR_NONE) {
             return err == ERR_NOT_FOUND ? ERR_NONE : err;

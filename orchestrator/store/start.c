@@ -111,8 +111,7 @@ static enum err identity(sqlite3 *db, const char *key, const uint8_t *fresh, int
     const void *value = err == ERR_NONE ? sqlite3_column_blob(statement, 0) : NULL;
     if (err == ERR_NONE && (value == NULL || sqlite3_column_bytes(statement, 0) != bytes)) {
         err = reason_set(reason, ERR_CORRUPT, "the database's %s is damaged", key);
-    }
-    if (err == ERR_NONE) {
+    } else if (err == ERR_NONE) {
         memcpy(ret_value, value, (size_t)bytes);
     }
     sqlite3_finalize(statement);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/check.h"
 #include "tests/bench/floors.h"
 
 enum { PROCESSES_MAX = 16 };
@@ -30,18 +31,20 @@ static void do_spawn(size_t starts)
 double floor_spawn(size_t processes, size_t starts)
 {
     pid_t workers[PROCESSES_MAX];
+    CHECK(processes > 0 && processes <= PROCESSES_MAX);
+    size_t starts_each = starts / processes;
     double began = now_s();
-    for (size_t i = 0; i < processes && i < PROCESSES_MAX; i++) {
+    for (size_t i = 0; i < processes; i++) {
         workers[i] = fork();
         if (workers[i] == 0) {
-            do_spawn(starts / processes);
+            do_spawn(starts_each);
         }
     }
-    for (size_t i = 0; i < processes && i < PROCESSES_MAX; i++) {
+    for (size_t i = 0; i < processes; i++) {
         int status = 0;
         if (workers[i] < 0 || waitpid(workers[i], &status, 0) < 0 || status != 0) {
             bench_die("/bin/true cannot be started");
         }
     }
-    return (double)(starts / processes * processes) / (now_s() - began);
+    return (double)(starts_each * processes) / (now_s() - began);
 }

@@ -110,7 +110,7 @@ void figure_submit(struct bench *bench)
         restarted[i] = restart(&fleet);
         fleet_stop(&fleet);
     }
-    double floor = median(rows, (size_t)(2 * RUNS));
+    double floor = median(rows, 2 * (size_t)RUNS);
     report_time(bench, "accept_100000_tasks_300000_edges", median(accepted, RUNS), floor);
     report_time(bench, "restart_100000_open", median(restarted, RUNS), floor);
     buf_done(&spec);

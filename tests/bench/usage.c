@@ -2,6 +2,7 @@
 #include "tests/bench/usage.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/bench/bench.h"
@@ -17,10 +18,8 @@ double usage_private_bytes(pid_t pid)
     char line[256];
     double bytes = 0;
     while (fgets(line, sizeof line, file) != NULL) {
-        unsigned long long kib = 0;
-        if (sscanf(line, "Private_Clean: %llu kB", &kib) ==
-                1 || // NOLINT(cert-err34-c): the kernel's
-            sscanf(line, "Private_Dirty: %llu kB", &kib) == 1) { // NOLINT(cert-err34-c)
+        if (strncmp(line, "Private_Clean:", 14) == 0 || strncmp(line, "Private_Dirty:", 14) == 0) {
+            unsigned long long kib = strtoull(line + 14, NULL, 10);
             bytes += (double)kib * 1024;
         }
     }

@@ -202,11 +202,12 @@ long rig_number_in(const char *path)
     if (file == NULL) {
         return 0;
     }
-    long number = 0;
-    char newline = 0;
-    int found = fscanf(file, "%ld%c", &number, &newline);
+    char line[32] = "";
+    char *read = fgets(line, sizeof line, file);
     fclose(file);
-    return found == 2 ? number : 0; /* without its newline it is still being written */
+    char *end = line;
+    long number = read == NULL ? 0 : strtol(line, &end, 10);
+    return *end == '\n' ? number : 0; /* without its newline it is still being written */
 }
 
 size_t rig_entries(const char *directory)

@@ -99,6 +99,7 @@ static void the_document_and_the_table_of_routes_agree(void **state)
         const yaml_node_t *operation = path == NULL ? NULL : value_of(&document, path, method);
         if (operation == NULL) {
             fail_msg("docs/openapi.yaml lacks %s %s", route.method, route.path);
+            return; /* the analyzer does not know that it has failed */
         }
         const yaml_node_t *id = value_of(&document, operation, "operationId");
         assert_string_equal((const char *)id->data.scalar.value, route.operation);

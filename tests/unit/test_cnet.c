@@ -400,6 +400,7 @@ struct fetch {
     int done[2]; /* a pipe */
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl_write_callback's */
 static size_t ignore(char *data, size_t size, size_t count, void *context)
 {
     (void)data;

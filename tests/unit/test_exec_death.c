@@ -68,7 +68,7 @@ static void a_task_that_ignores_sigterm_is_killed_after_the_grace(void **state)
     exec_stop(rig->exec, fence, OUTCOME_CANCELLED, 100, "cancelled");
     const struct rig_end *end = rig_wait(rig, fence);
     assert_int_equal(end->outcome, OUTCOME_CANCELLED);
-    assert_string_equal(end->reason, "cancelled");
+    assert_string_equal(end->reason, "cancelled; it ignored SIGTERM and was killed");
     assert_int_equal(end->signal, SIGKILL);
 }
 
@@ -183,12 +183,15 @@ static size_t children_of(pid_t parent, pid_t *pids, size_t pids_max)
         if (file == NULL) {
             continue;
         }
-        int found = 0;
-        char name[64];
-        if (fscanf(file, "%*d %63s %*c %d", name, &found) == 2 && found == parent) {
+        char line[256] = "";
+        char *read = fgets(line, sizeof line, file);
+        fclose(file);
+        /* Behind the name come the state, a letter between blanks, and the parent. */
+        const char *name_end = read == NULL ? NULL : strstr(line, ") ");
+        if (name_end != NULL && strlen(name_end) > 4 &&
+            strtol(name_end + 4, NULL, 10) == (long)parent) {
             pids[count++] = pid;
         }
-        fclose(file);
     }
     closedir(directory);
     return count;
