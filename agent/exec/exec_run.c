@@ -143,6 +143,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     if (run->is_dead) {
         run_finish(run);
     } else if (run->is_stopping) {
+        run->was_asked = true;
         channel_signal(attempt->exec->channel, attempt->fence, SIGKILL);
     } else {
         char why[64];

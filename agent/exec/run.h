@@ -29,6 +29,7 @@ struct run {
     int32_t status;
     bool output_json;
     bool is_stopping;
+    bool was_asked; /* by SIGTERM, and its grace has run out */
     bool is_dead;
     bool was_signalled; /* our signal reached it alive */
 };

@@ -1,5 +1,6 @@
 /* What the end of a process means: its outcome in words, and the value that it put out. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +22,10 @@ static enum outcome run_outcome(struct run *run)
         return OUTCOME_EXITED;
     }
     if (run->is_stopping && run->was_signalled) {
-        attempt_set_reason(attempt, "%s", run->stop_reason);
+        /* One that was given no time cannot be said to have ignored anything. */
+        bool ignored = end->signal == SIGKILL && run->was_asked;
+        attempt_set_reason(attempt, "%s%s", run->stop_reason,
+                           ignored ? "; it ignored SIGTERM and was killed" : "");
         return run->stop_outcome;
     }
     if (is_exit) {
