@@ -44,76 +44,116 @@ static const char *words_kind(const struct verb *verb)
     return NULL;
 }
 
-/* The options whose values are known: "--role) … ;;" of a case. */
+/* "--role|-r" */
+static void print_bash_case(const struct option *option)
+{
+    printf("    --%s", option->name);
+    if (option->letter != 0) {
+        printf("|-%c", option->letter);
+    }
+    printf(") ");
+}
+
+/* What may stand behind an option that takes a value: "--role) … ;;" of a case. */
 static void print_bash_values(const struct option *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
+        if (options->operand == NULL) {
+            continue;
+        }
+        print_bash_case(options);
         if (options->words != NULL) {
-            printf("    --%s", options->name);
-            if (options->letter != 0) {
-                printf("|-%c", options->letter);
-            }
-            printf(") COMPREPLY=($(compgen -W \"%s\" -- \"$word\")); return;;\n", options->words);
+            printf("COMPREPLY=($(compgen -W \"%s\" -- \"$word\"))", options->words);
+        } else if (strcmp(options->operand, "PATH") == 0) {
+            printf("_asterism_files \"$word\"");
+        } else if (strcmp(options->name, "device") == 0) {
+            printf("COMPREPLY=($(compgen -W \"$(asterism __words devices 2>/dev/null)\" -- "
+                   "\"$word\"))");
+        }
+        printf("; return;;\n");
+    }
+}
+
+/* The patterns of the options of every verb that take a value: what stands behind is no verb. */
+static void print_bash_skipped(void)
+{
+    const char *between = "    ";
+    for (const struct option *row = global_options; row->name != NULL; row++) {
+        if (row->operand != NULL) {
+            printf("%s--%s", between, row->name);
+            between = "|";
+        }
+        if (row->operand != NULL && row->letter != 0) {
+            printf("|-%c", row->letter);
         }
     }
+    printf(") ((i++));;\n");
+}
+
+static void print_bash_verb(const struct verb *row)
+{
+    printf("  %s)\n    case \"$last\" in\n", row->name);
+    print_bash_values(row->options);
+    print_bash_values(global_options);
+    printf("    esac\n    if [[ $word == -* ]]; then words=\"");
+    print_flags(row->options);
+    print_flags(global_options);
+    printf("\"\n");
+    if (words_kind(row) != NULL) {
+        printf("    else words=\"$(asterism __words %s \"$word\" 2>/dev/null)\"\n",
+               words_kind(row));
+    } else if (row->operand == CLI_OPERAND_FILE) {
+        printf("    else _asterism_files \"$word\"; return\n");
+    } else if (row->operand == CLI_OPERAND_WORD) {
+        printf("    else words=\"%s\"\n", row->words);
+    } else if (row->operand == CLI_OPERAND_VERB) {
+        printf("    else words=\"");
+        print_verbs(" ");
+        printf("\"\n");
+    }
+    /* A task may follow the id. */
+    if (row->operand == CLI_OPERAND_TASK) {
+        printf("      [[ $word == */* ]] || compopt -o nospace 2>/dev/null\n");
+    }
+    printf("    fi;;\n");
 }
 
 static void print_bash(void)
 {
     printf(
         "# asterism completion bash > /etc/bash_completion.d/asterism\n"
+        "_asterism_files() {\n"
+        "  compopt -o filenames 2>/dev/null\n"
+        "  local IFS=$'\\n'\n"
+        "  COMPREPLY=($(compgen -f -- \"$1\"))\n"
+        "}\n"
         "_asterism() {\n"
         "  local word=\"${COMP_WORDS[COMP_CWORD]}\" last=\"${COMP_WORDS[COMP_CWORD-1]}\" verb= i "
         "words=\n"
         "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-        "    case \"${COMP_WORDS[i]}\" in\n"
-        "    --url|--token-file|--ca-file|--output|-o) ((i++));;\n"
-        "    -*) ;;\n"
-        "    *) verb=\"${COMP_WORDS[i]}\"; break;;\n"
-        "    esac\n"
-        "  done\n"
-        "  case \"$last\" in\n"
-        "    --token-file|--ca-file) COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
-        "    --device) COMPREPLY=($(compgen -W \"$(asterism __words devices 2>/dev/null)\" -- "
-        "\"$word\")); return;;\n");
-    for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
-        if ((*verb)->options != NULL && strcmp((*verb)->name, "graph") != 0) {
-            print_bash_values((*verb)->options);
-        }
-    }
-    printf("    --output|-o) COMPREPLY=($(compgen -W \"table json dot\" -- \"$word\")); return;;\n"
-           "  esac\n"
+        "    case \"${COMP_WORDS[i]}\" in\n");
+    print_bash_skipped();
+    printf("    -*) ;;\n"
+           "    *) verb=\"${COMP_WORDS[i]}\"; break;;\n"
+           "    esac\n"
+           "  done\n"
            "  case \"$verb\" in\n"
-           "  \"\") words=\"");
+           "  \"\")\n    case \"$last\" in\n");
+    print_bash_values(global_options);
+    printf("    esac\n    words=\"");
     print_verbs(" ");
+    printf("\"\n    [[ $word == -* ]] && words=\"");
+    print_flags(global_options);
     printf("\";;\n");
     for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
-        const struct verb *row = *verb;
-        if (row->hidden) {
-            continue;
+        if (!(*verb)->hidden) {
+            print_bash_verb(*verb);
         }
-        printf("  %s)\n    if [[ $word == -* ]]; then words=\"", row->name);
-        print_flags(row->options);
-        print_flags(global_options);
-        printf("\"\n");
-        if (words_kind(row) != NULL) {
-            printf("    else words=\"$(asterism __words %s \"$word\" 2>/dev/null)\"\n",
-                   words_kind(row));
-        } else if (row->operand == CLI_OPERAND_FILE) {
-            printf("    else COMPREPLY=($(compgen -f -- \"$word\")); return\n");
-        } else if (row->operand == CLI_OPERAND_WORD) {
-            printf("    else words=\"%s\"\n", row->words);
-        } else if (row->operand == CLI_OPERAND_VERB) {
-            printf("    else words=\"");
-            print_verbs(" ");
-            printf("\"\n");
-        }
-        printf("    fi;;\n");
     }
     printf("  esac\n"
            "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
            "}\n"
-           "complete -o filenames -F _asterism asterism\n");
+           "complete -F _asterism asterism\n");
 }
 
 /* zsh knows bash's completions. */

@@ -8,9 +8,26 @@ static const char exits[] =
     "Exit codes: 0 succeeded, 1 failed, 2 usage or spec, 3 unreachable, 4 refused, 5 cancelled,\n"
     "124 not in time, 130 Ctrl-C.\n";
 
-static void print_options(const struct option *options)
+static const char form[] =
+    "With -o json a verb prints one JSON document; logs, and watch without an ID, print an object "
+    "a\nline. Errors are words on stderr and the exit code; stdout then holds what was done, or "
+    "nothing.\n";
+
+static bool is_among(const struct option *options, const char *name)
+{
+    while (options != NULL && options->name != NULL && strcmp(options->name, name) != 0) {
+        options++;
+    }
+    return options != NULL && options->name != NULL;
+}
+
+/* Those of `but` are left out: a verb's own option stands for that of every verb. */
+static void print_options(const struct option *options, const struct option *but)
 {
     for (const struct option *row = options; row != NULL && row->name != NULL; row++) {
+        if (is_among(but, row->name)) {
+            continue;
+        }
         char head[80];
         snprintf(head, sizeof head, "%s%c%s--%s%s%s", row->letter == 0 ? "" : "-",
                  row->letter == 0 ? ' ' : row->letter, row->letter == 0 ? "   " : ", ", row->name,
@@ -45,10 +62,10 @@ void verb_print_help(const struct verb *verb)
     print_indented(verb->example, "  ");
     if (verb->options != NULL) {
         printf("\nOptions:\n");
-        print_options(verb->options);
+        print_options(verb->options, NULL);
     }
     printf("\nOptions of every verb:\n");
-    print_options(global_options);
+    print_options(global_options, verb->options);
     printf("\n%s", exits);
 }
 
@@ -65,8 +82,8 @@ void verbs_help(void)
     printf(
         "\nAn ID is a name with its four characters (disk-report-7k2m), a unique beginning of one, "
         "or\n@last; a task is ID/key.\n\nOptions of every verb:\n");
-    print_options(global_options);
-    printf("\n%s\nMore:  asterism help VERB\n", exits);
+    print_options(global_options, NULL);
+    printf("\n%s\n%s\nMore:  asterism help VERB\n", form, exits);
 }
 
 static void markdown_options(const struct option *options)
@@ -104,7 +121,8 @@ void verbs_markdown(void)
            "| 2 | wrong usage, or a spec that is refused |\n"
            "| 3 | the daemon cannot be reached, or cannot serve |\n"
            "| 4 | refused: no right to, not found, not in that state |\n| 5 | cancelled |\n"
-           "| 124 | `--timeout` passed first |\n| 130 | Ctrl-C |\n");
+           "| 124 | `--timeout` passed first |\n| 130 | Ctrl-C |\n\n## JSON\n\n%s",
+           form);
     for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
         if ((*verb)->hidden) {
             continue;

@@ -1,6 +1,7 @@
 #include "cli/http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/sys/file.h"
@@ -54,6 +56,10 @@ enum err http_new(const char *url, const char *token_file, const char *ca_file,
             return reason_set(reason, ERR_DENIED,
                               "a token is not sent in the clear to another machine: use https://");
         }
+    }
+    if (ca_file != NULL && access(ca_file, R_OK) != 0) {
+        return reason_set(reason, ERR_INVALID, "cannot read the certificates in %s: %s", ca_file,
+                          strerror(errno));
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct http *http = mem_alloc(sizeof *http);
@@ -245,6 +251,29 @@ static void release(struct http *http, struct http_exchange *exchange)
     exchange->transfer = NULL;
 }
 
+/* libcurl's words name the port of a URL that the person never wrote, and how long it took. */
+static void connect_words(const struct http *http, CURL *easy, char to[256])
+{
+    long number = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+    const char *path = http->target.unix_path;
+    if (*path != 0) {
+        /* libcurl does not tell why of a Unix socket. */
+        number = access(path, F_OK) != 0          ? errno
+                 : access(path, R_OK | W_OK) != 0 ? errno
+                                                  : ECONNREFUSED;
+    }
+    if (*path != 0 && number == ENOENT) {
+        snprintf(to, 256, "there is no such socket; is asterismd running?");
+    } else if (*path != 0 && number == EACCES) {
+        snprintf(to, 256, "only the user that asterismd runs as may open this socket");
+    } else if (number == ECONNREFUSED) {
+        snprintf(to, 256, "nothing listens there; is asterismd running?");
+    } else if (number != 0) {
+        snprintf(to, 256, "%s", strerror((int)number));
+    }
+}
+
 static void finish(struct http *http, CURL *easy, CURLcode code)
 {
     char *private = NULL;
@@ -264,6 +293,9 @@ static void finish(struct http *http, CURL *easy, CURLcode code)
     } else if (code != CURLE_OK) {
         snprintf(exchange->words, sizeof exchange->words, "%s",
                  *transfer->error != 0 ? transfer->error : curl_easy_strerror(code));
+        if (code == CURLE_COULDNT_CONNECT) {
+            connect_words(http, easy, exchange->words);
+        }
     }
     release(http, exchange);
 }
@@ -284,6 +316,8 @@ void http_poll(struct http *http, int timeout_ms)
 {
     int running = 0;
     curl_multi_perform(http->multi, &running);
+    /* libcurl holds SIGPIPE off while it calls us: what a callback could not write has not ended us. */
+    output_end_if_unread();
     int left = 0;
     bool finished = false;
     for (CURLMsg *message = curl_multi_info_read(http->multi, &left); message != NULL;

@@ -42,7 +42,7 @@ struct http_exchange {
     struct http_transfer *transfer;
 };
 
-/* What a URL names: "http://host:port", "https://host", "unix:/path". */
+/* What a URL names: "http://host:port", "https://host", "unix:/path"; "host:port" is http. */
 struct http_target {
     char base[HTTP_URL_BYTES_MAX]; /* without a '/' at its end */
     char unix_path[108];           /* "": TCP */

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/http.h"
+#include "cli/live.h"
 #include "cli/output.h"
 #include "common/sys/clock.h"
 
@@ -27,7 +28,12 @@ static void add_row(struct table *table, const json_t *constellation)
     char age[OUTPUT_SPAN_BYTES] = "-";
     int64_t created = output_wall_of(json_text(constellation, "created_at"));
     if (created > 0) {
-        output_span((clock_wall_ms() - created) / 1000 * 1000, age);
+        /* The daemon's clock made the time; by ours it may not be older than it is. */
+        int64_t ms = clock_wall_ms() - created;
+        int64_t lasted =
+            (int64_t)(json_number_value(json_object_get(constellation, "duration")) * 1000);
+        bool runs = !live_state_is_final(json_text(constellation, "state"));
+        output_span(runs || ms < lasted ? lasted : ms, age);
     }
     table_row(table, 6,
               (const char *const[]){ json_text(constellation, "id"),
@@ -85,9 +91,10 @@ static int list(struct cli *cli)
 
 static const struct option options[] = {
     { .name = "state",
-      .operand = "STATE",
-      .help = "Only those that are in this state.",
-      .words = "running succeeded failed cancelled" },
+      .operand = "STATES",
+      .help = "Only those in these states: running,failed.",
+      .words = "running succeeded failed cancelled",
+      .is_list = true },
     { .name = "limit", .operand = "N", .help = "At most so many; default 50." },
     { .name = NULL },
 };
@@ -95,8 +102,8 @@ static const struct option options[] = {
 const struct verb verb_list = {
     .name = "list",
     .summary = "List constellations, the newest first",
-    .usage = "[--state STATE] [--limit N]",
-    .example = "asterism list --state running\n"
+    .usage = "[--state STATES] [--limit N]",
+    .example = "asterism list --state running,failed\n"
                "asterism list -o json | jq -r '.constellations[].id'\n",
     .options = options,
     .run = list,

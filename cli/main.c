@@ -68,7 +68,9 @@ static int run_verb(struct cli *cli)
     code = cli->verb->run(cli);
     http_free(cli->http);
     /* Output that could not be written is not output. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
+    bool unwritten = fflush(stdout) != 0 || ferror(stdout);
+    output_end_if_unread();
+    if (unwritten && code == CLI_OK) {
         code = cli_fail(CLI_FAILED, "cannot write to stdout");
     }
     return code;
@@ -121,7 +123,7 @@ int main(int argc, char **argv)
     /* For the character set only: numbers keep their points. */
     setlocale(LC_CTYPE, "");
     static struct cli cli;
-    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+    if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         printf("asterism %s\n", ASTERISM_VERSION);
         return CLI_OK;
     }

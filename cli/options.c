@@ -55,11 +55,35 @@ static const char *nearest(const struct option *own, const struct option *global
     return best;
 }
 
+static bool fits(const struct option *option, const char *value)
+{
+    if (!option->is_list) {
+        return options_word_in(option->words, value);
+    }
+    for (const char *at = value;; at++) {
+        size_t length = strcspn(at, ",");
+        char word[64];
+        if (length >= sizeof word) {
+            return false;
+        }
+        memcpy(word, at, length);
+        word[length] = 0;
+        if (!options_word_in(option->words, word)) {
+            return false;
+        }
+        at += length;
+        if (*at == 0) {
+            return true;
+        }
+    }
+}
+
 static enum err take(struct options *options, const struct option *option, const char *value,
                      struct reason *reason)
 {
-    if (option->words != NULL && !options_word_in(option->words, value)) {
-        return reason_set(reason, ERR_INVALID, "--%s takes one of: %s", option->name,
+    if (option->words != NULL && !fits(option, value)) {
+        return reason_set(reason, ERR_INVALID, "--%s takes %s: %s", option->name,
+                          option->is_list ? "one or several, divided by commas, of" : "one of",
                           option->words);
     }
     if (options->given_count == OPTIONS_GIVEN_MAX) {

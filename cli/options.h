@@ -16,6 +16,7 @@ struct option {
     const char *operand; /* NULL: it takes no value */
     const char *help;
     const char *words; /* "table json": the values it takes, checked; NULL: any */
+    bool is_list;      /* several of the words, divided by commas */
 };
 
 struct options {

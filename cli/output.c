@@ -1,10 +1,13 @@
 #include "cli/output.h"
 
 #include <math.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/check.h"
 
@@ -197,6 +200,15 @@ int64_t output_wall_of(const char *text)
         ms = (int64_t)(strtod(rest, NULL) * 1000 + 0.5);
     }
     return (int64_t)timegm(&utc) * 1000 + ms;
+}
+
+void output_end_if_unread(void)
+{
+    struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+    if (ferror(stdout) && poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
 }
 
 void output_json(const json_t *json)

@@ -57,6 +57,9 @@ int64_t output_wall_of(const char *text);
 /* What is displayed: code points, without colour sequences. */
 size_t output_width(struct str text);
 
+/* Ends the process as SIGPIPE would if stdout could not be written because its reader has gone. */
+void output_end_if_unread(void);
+
 void output_json(const json_t *json); /* indented, on stdout */
 void output_flush(struct buf *to);    /* writes it to stdout and empties it */
 

@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,32 +31,69 @@ static void append_line(struct buf *to, struct str line, unsigned width, bool co
     buf_append_text(to, "\n");
 }
 
+/* Appends a name made safe; where there is no room for it, with its middle left out: both ends tell
+   more than the first half. */
+static void append_name(struct buf *to, const char *name, size_t room)
+{
+    enum { ROOM_MIN = 8 };
+    struct buf safe = { 0 };
+    output_safe(&safe, str_of(name));
+    room = room < ROOM_MIN ? ROOM_MIN : room;
+    size_t width = output_width((struct str){ (const char *)safe.data, safe.length });
+    size_t column = 0;
+    size_t head = (room - 1) / 2;
+    for (size_t i = 0; i < safe.length; i++) {
+        bool begins = ((unsigned char)safe.data[i] & 0xc0U) != 0x80;
+        column += begins;
+        if (width > room && begins && column == head + 1) {
+            buf_append_text(to, "..");
+        }
+        if (width <= room || column <= head || column > width - (room - head - 2)) {
+            buf_append(to, &safe.data[i], 1);
+        }
+    }
+    buf_done(&safe);
+}
+
+/* Nothing where there is no room for a bar that says anything. */
 static void append_bar(struct buf *to, int64_t done, int64_t all, unsigned cells)
 {
+    enum { CELLS_MIN = 4 };
+    if (cells < CELLS_MIN) {
+        return;
+    }
     unsigned full = all <= 0 ? 0 : (unsigned)(done * cells / all);
     full = full > cells ? cells : full;
     buf_append_text(to, "[");
     for (unsigned i = 0; i < cells; i++) {
         buf_append_text(to, i < full ? "#" : "-");
     }
-    buf_append_text(to, "]");
+    buf_append_text(to, "] ");
 }
 
-static void append_head(const struct live *live, bool colour, struct buf *line)
+/* The bar gives way first, then the id: the numbers are what is looked at. */
+static void append_head(const struct live *live, unsigned width, bool colour, struct buf *line)
 {
+    enum { CELLS_MAX = 24, BAR_FRAME = 3 };
     const char *state = live_state(live);
     int64_t all = json_number(live->constellation, "tasks");
     int64_t done = live_count(live, "succeeded") + live_count(live, "failed") +
                    live_count(live, "cancelled") + live_count(live, "skipped");
     bool ending = !live_is_final(live) &&
                   json_is_true(json_object_get(live->constellation, "cancel_requested"));
-    output_safe(line, str_of(live_id(live)));
-    buf_printf(line, "  %s%s%s  ", output_colour(colour, state), ending ? "cancelling" : state,
-               output_plain(colour));
-    append_bar(line, done, all, 24);
     char span[OUTPUT_SPAN_BYTES];
     output_seconds(json_object_get(live->constellation, "duration"), span);
-    buf_printf(line, " %lld/%lld  %s", (long long)done, (long long)all, span);
+    char numbers[128];
+    snprintf(numbers, sizeof numbers, "%lld/%lld  %s", (long long)done, (long long)all, span);
+    const char *shown = ending ? "cancelling" : state;
+    size_t taken = 2 + strlen(shown) + 2 + strlen(numbers);
+    append_name(line, live_id(live), width > taken ? width - taken : 0);
+    buf_printf(line, "  %s%s%s  ", output_colour(colour, state), shown, output_plain(colour));
+    taken = output_width((struct str){ (const char *)line->data, line->length }) + strlen(numbers) +
+            BAR_FRAME;
+    size_t cells = width > taken ? width - taken : 0;
+    append_bar(line, done, all, cells > CELLS_MAX ? CELLS_MAX : (unsigned)cells);
+    buf_append_text(line, numbers);
 }
 
 static void append_counts(const struct live *live, bool colour, struct buf *line)
@@ -106,6 +144,29 @@ static const struct live_task **shown_tasks(const struct live *live, size_t *ret
     return list;
 }
 
+static void append_task(const struct live_task *task, unsigned width, bool colour, int64_t now_ms,
+                        struct buf *line)
+{
+    char span[OUTPUT_SPAN_BYTES];
+    output_span(now_ms - task->since_ms, span);
+    buf_printf(line, "  %s%-9s%s ", output_colour(colour, task->state), task->state,
+               output_plain(colour));
+    buf_printf(line, "%7s  ", span);
+    struct buf where = { 0 };
+    if (*task->device != 0) {
+        buf_append_text(&where, " on ");
+        output_safe(&where, str_of(task->device));
+    }
+    if (task->attempt > 1) {
+        buf_printf(&where, ", attempt %lld", (long long)task->attempt);
+    }
+    size_t taken = output_width((struct str){ (const char *)line->data, line->length }) +
+                   output_width((struct str){ (const char *)where.data, where.length });
+    append_name(line, task->key, width > taken ? width - taken : 0);
+    buf_append(line, where.data, where.length);
+    buf_done(&where);
+}
+
 void progress_render(const struct live *live, unsigned width, unsigned height, bool colour,
                      int64_t now_ms, struct buf *to)
 {
@@ -113,7 +174,7 @@ void progress_render(const struct live *live, unsigned width, unsigned height, b
         return;
     }
     struct buf line = { 0 };
-    append_head(live, colour, &line);
+    append_head(live, width, colour, &line);
     append_line(to, (struct str){ (const char *)line.data, line.length }, width, colour);
     buf_clear(&line);
     append_counts(live, colour, &line);
@@ -123,20 +184,8 @@ void progress_render(const struct live *live, unsigned width, unsigned height, b
     size_t room = height - 2;
     size_t shown = count <= room ? count : room > 0 ? room - 1 : 0;
     for (size_t i = 0; i < shown; i++) {
-        char span[OUTPUT_SPAN_BYTES];
-        output_span(now_ms - tasks[i]->since_ms, span);
         buf_clear(&line);
-        buf_printf(&line, "  %s%-9s%s ", output_colour(colour, tasks[i]->state), tasks[i]->state,
-                   output_plain(colour));
-        buf_printf(&line, "%7s  ", span);
-        output_safe(&line, str_of(tasks[i]->key));
-        if (*tasks[i]->device != 0) {
-            buf_append_text(&line, " on ");
-            output_safe(&line, str_of(tasks[i]->device));
-        }
-        if (tasks[i]->attempt > 1) {
-            buf_printf(&line, ", attempt %lld", (long long)tasks[i]->attempt);
-        }
+        append_task(tasks[i], width, colour, now_ms, &line);
         append_line(to, (struct str){ (const char *)line.data, line.length }, width, colour);
     }
     if (shown < count && room > 0) {

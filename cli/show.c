@@ -191,6 +191,22 @@ static void render_json(struct buf *to, const char *name, const json_t *json)
     free(text);
 }
 
+/* Only what the placeholders have changed. */
+static void render_inputs(struct buf *to, const json_t *spec, const json_t *inputs)
+{
+    json_t *changed = json_object();
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)inputs, key, value)
+    {
+        if (!json_equal(value, json_object_get(spec, key))) {
+            json_object_set(changed, key, value);
+        }
+    }
+    render_json(to, "inputs", changed);
+    json_decref(changed);
+}
+
 static void render_needs(struct buf *to, const json_t *task)
 {
     size_t at = 0;
@@ -230,9 +246,9 @@ static void render_task(struct cli *cli, const struct tasks_name *name, const js
     render_needs(to, task);
     render_attempts(cli, task, to);
     render_json(to, "spec", json_object_get(task, "spec"));
-    render_json(to, "inputs", json_object_get(task, "inputs"));
+    render_inputs(to, json_object_get(task, "spec"), json_object_get(task, "inputs"));
     render_json(to, "output", json_object_get(task, "output"));
-    if (json_number(task, "attempt") > 0) {
+    if (json_number(task, "stdout_bytes") + json_number(task, "stderr_bytes") > 0) {
         buf_append_text(to, "\nwhat it wrote:  asterism logs ");
         output_safe(to, str_of(name->id));
         buf_append_text(to, "/");
@@ -268,7 +284,11 @@ static int show(struct cli *cli)
 }
 
 static const struct option options[] = {
-    { .name = "state", .operand = "STATES", .help = "Only tasks in these states: failed,skipped." },
+    { .name = "state",
+      .operand = "STATES",
+      .help = "Only tasks in these states: failed,skipped.",
+      .words = "waiting ready assigned running backoff succeeded failed cancelled skipped",
+      .is_list = true },
     { .name = "limit", .operand = "N", .help = "At most so many tasks; default 1000." },
     { .name = NULL },
 };

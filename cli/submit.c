@@ -14,6 +14,35 @@
 #include "common/sys/file.h"
 #include "common/sys/random.h"
 
+/* Whether every word of "run, shell, noop" stands in the sentence. */
+static bool says_all(const char *sentence, const char *words)
+{
+    while (*words != 0) {
+        size_t length = strcspn(words, ", ");
+        char *word = mem_format("%.*s", (int)length, words);
+        bool is_there = strstr(sentence, word) != NULL;
+        mem_free(word);
+        if (!is_there) {
+            return false;
+        }
+        words += length;
+        words += strspn(words, ", ");
+    }
+    return true;
+}
+
+/* "nightly" of "specs/nightly.yaml", of the characters that a name may have. */
+static void append_base_name(const char *path, struct buf *to)
+{
+    const char *slash = strrchr(path, '/');
+    const char *from = slash == NULL ? path : slash + 1;
+    size_t length =
+        strspn(from, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+    bool is_name = length > 0 && length <= 100 && (from[length] == 0 || from[length] == '.');
+    struct str name = { from, is_name ? length : 0 };
+    buf_append(to, is_name ? name.data : "hello", is_name ? name.length : 5);
+}
+
 static void problem_line(const char *name, const json_t *error, struct buf *to)
 {
     int64_t line = json_number(error, "line");
@@ -28,10 +57,15 @@ static void problem_line(const char *name, const json_t *error, struct buf *to)
     buf_append_text(to, ": ");
     const char *detail = json_text(error, "detail");
     output_safe(to, str_of(*detail == 0 ? json_text(error, "code") : detail));
+    if (*path == 0 && strcmp(json_text(error, "code"), "missing_key") == 0 &&
+        strcmp(json_text(error, "allowed"), "name") == 0) {
+        buf_append_text(to, "; add  name: ");
+        append_base_name(name, to);
+    }
     /* Not what the sentence has said already. */
     const json_t *allowed = json_object_get(error, "allowed");
     const char *text = json_text(error, "allowed");
-    if (strstr(detail, "did you mean") != NULL || (*text != 0 && strstr(detail, text) != NULL)) {
+    if (strstr(detail, "did you mean") != NULL || (*text != 0 && says_all(detail, text))) {
         allowed = NULL;
         text = "";
     }

@@ -1,4 +1,5 @@
 /* Which daemon a URL names. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/http.h"
@@ -49,6 +50,15 @@ static enum err authority_of(const char *from, struct str *ret_host, size_t *ret
     return ERR_NONE;
 }
 
+/* Where the port of "HOST:PORT" begins; 0: it is not of that form. */
+static size_t port_at(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
+    bool good = digits > 0 && digits <= 5 && colon[1 + digits] == 0 && colon != text;
+    return good ? (size_t)(colon + 1 - text) : 0;
+}
+
 enum err http_target_of(const char *url, struct http_target *ret_target, struct reason *reason)
 {
     struct http_target target = { .base = "" };
@@ -60,22 +70,25 @@ enum err http_target_of(const char *url, struct http_target *ret_target, struct 
         return err;
     }
     target.is_tls = strncmp(url, "https://", 8) == 0;
-    if (!target.is_tls && strncmp(url, "http://", 7) != 0) {
+    const char *end = strstr(url, "://");
+    bool is_http = strncmp(url, "http://", 7) == 0;
+    size_t port = end == NULL ? port_at(url) : 0;
+    if (!target.is_tls && !is_http && port == 0) {
         return reason_set(reason, ERR_INVALID,
-                          "a URL is http://HOST:PORT, https://HOST:PORT or unix:PATH");
+                          "a URL is http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:PATH");
     }
-    size_t scheme = target.is_tls ? 8 : 7;
+    size_t scheme = target.is_tls ? 8 : is_http ? 7 : 0;
     struct str host = { "", 0 };
     size_t length = 0;
     enum err err = authority_of(url + scheme, &host, &length, reason);
     if (err != ERR_NONE) {
         return err;
     }
-    if (scheme + length >= sizeof target.base) {
+    const char *before = scheme == 0 ? "http://" : "";
+    if (strlen(before) + scheme + length >= sizeof target.base) {
         return reason_set(reason, ERR_INVALID, "the URL is too long");
     }
-    memcpy(target.base, url, scheme + length);
-    target.base[scheme + length] = 0;
+    snprintf(target.base, sizeof target.base, "%s%.*s", before, (int)(scheme + length), url);
     target.is_loopback = host_is_loopback(host);
     *ret_target = target;
     return ERR_NONE;

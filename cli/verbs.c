@@ -17,7 +17,8 @@ const struct verb *const verbs[] = {
 const struct option global_options[] = {
     { .name = "url",
       .operand = "URL",
-      .help = "http://HOST:PORT, https://HOST:PORT or unix:PATH. Default: $ASTERISM_URL, else "
+      .help = "http://HOST:PORT (or HOST:PORT), https://HOST:PORT or unix:PATH. Default: "
+              "$ASTERISM_URL, else "
               "http://127.0.0.1:7350." },
     { .name = "token-file",
       .operand = "PATH",
@@ -28,7 +29,7 @@ const struct option global_options[] = {
     { .name = "output",
       .letter = 'o',
       .operand = "FORM",
-      .help = "table or json.",
+      .help = "table, or json: one document.",
       .words = "table json" },
     { .name = "no-color", .help = "No colours; as NO_COLOR in the environment." },
     { .name = "help", .letter = 'h', .help = "The help of the verb." },
@@ -51,8 +52,11 @@ const char *verb_nearest(const char *name)
     const char *best = NULL;
     unsigned best_distance = FAR;
     for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
+        /* Two letters off, the first one has to be right: else logs would be guessed for bogus. */
+        unsigned most = (*verb)->name[0] == name[0] ? 2 : 1;
         unsigned distance = str_distance(str_of((*verb)->name), str_of(name), FAR);
-        if (!(*verb)->hidden && distance < best_distance && distance < strlen((*verb)->name)) {
+        if (!(*verb)->hidden && distance < best_distance && distance <= most &&
+            distance < strlen((*verb)->name)) {
             best = (*verb)->name;
             best_distance = distance;
         }

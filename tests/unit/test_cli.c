@@ -61,6 +61,39 @@ static void options_stand_anywhere_and_the_last_value_counts(void **state)
     assert_string_equal(options_get(&got, "output"), "json");
 }
 
+static void an_option_may_take_several_words(void **state)
+{
+    (void)state;
+    static const struct option listed[] = {
+        { .name = "state", .operand = "STATES", .help = "", .words = "a b", .is_list = true },
+        { .name = NULL },
+    };
+    static struct options options;
+    struct reason reason;
+    static const struct {
+        const char *value;
+        enum err err;
+    } cases[] = { { "a", ERR_NONE },     { "b,a", ERR_NONE },    { "", ERR_INVALID },
+                  { "a,", ERR_INVALID }, { "a,c", ERR_INVALID }, { "a b", ERR_INVALID } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        options = (struct options){ 0 };
+        const char *const words[] = { "--state", cases[i].value };
+        assert_int_equal(
+            options_parse(&options, listed, global_options, 2, words, false, NULL, &reason),
+            cases[i].err);
+    }
+}
+
+static void a_guess_is_near_what_was_meant(void **state)
+{
+    (void)state;
+    assert_string_equal(verb_nearest("lsit"), "list");
+    assert_string_equal(verb_nearest("cancle"), "cancel");
+    assert_string_equal(verb_nearest("device"), "devices");
+    assert_null(verb_nearest("bogus"));
+    assert_null(verb_nearest("x"));
+}
+
 static void a_command_behind_two_dashes_is_left_alone(void **state)
 {
     (void)state;
@@ -192,6 +225,9 @@ static void a_url_names_a_daemon_or_is_refused(void **state)
     assert_true(target.is_tls && !target.is_loopback);
     assert_int_equal(http_target_of("http://[::1]:9", &target, &reason), ERR_NONE);
     assert_true(target.is_loopback);
+    assert_int_equal(http_target_of("localhost:7350", &target, &reason), ERR_NONE);
+    assert_string_equal(target.base, "http://localhost:7350");
+    assert_true(target.is_loopback && !target.is_tls);
     assert_int_equal(http_target_of("unix:/run/a.sock", &target, &reason), ERR_NONE);
     assert_string_equal(target.unix_path, "/run/a.sock");
     assert_true(target.is_loopback);
@@ -201,10 +237,11 @@ static void a_url_names_a_daemon_or_is_refused(void **state)
         assert_int_equal(http_target_of(elsewhere[i], &target, &reason), ERR_NONE);
         assert_false(target.is_loopback);
     }
-    static const char *const bad[] = {
-        "",           "127.0.0.1",        "ftp://x", "http://",    "http://a/b",
-        "http://a?b", "http://user:pw@a", "unix:",   "http://a b", "file:///etc/passwd"
-    };
+    static const char *const bad[] = { "",          "127.0.0.1",  "ftp://x",
+                                       "http://",   "http://a/b", ":7350",
+                                       "host:port", "a:",         "ftp://x:80",
+                                       "a:123456",  "http://a?b", "http://user:pw@a",
+                                       "unix:",     "http://a b", "file:///etc/passwd" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(http_target_of(bad[i], &target, &reason), ERR_INVALID);
     }
@@ -323,6 +360,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_stand_anywhere_and_the_last_value_counts),
+        cmocka_unit_test(an_option_may_take_several_words),
+        cmocka_unit_test(a_guess_is_near_what_was_meant),
         cmocka_unit_test(a_command_behind_two_dashes_is_left_alone),
         cmocka_unit_test(a_wrong_option_is_refused_in_words),
         cmocka_unit_test(options_and_arguments_have_a_limit),

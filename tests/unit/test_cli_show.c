@@ -272,6 +272,17 @@ static void the_picture_keeps_within_the_window(void **state)
                                         "  2 running, 1 waiting, 1 succeeded\n"
                                         "  running      1.5s  three on d2\n"
                                         "  running      1.5s  two on d1, attempt 2\n");
+    /* Where it is narrow the bar and the middles of names go; numbers and devices stay. */
+    buf_clear(&out);
+    progress_render(&live, 29, 24, false, 2500, &out);
+    assert_non_null(strstr(buf_text(&out), "a-7k2m  running  1/4  3.2s\n"));
+    live_event(&live, "change",
+               STR("{\"seq\":8,\"tasks\":[{\"key\":\"a-long-name-of-a-task-0042\","
+                   "\"state\":\"running\",\"device\":\"d3\",\"attempt\":1}]}"),
+               2000);
+    buf_clear(&out);
+    progress_render(&live, 44, 24, false, 2500, &out);
+    assert_non_null(strstr(buf_text(&out), "  running     500ms  a-long-n..sk-0042 on d3\n"));
     for (unsigned width = 1; width < 60; width++) {
         for (unsigned height = 2; height < 6; height++) {
             buf_clear(&out);
