@@ -12,10 +12,10 @@ enum { OPTIONS_GIVEN_MAX = 64, OPTIONS_ARGUMENTS_MAX = 1024 };
 /* A list of these ends with a row without a name. */
 struct option {
     const char *name;
-    char letter;         /* 0: none */
     const char *operand; /* NULL: it takes no value */
     const char *help;
     const char *words; /* "table json": the values it takes, checked; NULL: any */
+    char letter;       /* 0: none */
     bool is_list;      /* several of the words, divided by commas */
 };
 

@@ -139,7 +139,7 @@ static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence)
 static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
 {
     while (pass->budget > 0) {
-        int64_t columns[3];
+        int64_t columns[3] = { 0 };
         enum err err = read_row(pass,
                                 "SELECT id, fence, constellation_id FROM task"
                                 " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
@@ -171,7 +171,7 @@ static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t 
 static enum err drop_edges(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
 {
     while (pass->budget > 0) {
-        int64_t columns[2];
+        int64_t columns[2] = { 0 };
         enum err err = read_row(pass,
                                 "SELECT id, constellation_id FROM edge WHERE id BETWEEN ? AND ?"
                                 " ORDER BY id LIMIT 1",
