@@ -69,6 +69,8 @@ static void print_bash_values(const struct option *options)
         } else if (strcmp(options->name, "device") == 0) {
             printf("COMPREPLY=($(compgen -W \"$(asterism __words devices 2>/dev/null)\" -- "
                    "\"$word\"))");
+        } else {
+            printf(":"); /* nobody knows */
         }
         printf("; return;;\n");
     }

@@ -79,7 +79,7 @@ static void take_task(struct live *live, const json_t *json, int64_t now_ms)
     }
 }
 
-static void take_constellation(struct live *live, json_t *json)
+static void take_constellation(struct live *live, json_t *json, int64_t now_ms)
 {
     if (!json_is_object(json)) {
         return;
@@ -92,6 +92,7 @@ static void take_constellation(struct live *live, json_t *json)
     json_incref(json);
     json_decref(live->constellation);
     live->constellation = json;
+    live->told_ms = now_ms;
     if (moved && live->constellation_changed != NULL) {
         live->constellation_changed(live->context, live_state(live));
     }
@@ -116,10 +117,10 @@ void live_event(struct live *live, const char *name, struct str data, int64_t no
     {
         take_task(live, item, now_ms);
     }
-    take_constellation(live, json_object_get(json, "constellation"));
+    take_constellation(live, json_object_get(json, "constellation"), now_ms);
     json_array_foreach(json_object_get(json, "constellations"), at, item)
     {
-        take_constellation(live, item);
+        take_constellation(live, item, now_ms);
     }
     if (strcmp(name, "snapshot") == 0) {
         live->has_snapshot = true;

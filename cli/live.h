@@ -23,6 +23,7 @@ struct live_task {
 
 struct live {
     json_t *constellation; /* the C of the contract; NULL before the first snapshot */
+    int64_t told_ms;       /* boot time at which it was last told of */
     struct strmap tasks;   /* key → struct live_task */
     bool has_snapshot;
     bool ended; /* the stream said so */

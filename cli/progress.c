@@ -72,7 +72,8 @@ static void append_bar(struct buf *to, int64_t done, int64_t all, unsigned cells
 }
 
 /* The bar gives way first, then the id: the numbers are what is looked at. */
-static void append_head(const struct live *live, unsigned width, bool colour, struct buf *line)
+static void append_head(const struct live *live, unsigned width, bool colour, int64_t now_ms,
+                        struct buf *line)
 {
     enum { CELLS_MAX = 24, BAR_FRAME = 3 };
     const char *state = live_state(live);
@@ -82,7 +83,10 @@ static void append_head(const struct live *live, unsigned width, bool colour, st
     bool ending = !live_is_final(live) &&
                   json_is_true(json_object_get(live->constellation, "cancel_requested"));
     char span[OUTPUT_SPAN_BYTES];
-    output_seconds(json_object_get(live->constellation, "duration"), span);
+    /* Its time goes on while nothing else happens. */
+    const json_t *duration = json_object_get(live->constellation, "duration");
+    int64_t told = (int64_t)(json_number_value(duration) * 1000 + 0.5);
+    output_span(told + (live_is_final(live) ? 0 : now_ms - live->told_ms), span);
     char numbers[128];
     snprintf(numbers, sizeof numbers, "%lld/%lld  %s", (long long)done, (long long)all, span);
     const char *shown = ending ? "cancelling" : state;
@@ -174,7 +178,7 @@ void progress_render(const struct live *live, unsigned width, unsigned height, b
         return;
     }
     struct buf line = { 0 };
-    append_head(live, width, colour, &line);
+    append_head(live, width, colour, now_ms, &line);
     append_line(to, (struct str){ (const char *)line.data, line.length }, width, colour);
     buf_clear(&line);
     append_counts(live, colour, &line);

@@ -200,6 +200,26 @@ static void the_document_says_what_the_table_says(void **state)
     buf_done(&written);
 }
 
+static void print_completion(void)
+{
+    static struct cli cli;
+    cli.options.arguments[0] = "bash";
+    cli.options.arguments_count = 1;
+    assert_int_equal(verb_find("completion")->run(&cli), CLI_OK);
+}
+
+static void the_completion_script_is_good_bash(void **state)
+{
+    (void)state;
+    struct buf script = { 0 };
+    capture(print_completion, &script);
+    FILE *bash = popen("bash -n", "w");
+    assert_non_null(bash);
+    assert_int_equal(fwrite(script.data, 1, script.length, bash), script.length);
+    assert_int_equal(pclose(bash), 0);
+    buf_done(&script);
+}
+
 static void the_help_names_every_verb_that_is_not_hidden(void **state)
 {
     (void)state;
@@ -367,6 +387,7 @@ int main(void)
         cmocka_unit_test(options_and_arguments_have_a_limit),
         cmocka_unit_test(every_verb_has_its_words_and_names_stand_once),
         cmocka_unit_test(the_document_says_what_the_table_says),
+        cmocka_unit_test(the_completion_script_is_good_bash),
         cmocka_unit_test(the_help_names_every_verb_that_is_not_hidden),
         cmocka_unit_test(a_url_names_a_daemon_or_is_refused),
         cmocka_unit_test(a_status_has_its_exit_code),

@@ -268,14 +268,14 @@ static void the_picture_keeps_within_the_window(void **state)
     live_event(&live, "snapshot", str_of(snapshot), 1000);
     struct buf out = { 0 };
     progress_render(&live, 80, 24, false, 2500, &out);
-    assert_string_equal(buf_text(&out), "a-7k2m  running  [######------------------] 1/4  3.2s\n"
+    assert_string_equal(buf_text(&out), "a-7k2m  running  [######------------------] 1/4  4.7s\n"
                                         "  2 running, 1 waiting, 1 succeeded\n"
                                         "  running      1.5s  three on d2\n"
                                         "  running      1.5s  two on d1, attempt 2\n");
     /* Where it is narrow the bar and the middles of names go; numbers and devices stay. */
     buf_clear(&out);
     progress_render(&live, 29, 24, false, 2500, &out);
-    assert_non_null(strstr(buf_text(&out), "a-7k2m  running  1/4  3.2s\n"));
+    assert_non_null(strstr(buf_text(&out), "a-7k2m  running  1/4  4.7s\n"));
     live_event(&live, "change",
                STR("{\"seq\":8,\"tasks\":[{\"key\":\"a-long-name-of-a-task-0042\","
                    "\"state\":\"running\",\"device\":\"d3\",\"attempt\":1}]}"),
