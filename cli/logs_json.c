@@ -11,9 +11,14 @@ static void append_base64(struct buf *to, struct str bytes)
         uint32_t value = (uint32_t)(unsigned char)bytes.data[at] << 16;
         value |= left > 1 ? (uint32_t)(unsigned char)bytes.data[at + 1] << 8 : 0;
         value |= left > 2 ? (uint32_t)(unsigned char)bytes.data[at + 2] : 0;
-        char four[4] = { digits[value >> 18], digits[value >> 12 & 63],
-                         (char)(left > 1 ? digits[value >> 6 & 63] : '='),
-                         (char)(left > 2 ? digits[value & 63] : '=') };
+        char four[4] = { digits[value >> 18], digits[value >> 12 & 63], digits[value >> 6 & 63],
+                         digits[value & 63] };
+        if (left < 3) {
+            four[3] = '=';
+        }
+        if (left < 2) {
+            four[2] = '=';
+        }
         buf_append(to, four, sizeof four);
     }
 }
