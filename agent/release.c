@@ -31,10 +31,11 @@ static void say(struct agent *agent, const struct msg *msg)
     }
 }
 
-static bool is_short(const struct agent *agent, uint64_t fence)
+/* Of one stream; of any, if it is 0. */
+static bool is_short(const struct agent *agent, uint64_t fence, enum stream stream)
 {
     for (size_t i = 0; i < agent->shorts_count; i++) {
-        if (agent->shorts[i].fence == fence) {
+        if (agent->shorts[i].fence == fence && (stream == 0 || agent->shorts[i].stream == stream)) {
             return true;
         }
     }
@@ -44,7 +45,7 @@ static bool is_short(const struct agent *agent, uint64_t fence)
 static void send(struct agent *agent, const struct msg *msg)
 {
     /* A Finished must not come before the engine knows that less output is there. */
-    if (msg->kind == MSG_FINISHED && is_short(agent, msg->finished.fence)) {
+    if (msg->kind == MSG_FINISHED && is_short(agent, msg->finished.fence, 0)) {
         return;
     }
     say(agent, msg);
@@ -53,7 +54,7 @@ static void send(struct agent *agent, const struct msg *msg)
 static void send_output(struct agent *agent, const struct agent_effect *effect)
 {
     uint64_t fence = effect->output.fence;
-    if (is_short(agent, fence)) {
+    if (is_short(agent, fence, effect->output.stream)) {
         return;
     }
     buf_clear(&agent->spool);

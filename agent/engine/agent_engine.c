@@ -196,7 +196,7 @@ void agent_engine_step(struct agent_engine *engine, const struct agent_event *ev
         agent_work_ended(engine, event->ended, effects);
         break;
     case AGENT_EVENT_SPOOL_SHORT:
-        agent_output_short(engine, event, effects);
+        agent_output_short(engine, event);
         break;
     case AGENT_EVENT_TICK:
         tick(engine, event, effects);

@@ -96,8 +96,7 @@ static void stream_cut(struct agent_stream *stream, uint64_t bytes)
 }
 
 /* The spool was lost in part, by a power cut or by somebody's hand. What there is counts. */
-void agent_output_short(struct agent_engine *engine, const struct agent_event *event,
-                        struct agent_effects *effects)
+void agent_output_short(struct agent_engine *engine, const struct agent_event *event)
 {
     struct agent_attempt *attempt = agent_attempt_find(engine, event->spool_short.fence);
     if (attempt == NULL || attempt->dropped) {
@@ -112,7 +111,12 @@ void agent_output_short(struct agent_engine *engine, const struct agent_event *e
         attempt->record.result.output_truncated = true;
         attempt->finished_sent = false; /* the shell has held it back */
     }
-    agent_output_offer(engine, attempt, effects);
+    /* Not at once: its other stream may be short too, and a Finished must know of both. */
+    bool window_open = unsent(attempt) > 0 && unacked(attempt) < MSG_OUTPUT_WINDOW_BYTES;
+    if (agent_link_is_ready(engine) && attempt->queue == AGENT_QUEUE_NONE &&
+        (window_open || finished_is_due(attempt))) {
+        agent_attempt_queue(engine, attempt, AGENT_QUEUE_OUTPUT);
+    }
 }
 
 static void stream_acked(struct agent_stream *stream, uint64_t offset)

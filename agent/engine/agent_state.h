@@ -177,8 +177,7 @@ void agent_output_offer(struct agent_engine *engine, struct agent_attempt *attem
                         struct agent_effects *effects);
 void agent_output_grown(struct agent_engine *engine, const struct agent_event *event,
                         struct agent_effects *effects);
-void agent_output_short(struct agent_engine *engine, const struct agent_event *event,
-                        struct agent_effects *effects);
+void agent_output_short(struct agent_engine *engine, const struct agent_event *event);
 void agent_output_acked(struct agent_engine *engine, const struct msg_ack_output *ack,
                         struct agent_effects *effects);
 void agent_output_pump(struct agent_engine *engine, size_t room, struct agent_effects *effects);

@@ -29,6 +29,7 @@ struct book_attempt {
     /* At the agents. */
     const struct host *target; /* whom it was sent to */
     const struct host *holder; /* whose journal or executor took it in */
+    unsigned holder_boots;     /* and in which life of that machine */
     unsigned processes;        /* alive */
     unsigned starts;
     bool ended; /* by itself or as it was told, and said so */

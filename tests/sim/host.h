@@ -62,7 +62,6 @@ struct host {
     int64_t paused_until_ms;
     int64_t cut_until_ms; /* no dial reaches anything */
     bool shutting_down;
-    bool has_short_spool; /* output that it promises may not be there */
 };
 
 struct host *host_new(struct world *world, unsigned index, const char *device);

@@ -117,10 +117,11 @@ static void say(struct world *world, struct host *host, struct buf *out, const s
     }
 }
 
-static bool is_short(const struct host *host, uint64_t fence)
+/* Of one stream; of any, if it is 0. */
+static bool is_short(const struct host *host, uint64_t fence, enum stream stream)
 {
     for (size_t i = 0; i < host->shorts_count; i++) {
-        if (host->shorts[i].fence == fence) {
+        if (host->shorts[i].fence == fence && (stream == 0 || host->shorts[i].stream == stream)) {
             return true;
         }
     }
@@ -133,7 +134,7 @@ static void send_output(struct world *world, struct host *host, struct buf *out,
     uint64_t fence = effect->output.fence;
     enum stream stream = effect->output.stream;
     struct process *process = process_find(host, fence);
-    if (is_short(host, fence)) {
+    if (is_short(host, fence, stream)) {
         return;
     }
     uint64_t there = 0;
@@ -142,7 +143,6 @@ static void send_output(struct world *world, struct host *host, struct buf *out,
         if (fault_strikes(world, FAULT_SPOOL_SHORT)) {
             *limit = effect->output.offset + effect->output.bytes / 2;
             promise_spool_cut(world, fence);
-            host->has_short_spool = true;
         }
         there = process->made[stream == STREAM_STDERR];
         there = there < *limit ? there : *limit;
@@ -190,7 +190,7 @@ static void carry_out(struct world *world, struct host *host, struct buf *out,
         TRACE(world, "host % dials: connection %", host->index, host->link);
         break;
     case AGENT_EFFECT_SEND:
-        if (effect->msg->kind != MSG_FINISHED || !is_short(host, effect->msg->finished.fence)) {
+        if (effect->msg->kind != MSG_FINISHED || !is_short(host, effect->msg->finished.fence, 0)) {
             say(world, host, out, effect->msg);
         }
         break;

@@ -248,8 +248,7 @@ void promise_closing(struct world *world, const struct link *link, enum msg_erro
     switch (code) {
     case MSG_ERROR_PROTOCOL:
         count_path(world, COUNT_PROTOCOL_CLOSED);
-        if (!link->host->is_hostile && !link->host->has_short_spool && !link->excused &&
-            !link->refused) {
+        if (!link->host->is_hostile && !link->excused && !link->refused) {
             promise_broken(world, "the protocol", "host %u is closed for: %.*s", link->host->index,
                            STR_ARG(why));
         }

@@ -37,6 +37,7 @@ void promise_host_committed(struct world *world, const struct host *host,
                 return;
             }
             attempt->holder = host;
+            attempt->holder_boots = host->boots;
             attempt->kept = attempt->kept || effect->record->state == HELD_FINISHED;
         } else if (effect->kind == AGENT_EFFECT_REMOVE) {
             struct book_attempt *attempt = books_attempt(world->books, effect->fence);

@@ -125,6 +125,15 @@ static bool is_displaced(const struct world *world, const struct book_device *de
     return strcmp(device->journal_id, host->journal_id) != 0;
 }
 
+/* Accepted, says its row; but the machine was started anew, and the row that said running may have gone
+   with the power: nobody can tell that it has not begun. */
+static bool may_have_begun(const struct book_attempt *attempt)
+{
+    const struct agent_record *row = journal_twin_get(&attempt->holder->journal, attempt->fence);
+    return row != NULL && row->state == HELD_ACCEPTED &&
+           attempt->holder->boots != attempt->holder_boots;
+}
+
 /* Why it may be lost. Only what the daemon could not keep, or had waited for long enough, is. */
 static enum lost_why judge_loss(const struct world *world, const struct book_attempt *attempt)
 {
@@ -143,7 +152,7 @@ static enum lost_why judge_loss(const struct world *world, const struct book_att
         return LOST_SILENT;
     }
     bool held = attempt->holder != NULL && host_holds(attempt->holder, attempt->fence);
-    return held ? LOST_NOT : LOST_GONE;
+    return held && !may_have_begun(attempt) ? LOST_NOT : LOST_GONE;
 }
 
 /* Told to stop, and not a word of it for as long as a silent device would have had. */
