@@ -62,7 +62,7 @@ struct net_request {
     const struct net_identity *identity;
     struct str method; /* "GET", … */
     struct str path;   /* percent-decoded, without the query; starts with '/' */
-    struct str query;  /* as it came, still percent-encoded; net_query_get() reads it */
+    struct str query;  /* as it came, still percent-encoded */
     struct str body;
     struct str content_type;
     struct str idempotency_key;
@@ -116,9 +116,6 @@ void net_stream_begin(struct net *net, uint64_t id, int status, const char *cont
 bool net_stream_write(struct net *net, uint64_t id, struct str bytes);
 size_t net_stream_queued(const struct net *net, uint64_t id);
 void net_stream_end(struct net *net, uint64_t id);
-
-/* The decoded value of a query parameter into `to`; false if it is not there or too long. */
-bool net_query_get(struct str query, const char *name, char *to, size_t bytes);
 
 struct net_stats {
     uint64_t connections;

@@ -71,27 +71,14 @@ static void several_requests_on_one_connection_are_answered(void **state)
     assert_int_equal(net_stats(house->net).connections, 1);
 }
 
-static void a_query_is_read_as_it_was_meant(void **state)
+static void a_query_reaches_the_handler_as_it_was_meant(void **state)
 {
     struct house *house = *state;
     house_open(house);
     raw_ask(house, "GET /p%20q/%C3%A4?a=1%2B2&b=x+y&c=%26%3D&d HTTP/1.0\r\n" LOCAL "\r\n");
     const char *seen = buf_text(&house->seen);
     expect(seen, "GET /p q/\xc3\xa4?");
-    const char *mark = strchr(seen, '?') + 1;
-    struct str query = { mark, (size_t)(strchr(mark, ' ') - mark) };
-    char value[16];
-    assert_true(net_query_get(query, "a", value, sizeof value));
-    assert_string_equal(value, "1+2");
-    assert_true(net_query_get(query, "b", value, sizeof value));
-    assert_string_equal(value, "x y");
-    assert_true(net_query_get(query, "c", value, sizeof value));
-    assert_string_equal(value, "&=");
-    assert_true(net_query_get(query, "d", value, sizeof value));
-    assert_string_equal(value, "");
-    assert_false(net_query_get(query, "e", value, sizeof value));
-    assert_false(net_query_get(STR("a=12345"), "a", value, 5));
-    assert_false(net_query_get(STR("a=%00"), "a", value, sizeof value));
+    expect(seen, "?a=1%2B2&b=x%20y&c=%26%3D&d ");
 }
 
 static void a_foreign_host_or_origin_is_refused(void **state)
@@ -571,7 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(several_requests_on_one_connection_are_answered),
-        TEST(a_query_is_read_as_it_was_meant),
+        TEST(a_query_reaches_the_handler_as_it_was_meant),
         TEST(a_foreign_host_or_origin_is_refused),
         TEST(a_request_without_a_valid_token_is_refused),
         TEST(an_open_path_needs_no_token),
