@@ -49,7 +49,8 @@ struct agent {
     bool closed_refused;
     struct agent_short shorts[AGENT_SHORTS_MAX];
     size_t shorts_count;
-    int64_t now_ms; /* of the pass; 0: not looked at yet */
+    bool has_leftovers; /* of the last turn: the next one follows at once */
+    int64_t now_ms;     /* of the pass; 0: not looked at yet */
 };
 
 /* release.c: carries out what is not the journal's. ERR_ if the agent cannot go on. */

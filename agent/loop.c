@@ -227,6 +227,10 @@ static enum err turn(struct agent *agent, struct reason *reason)
     agent_engine_turn_end(agent->engine);
     note_ready(agent);
     agent->now_ms = 0;
+    /* Before anything else is heard: an end must not be told past a spool that was found short. */
+    agent->has_leftovers = agent->closed_due || agent->shorts_count > 0;
+    step_leftovers(agent);
+    agent->now_ms = 0;
     return err;
 }
 
@@ -251,8 +255,7 @@ enum err agent_loop(struct agent *agent, struct reason *reason)
             return end_broken(agent, reason);
         }
         int64_t deadline = agent_engine_next_deadline(agent->engine);
-        bool leftovers = agent->closed_due || agent->shorts_count > 0;
-        bool due = leftovers || deadline <= clock_boot_ms();
+        bool due = agent->has_leftovers || deadline <= clock_boot_ms();
         nest_timer_arm(agent->timer, due ? INT64_MAX : deadline);
         nest_run_once(agent->nest, !due);
         err = turn(agent, reason);

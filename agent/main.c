@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/config.h"
@@ -28,6 +29,7 @@ static int run(const struct agent_settings *settings)
     log_level_of(settings->log_level, &level);
     log_set_level(level);
     signal(SIGPIPE, SIG_IGN);
+    umask(077); /* the journal holds people's tasks; tasks get the usual one */
     descriptors_raise();
     struct reason reason = { "" };
     enum err err = agent_run(settings, &reason);

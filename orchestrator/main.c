@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/sys/clock.h"
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
     struct daemon_config values = { 0 };
     struct reason reason = { "" };
     int code = EXIT_USAGE;
+    umask(077); /* what is written holds people's specs and output */
     if (config_load(&parsed, &daemon_config_table, argc, (const char *const *)argv,
                     (const char *const *)environ, &values, &reason) == ERR_NONE) {
         code = run(&parsed, &values, argv);

@@ -167,11 +167,17 @@ void streams_tick(struct api *api, int64_t boot_ms)
         return;
     }
     streams->deadline_ms = INT64_MAX;
-    for (size_t i = 0; i < streams->count; i++) {
+    size_t pumped = 0;
+    size_t first = streams->count == 0 ? 0 : streams->next % streams->count;
+    for (size_t k = 0; k < streams->count; k++) {
+        size_t i = (first + k) % streams->count;
         struct api_stream *stream = streams->list[i];
-        if (!stream->is_gone && stream->due_ms <= boot_ms) {
+        /* Each may have much to say: the others come in the next pass, which follows at once. */
+        if (!stream->is_gone && stream->due_ms <= boot_ms && pumped < STREAM_PUMPS_MAX) {
             stream->due_ms = INT64_MAX;
             stream_pump(api, stream);
+            pumped++;
+            streams->next = i + 1;
         }
         if (!stream->is_gone && stream->heartbeat_ms <= boot_ms) {
             stream->heartbeat_ms = boot_ms + STREAM_HEARTBEAT_MS;

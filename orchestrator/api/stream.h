@@ -14,6 +14,7 @@ struct api;
 struct api_stream;
 
 enum {
+    STREAM_PUMPS_MAX = 8, /* streams served in one pass */
     STREAM_HEARTBEAT_MS = 15000,
     /* While more than this waits for the socket nothing is added: below any sensible limit of net. */
     STREAM_QUEUED_BYTES_HIGH = 128 * 1024,
@@ -53,6 +54,7 @@ struct streams {
     struct map by_id;
     struct api_stream **list;
     size_t count;
+    size_t next; /* the one whose turn it is */
     size_t capacity;
     size_t gone;
     size_t open[STREAM_KINDS]; /* not gone, by enum stream_index */

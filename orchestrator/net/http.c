@@ -218,6 +218,30 @@ static bool is_open(const struct net *net, struct str path)
     return open != NULL && *open != NULL;
 }
 
+/* Nobody who may only read, or only be an agent, has a large body to send; and all bodies together must
+   fit into memory. */
+static int begin_body(struct conn *conn, struct exchange *exchange, uint64_t bytes)
+{
+    struct net *net = conn->net;
+    bool may_submit =
+        conn->identity.role == NET_ROLE_OPERATOR || conn->identity.role == NET_ROLE_ADMIN;
+    if (!may_submit && bytes > NET_SMALL_BODY_BYTES_MAX) {
+        exchange_free(exchange);
+        return http_refuse(conn, 413, "body_too_large", "the body is larger than its role may send",
+                           true);
+    }
+    if (bytes > NET_BODIES_BYTES_MAX - net->bodies_bytes) {
+        exchange_free(exchange);
+        return http_refuse(conn, 503, "too_many", "too many large requests at a time", true);
+    }
+    exchange->body_bytes = (size_t)bytes;
+    net->bodies_bytes += bytes;
+    /* libwebsockets 4.1.6 spins in its own loop on a request that is pipelined behind a body: the
+       connection ends with this answer. */
+    exchange->keep_alive = false;
+    return 0;
+}
+
 int http_request(struct conn *conn)
 {
     if (conn->exchange != NULL || conn->lingering) {
@@ -263,10 +287,10 @@ int http_request(struct conn *conn)
                            "a valid token is needed: Authorization: Bearer TOKEN",
                            framing.has_body);
     }
-    exchange->body_bytes = (size_t)framing.bytes;
-    if (!framing.has_body) {
-        deliver(exchange);
+    if (framing.has_body) {
+        return begin_body(conn, exchange, framing.bytes);
     }
+    deliver(exchange);
     return 0;
 }
 

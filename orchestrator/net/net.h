@@ -15,6 +15,11 @@
 struct nest;
 struct net;
 
+enum {
+    NET_SMALL_BODY_BYTES_MAX = 64 * 1024,     /* of a viewer or an agent */
+    NET_BODIES_BYTES_MAX = 256 * 1024 * 1024, /* of all requests under way; 503 above */
+};
+
 /* Who is on the other end: decided once, when a request or an upgrade comes in, and pinned to it. */
 enum net_role {
     NET_ROLE_NONE = 0, /* refused: 401 */

@@ -56,6 +56,7 @@ struct net {
     struct map exchanges; /* id → struct exchange that may still be answered */
     struct map channels;  /* id → struct conn */
     struct net_stats stats;
+    uint64_t bodies_bytes; /* announced by the requests under way */
 };
 
 struct channel {

@@ -117,6 +117,7 @@ void exchange_free(struct exchange *exchange)
     outbox_done(&exchange->out, &conn->net->pool);
     buf_done(&exchange->text);
     buf_done(&exchange->body);
+    conn->net->bodies_bytes -= exchange->body_bytes;
     conn->exchange = NULL;
     mem_free(exchange);
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/mem.h"
 #include "common/net/nest.h"
 #include "tests/unit/net_house.h"
 
@@ -57,18 +58,37 @@ static void several_requests_on_one_connection_are_answered(void **state)
         expect(raw_text(&raw), "Content-Security-Policy: default-src 'none'");
         buf_clear(&raw.got);
     }
-    for (int i = 0; i < 3; i++) {
-        raw_send(&raw, "POST /x HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\nhello");
-        raw_until_text(&raw, "answer");
-        expect(raw_text(&raw), "404 Not Found");
-        buf_clear(&raw.got);
-        raw_send(&raw, "PUT /x HTTP/1.1\r\n" LOCAL "Content-Length: 0\r\n\r\n");
-        raw_until_text(&raw, "answer");
-        buf_clear(&raw.got);
-    }
     raw_close(&raw);
-    assert_int_equal(house->requests, 11);
+    assert_int_equal(house->requests, 5);
     assert_int_equal(net_stats(house->net).connections, 1);
+}
+
+/* libwebsockets 4.1.6 never comes back from a request that stands behind a body in one segment. */
+static void a_request_behind_a_body_does_not_stop_the_daemon(void **state)
+{
+    struct house *house = *state;
+    house_open(house);
+    struct raw raw;
+    raw_open(&raw, house);
+    const char *post = "POST /x HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\nhello";
+    char *two = mem_format("%s%s", post, post);
+    raw_send(&raw, two);
+    raw_until_text(&raw, "answer");
+    expect(raw_text(&raw), "Connection: close\r\n");
+    raw_close(&raw);
+    mem_free(two);
+    expect(raw_ask(house, "GET /known HTTP/1.1\r\n" LOCAL "\r\n"), " 200 ");
+}
+
+static void a_large_body_of_one_who_may_not_submit_is_refused(void **state)
+{
+    struct house *house = *state;
+    house->wants_token = true;
+    house_open(house);
+    expect(raw_ask(house, "POST /x HTTP/1.1\r\n" LOCAL "Authorization: Bearer viewer-token\r\n"
+                          "Content-Length: 65537\r\n\r\n"),
+           " 413 ");
+    assert_int_equal(house->requests, 0);
 }
 
 static void a_query_reaches_the_handler_as_it_was_meant(void **state)
@@ -558,6 +578,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(several_requests_on_one_connection_are_answered),
+        TEST(a_request_behind_a_body_does_not_stop_the_daemon),
+        TEST(a_large_body_of_one_who_may_not_submit_is_refused),
         TEST(a_query_reaches_the_handler_as_it_was_meant),
         TEST(a_foreign_host_or_origin_is_refused),
         TEST(a_request_without_a_valid_token_is_refused),
