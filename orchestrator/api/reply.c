@@ -38,11 +38,6 @@ int problem_status(enum problem_code code)
     return problems[code].status;
 }
 
-const char *problem_name(enum problem_code code)
-{
-    return problems[code].name;
-}
-
 static void write_item(struct json_out *out, const struct problem_item *item)
 {
     json_out_object(out, NULL);

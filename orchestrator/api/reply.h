@@ -35,7 +35,6 @@ enum problem_code {
 };
 
 int problem_status(enum problem_code code);
-const char *problem_name(enum problem_code code); /* "invalid_spec", … */
 
 #define REPLY_JSON    "application/json"
 #define REPLY_PROBLEM "application/problem+json"

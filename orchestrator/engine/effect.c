@@ -29,31 +29,3 @@ void effects_done(struct effects *effects)
     arena_done(&effects->arena);
     *effects = (struct effects){ 0 };
 }
-
-const char *effect_kind_name(enum effect_kind kind)
-{
-    static const char *const names[] = {
-        [EFFECT_ADD_CLASS] = "add_class",
-        [EFFECT_ADD_POLICY] = "add_policy",
-        [EFFECT_ADD_CONSTELLATION] = "add_constellation",
-        [EFFECT_SAVE_CONSTELLATION] = "save_constellation",
-        [EFFECT_ADD_TASK] = "add_task",
-        [EFFECT_SAVE_TASK] = "save_task",
-        [EFFECT_ADD_EDGE] = "add_edge",
-        [EFFECT_SAVE_EDGE] = "save_edge",
-        [EFFECT_ADD_ATTEMPT] = "add_attempt",
-        [EFFECT_SAVE_ATTEMPT] = "save_attempt",
-        [EFFECT_SAVE_DEVICE] = "save_device",
-        [EFFECT_TASK_REASON] = "task_reason",
-        [EFFECT_OUTPUT] = "output",
-        [EFFECT_RESULT] = "result",
-        [EFFECT_HISTORY] = "history",
-        [EFFECT_PREPARE] = "prepare",
-        [EFFECT_SEND] = "send",
-        [EFFECT_ASSIGN] = "assign",
-        [EFFECT_CLOSE] = "close",
-        [EFFECT_REPLY] = "reply",
-        [EFFECT_PLAN_DONE] = "plan_done",
-    };
-    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
-}

@@ -113,6 +113,5 @@ struct effects {
 struct effect *effects_add(struct effects *effects, enum effect_kind kind);
 void effects_clear(struct effects *effects); /* at the end of the turn; keeps the memory */
 void effects_done(struct effects *effects);
-const char *effect_kind_name(enum effect_kind kind);
 
 #endif

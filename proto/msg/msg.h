@@ -98,7 +98,7 @@ struct msg_held {
 struct msg_receipt {
     uint64_t epoch;
     struct str start_id; /* 16 random bytes of that start of the daemon */
-    uint64_t fence;      /* the highest fence assigned to the device so far */
+    uint64_t fence;      /* the highest that was given out, to whomever */
     struct str hmac;     /* SHA-256 HMAC of the above under the database's secret */
 };
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A folder includes only from lower floors, and each floor only the system headers that are its own.
 set -eu
+[ -n "$(find common proto orchestrator agent -name '*.[ch]')" ] || { echo 'there are no sources here' >&2; exit 1; }
 awk '
 function floor_of(path) {
     if (path ~ /^(common\/base|proto\/msg)\//) return 0
