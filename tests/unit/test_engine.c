@@ -286,6 +286,98 @@ static void more_devices_than_the_limit_are_refused(void **state)
     rig_free(rig);
 }
 
+/* A plan of one task with a policy of its own. */
+static void submit_with_timeout(struct rig *rig, int64_t timeout_ms, size_t body_bytes,
+                                size_t tasks)
+{
+    struct plan_policy policy = once;
+    policy.run_timeout_ms = timeout_ms;
+    char *body = mem_alloc(body_bytes + 1);
+    struct plan_task *list = mem_array(tasks, sizeof *list);
+    for (size_t i = 0; i < tasks; i++) {
+        list[i].key = STR("key");
+        list[i].body = (struct str){ body, body_bytes };
+    }
+    struct plan plan = {
+        .name = STR("plan"),
+        .classes = &any,
+        .classes_count = 1,
+        .policies = &policy,
+        .policies_count = 1,
+        .tasks = list,
+        .tasks_count = tasks,
+    };
+    struct event event = { .kind = EVENT_SUBMIT };
+    event.submit.plan = &plan;
+    event.submit.uid = STR("plan-0000");
+    event.submit.actor = STR("test");
+    turn(rig, &event, 1);
+    settle(rig);
+    mem_free(list);
+    mem_free(body);
+}
+
+static void policies_out_of_use_make_room_and_those_in_use_are_a_limit(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new();
+    connect_device(rig, 1, "desktop", 1);
+    for (int64_t i = 1; i <= ENGINE_CLASSES_MAX + 10; i++) {
+        submit_with_timeout(rig, i, 1, 1);
+        assert_int_equal(rig->reply, ERR_NONE);
+        run_dry(rig, 1); /* it ends, and its policy is free to go */
+    }
+    for (int64_t i = 1; i <= ENGINE_CLASSES_MAX; i++) {
+        submit_with_timeout(rig, i, 1, 1); /* these wait for the one slot */
+        assert_int_equal(rig->reply, ERR_NONE);
+    }
+    submit_with_timeout(rig, ENGINE_CLASSES_MAX + 1, 1, 1);
+    assert_int_equal(rig->reply, ERR_LIMIT);
+    rig_free(rig);
+}
+
+/* What one device has not begun is bounded by bytes, not only by slots. */
+static void large_bodies_are_not_all_sent_at_once(void **state)
+{
+    (void)state;
+    enum { BODY_BYTES = 700 * 1024, TASKS = 40 };
+    struct rig *rig = rig_new();
+    connect_device(rig, 1, "desktop", 64);
+    submit_with_timeout(rig, 0, BODY_BYTES, TASKS);
+    assert_true(rig->assigned >= ENGINE_ASSIGN_BYTES_MAX / BODY_BYTES);
+    assert_true(rig->assigned <= ENGINE_ASSIGN_BYTES_MAX / BODY_BYTES + 1);
+    run_dry(rig, 1);
+    assert_int_equal(rig->assigned, TASKS);
+    rig_free(rig);
+}
+
+static void a_task_that_is_interrupted_for_ever_fails_in_the_end(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new();
+    connect_device(rig, 1, "desktop", 1);
+    submit_with_timeout(rig, 0, 1, 1);
+    while (rig->finished == 0) {
+        struct event event = { .kind = EVENT_MESSAGE };
+        struct msg message = { .kind = MSG_PING };
+        event.message.channel = 1;
+        event.message.msg = &message;
+        turn(rig, &event, 1);
+        if (rig->fences_count > 0) {
+            message = (struct msg){ .kind = MSG_FINISHED };
+            message.finished.fence = rig->fences[--rig->fences_count];
+            message.finished.outcome = OUTCOME_CANCELLED;
+            turn(rig, &event, 1);
+        }
+        settle(rig);
+        rig->now.boot_ms += 30000; /* within the lease; the longest pause is a minute */
+        rig->now.wall_ms += 30000;
+    }
+    assert_int_equal(rig->finished, CONSTELLATION_FAILED);
+    assert_int_equal(rig->assigned, ENGINE_UNCOUNTED_MAX);
+    rig_free(rig);
+}
+
 static void the_same_events_give_the_same_state(void **state)
 {
     (void)state;
@@ -311,6 +403,9 @@ int main(void)
         cmocka_unit_test(a_cancel_of_a_large_plan_goes_by_slices),
         cmocka_unit_test(more_live_tasks_than_the_limit_are_refused),
         cmocka_unit_test(more_devices_than_the_limit_are_refused),
+        cmocka_unit_test(policies_out_of_use_make_room_and_those_in_use_are_a_limit),
+        cmocka_unit_test(large_bodies_are_not_all_sent_at_once),
+        cmocka_unit_test(a_task_that_is_interrupted_for_ever_fails_in_the_end),
         cmocka_unit_test(the_same_events_give_the_same_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
