@@ -17,16 +17,6 @@ bool str_is(struct str a, const char *text)
     return str_equal(a, str_of(text));
 }
 
-int str_compare(struct str a, struct str b)
-{
-    size_t shorter = a.length < b.length ? a.length : b.length;
-    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
-    if (order != 0) {
-        return order;
-    }
-    return (a.length > b.length) - (a.length < b.length);
-}
-
 bool str_starts_with(struct str text, struct str prefix)
 {
     return text.length >= prefix.length &&

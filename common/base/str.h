@@ -18,7 +18,6 @@ struct str {
 struct str str_of(const char *text); /* NULL gives the empty one */
 bool str_equal(struct str a, struct str b);
 bool str_is(struct str a, const char *text);
-int str_compare(struct str a, struct str b); /* by bytes, the shorter first */
 bool str_starts_with(struct str text, struct str prefix);
 /* Well-formed UTF-8 (RFC 3629: no overlong form, no surrogate) without a NUL. */
 bool str_is_utf8(struct str text);

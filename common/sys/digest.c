@@ -5,7 +5,6 @@
 #include <openssl/hmac.h>
 
 #include <limits.h>
-#include <string.h>
 
 #include "common/base/check.h"
 
@@ -37,37 +36,6 @@ void digest_hex(const void *data, size_t bytes, char *to)
         to[2 * i + 1] = digits[from[i] & 15U];
     }
     to[2 * bytes] = 0;
-}
-
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    if (digit >= 'A' && digit <= 'F') {
-        return digit - 'A' + 10;
-    }
-    return -1;
-}
-
-bool digest_from_hex(const char *text, void *to, size_t bytes)
-{
-    if (strlen(text) != 2 * bytes) {
-        return false;
-    }
-    for (size_t i = 0; i < 2 * bytes; i++) {
-        if (hex_value(text[i]) < 0) {
-            return false;
-        }
-    }
-    uint8_t *at = to;
-    for (size_t i = 0; i < bytes; i++) {
-        at[i] = (uint8_t)(hex_value(text[2 * i]) * 16 + hex_value(text[2 * i + 1]));
-    }
-    return true;
 }
 
 bool digest_equal(const void *a, const void *b, size_t bytes)

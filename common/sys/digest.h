@@ -17,8 +17,6 @@ void digest_hmac_sha256(const void *key, size_t key_bytes, const void *data, siz
                         uint8_t ret_digest[DIGEST_BYTES]);
 /* Lower case, with a NUL: `to` has room for 2 * bytes + 1. */
 void digest_hex(const void *data, size_t bytes, char *to);
-/* False unless `text` is exactly 2 * bytes hexadecimal digits. */
-bool digest_from_hex(const char *text, void *to, size_t bytes);
 bool digest_equal(const void *a, const void *b, size_t bytes);
 
 #endif
