@@ -107,23 +107,34 @@ static const struct plan_policy once = {
     .kill_grace_ms = 1000,
 };
 
-static void submit(struct rig *rig, size_t tasks, const struct plan_edge *edges, size_t edges_count)
+/* What a plan has beside its number of tasks; all zero is the plainest. */
+struct shape {
+    const struct plan_edge *edges;
+    size_t edges_count;
+    int64_t timeout_ms;
+    size_t body_bytes;
+};
+
+static void submit_shaped(struct rig *rig, size_t tasks, const struct shape *shape)
 {
+    struct plan_policy policy = once;
+    policy.run_timeout_ms = shape->timeout_ms;
+    char *body = mem_alloc(shape->body_bytes);
     struct plan_task *list = mem_array(tasks, sizeof *list);
     for (size_t i = 0; i < tasks; i++) {
         list[i].key = STR("key");
-        list[i].body = STR("body");
+        list[i].body = (struct str){ body, shape->body_bytes };
     }
     struct plan plan = {
         .name = STR("plan"),
         .classes = &any,
         .classes_count = 1,
-        .policies = &once,
+        .policies = &policy,
         .policies_count = 1,
         .tasks = list,
         .tasks_count = tasks,
-        .edges = edges,
-        .edges_count = edges_count,
+        .edges = shape->edges,
+        .edges_count = shape->edges_count,
     };
     struct event event = { .kind = EVENT_SUBMIT };
     event.submit.plan = &plan;
@@ -132,6 +143,12 @@ static void submit(struct rig *rig, size_t tasks, const struct plan_edge *edges,
     turn(rig, &event, 1);
     settle(rig);
     mem_free(list);
+    mem_free(body);
+}
+
+static void submit(struct rig *rig, size_t tasks, const struct plan_edge *edges, size_t edges_count)
+{
+    submit_shaped(rig, tasks, &(struct shape){ .edges = edges, .edges_count = edges_count });
 }
 
 static void connect_device(struct rig *rig, uint64_t channel, const char *name, uint32_t slots)
@@ -286,35 +303,12 @@ static void more_devices_than_the_limit_are_refused(void **state)
     rig_free(rig);
 }
 
-/* A plan of one task with a policy of its own. */
+/* With a policy of its own. */
 static void submit_with_timeout(struct rig *rig, int64_t timeout_ms, size_t body_bytes,
                                 size_t tasks)
 {
-    struct plan_policy policy = once;
-    policy.run_timeout_ms = timeout_ms;
-    char *body = mem_alloc(body_bytes + 1);
-    struct plan_task *list = mem_array(tasks, sizeof *list);
-    for (size_t i = 0; i < tasks; i++) {
-        list[i].key = STR("key");
-        list[i].body = (struct str){ body, body_bytes };
-    }
-    struct plan plan = {
-        .name = STR("plan"),
-        .classes = &any,
-        .classes_count = 1,
-        .policies = &policy,
-        .policies_count = 1,
-        .tasks = list,
-        .tasks_count = tasks,
-    };
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = &plan;
-    event.submit.uid = STR("plan-0000");
-    event.submit.actor = STR("test");
-    turn(rig, &event, 1);
-    settle(rig);
-    mem_free(list);
-    mem_free(body);
+    submit_shaped(rig, tasks,
+                  &(struct shape){ .timeout_ms = timeout_ms, .body_bytes = body_bytes });
 }
 
 static void policies_out_of_use_make_room_and_those_in_use_are_a_limit(void **state)
