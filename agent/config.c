@@ -2,12 +2,11 @@
 #include "agent/config.h"
 
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/engine/agent_engine.h"
-#include "common/base/mem.h"
+#include "common/base/str.h"
 #include "proto/msg/msg.h"
 
 #define ROW(field) offsetof(struct agent_settings, field)
@@ -30,7 +29,7 @@ static const struct config_row rows[] = {
       .offset = ROW(data_dir),
       .operand = "PATH",
       .help = "Where the journal and the tasks' work directories are; one directory an agent.",
-      .unset = "/var/lib/asterism-agent as root, else $XDG_STATE_HOME/asterism-agent or "
+      .unset = "/var/lib/asterism-agent for root, else $XDG_STATE_HOME/asterism-agent or "
                "~/.local/state/asterism-agent" },
     { .name = "slots",
       .type = CONFIG_INT,
@@ -78,44 +77,6 @@ const struct config_table agent_config_table = {
     .rows_count = sizeof rows / sizeof rows[0],
 };
 
-/* The last NAME=value of an environment like environ; NULL if it is not there or empty. */
-static const char *environment_get(const char *const *environment, const char *name)
-{
-    size_t length = strlen(name);
-    for (; environment != NULL && *environment != NULL; environment++) {
-        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=' &&
-            (*environment)[length + 1] != '\0') {
-            return *environment + length + 1;
-        }
-    }
-    return NULL;
-}
-
-static char *join(struct config *config, const char *head, const char *tail)
-{
-    char *text = mem_format("%s%s", head, tail);
-    char *kept = arena_copy(&config->arena, text, strlen(text));
-    mem_free(text);
-    return kept;
-}
-
-static enum err data_dir_derive(struct config *config, const char *const *environment,
-                                struct agent_settings *settings, struct reason *reason)
-{
-    const char *state = environment_get(environment, "XDG_STATE_HOME");
-    const char *home = environment_get(environment, "HOME");
-    if (geteuid() == 0) {
-        settings->data_dir = "/var/lib/asterism-agent";
-    } else if (state != NULL && state[0] == '/') {
-        settings->data_dir = join(config, state, "/asterism-agent");
-    } else if (home != NULL && home[0] == '/') {
-        settings->data_dir = join(config, home, "/.local/state/asterism-agent");
-    } else {
-        return reason_set(reason, ERR_INVALID, "no --data-dir is given, and HOME is not set");
-    }
-    return ERR_NONE;
-}
-
 static bool device_is_allowed(const char *device)
 {
     size_t length = strlen(device);
@@ -133,7 +94,7 @@ static enum err device_derive(struct config *config, struct agent_settings *sett
             return reason_set(reason, ERR_INVALID,
                               "the host's name cannot name the device; give --device NAME");
         }
-        settings->device = join(config, host, "");
+        settings->device = arena_copy(&config->arena, host, strlen(host));
     }
     if (!device_is_allowed(settings->device)) {
         return reason_set(reason, ERR_INVALID,
@@ -187,7 +148,7 @@ enum err agent_config_load(struct config *config, int argc, const char *const *a
         settings->slots = cpus < AGENT_SLOTS_MAX ? cpus : AGENT_SLOTS_MAX;
     }
     if (settings->data_dir == NULL) {
-        err = data_dir_derive(config, environment, settings, reason);
+        err = config_data_dir(config, "asterism-agent", environment, &settings->data_dir, reason);
     }
     if (err == ERR_NONE) {
         err = device_derive(config, settings, reason);

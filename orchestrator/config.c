@@ -1,11 +1,9 @@
+/* The rows of the settings, and what is derived or checked beyond a row. */
 #include "orchestrator/config.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/base/str.h"
 
 #define ROW(field) offsetof(struct daemon_config, field)
 
@@ -22,7 +20,8 @@ static const struct config_row rows[] = {
       .offset = ROW(data_dir),
       .operand = "DIR",
       .help = "The database, the output files and the admin socket.",
-      .unset = "/var/lib/asterism for root, else ~/.local/state/asterism" },
+      .unset =
+          "/var/lib/asterism for root, else $XDG_STATE_HOME/asterism or ~/.local/state/asterism" },
     { .name = "unix-socket",
       .type = CONFIG_STRING,
       .offset = ROW(unix_socket),
@@ -143,29 +142,9 @@ bool daemon_config_is_loopback(const char *listen)
            strncmp(listen, "localhost:", 10) == 0;
 }
 
-static char *default_data_dir(void)
+/* What rows cannot say alone. */
+static enum err check(const struct daemon_config *config, struct reason *reason)
 {
-    if (geteuid() == 0) {
-        return mem_copy_text("/var/lib/asterism");
-    }
-    const char *state = getenv("XDG_STATE_HOME");
-    if (state != NULL && state[0] == '/') {
-        return mem_format("%s/asterism", state);
-    }
-    const char *home = getenv("HOME");
-    return mem_format("%s/.local/state/asterism", home == NULL ? "" : home);
-}
-
-enum err daemon_config_complete(struct daemon_config *config, struct reason *reason)
-{
-    if (config->data_dir == NULL) {
-        config->owned_data_dir = default_data_dir();
-        config->data_dir = config->owned_data_dir;
-    }
-    if (config->unix_socket == NULL) {
-        config->owned_unix_socket = mem_format("%s/admin.sock", config->data_dir);
-        config->unix_socket = config->owned_unix_socket;
-    }
     if ((config->tls_cert == NULL) != (config->tls_key == NULL)) {
         return reason_set(reason, ERR_INVALID, "--tls-cert and --tls-key go together");
     }
@@ -185,8 +164,19 @@ enum err daemon_config_complete(struct daemon_config *config, struct reason *rea
     return ERR_NONE;
 }
 
-void daemon_config_done(struct daemon_config *config)
+enum err daemon_config_complete(struct config *parsed, const char *const *environment,
+                                struct daemon_config *config, struct reason *reason)
 {
-    mem_free(config->owned_data_dir);
-    mem_free(config->owned_unix_socket);
+    if (config->data_dir == NULL) {
+        enum err err = config_data_dir(parsed, "asterism", environment, &config->data_dir, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    if (config->unix_socket == NULL) {
+        char *path = mem_format("%s/admin.sock", config->data_dir);
+        config->unix_socket = arena_copy(&parsed->arena, path, strlen(path));
+        mem_free(path);
+    }
+    return check(config, reason);
 }

@@ -22,15 +22,14 @@ struct daemon_config {
     int64_t keep_events_max;
     const char *log_level;
     bool accept; /* restore --accept */
-    char *owned_data_dir;
-    char *owned_unix_socket;
 };
 
 extern const struct config_table daemon_config_table;
 
-/* Fills in what has no constant default, and checks what rows cannot say alone. */
-enum err daemon_config_complete(struct daemon_config *config, struct reason *reason);
-void daemon_config_done(struct daemon_config *config);
+/* Fills in what has no constant default, and checks what rows cannot say alone. Texts live in
+   `parsed`. */
+enum err daemon_config_complete(struct config *parsed, const char *const *environment,
+                                struct daemon_config *config, struct reason *reason);
 
 /* True if the address of `listen` can only be reached from this machine. */
 bool daemon_config_is_loopback(const char *listen);

@@ -107,13 +107,13 @@ static int answer_wish(enum config_wish wish)
     return 0;
 }
 
-static int run(const struct config *parsed, struct daemon_config *values, char **argv)
+static int run(struct config *parsed, struct daemon_config *values, char **argv)
 {
     struct reason reason = { "" };
     if (parsed->wish != CONFIG_WISH_RUN) {
         return answer_wish(parsed->wish);
     }
-    if (daemon_config_complete(values, &reason) != ERR_NONE) {
+    if (daemon_config_complete(parsed, (const char *const *)environ, values, &reason) != ERR_NONE) {
         fprintf(stderr, "asterismd: %s\n", reason.text);
         return EXIT_USAGE;
     }
@@ -137,7 +137,6 @@ int main(int argc, char **argv)
     } else {
         fprintf(stderr, "asterismd: %s\n", reason.text);
     }
-    daemon_config_done(&values);
     config_done(&parsed);
     return code;
 }

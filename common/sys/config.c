@@ -22,7 +22,7 @@ void config_variable(const struct config_table *table, const struct config_row *
     }
 }
 
-static const char *environment_get(const char *const *environment, const char *name)
+const char *config_environment_get(const char *const *environment, const char *name)
 {
     size_t length = strlen(name);
     for (; environment != NULL && *environment != NULL; environment++) {
@@ -75,7 +75,7 @@ static enum err load_environment(struct config_loading *loading, const char *con
         const struct config_row *row = &loading->table->rows[i];
         char name[CONFIG_NAME_BYTES_MAX];
         config_variable(loading->table, row, name);
-        const char *text = environment_get(environment, name);
+        const char *text = config_environment_get(environment, name);
         if (text == NULL) {
             continue;
         }
@@ -215,7 +215,7 @@ enum err config_load(struct config *config, const struct config_table *table, in
     char variable[CONFIG_NAME_BYTES_MAX];
     config_variable(table, &(struct config_row){ .name = "config" }, variable);
     if (file == NULL) {
-        file = environment_get(environment, variable);
+        file = config_environment_get(environment, variable);
     }
     if (file != NULL) {
         config->file = file;

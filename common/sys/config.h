@@ -87,6 +87,11 @@ enum err config_load(struct config *config, const struct config_table *table, in
                      struct reason *reason);
 void config_done(struct config *config);
 
+/* Where a program that is not told otherwise keeps what must last: /var/lib/NAME for root, else
+   $XDG_STATE_HOME/NAME or ~/.local/state/NAME. The text lives in `config`. ERR_INVALID: no HOME. */
+enum err config_data_dir(struct config *config, const char *name, const char *const *environment,
+                         const char **ret_path, struct reason *reason);
+
 /* Appended to `to`. */
 void config_help(const struct config_table *table, struct buf *to);
 void config_markdown(const struct config_table *table, struct buf *to);

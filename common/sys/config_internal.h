@@ -34,6 +34,8 @@ enum err config_set(struct config_loading *loading, const struct config_row *row
                     enum config_source source, const char *text, const char *where,
                     struct reason *reason);
 enum err config_file_load(struct config_loading *loading, const char *path, struct reason *reason);
+/* NULL if it is not there. */
+const char *config_environment_get(const char *const *environment, const char *name);
 void config_variable(const struct config_table *table, const struct config_row *row,
                      char to[CONFIG_NAME_BYTES_MAX]);
 
