@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/http.h"
 #include "cli/output.h"
+#include "common/sys/file.h"
 
 /* The wish as JSON, for the caller to free; NULL after words. */
 static char *wish_of(const struct options *options)
@@ -57,14 +58,8 @@ static bool write_file(int fd, const char *token)
 {
     struct buf line = { 0 };
     buf_printf(&line, "%s\n", token);
-    size_t written = 0;
-    bool good = true;
-    while (good && written < line.length) {
-        ssize_t length = write(fd, line.data + written, line.length - written);
-        good = length > 0 || (length < 0 && errno == EINTR);
-        written += length > 0 ? (size_t)length : 0;
-    }
-    good = good && fsync(fd) == 0;
+    struct str bytes = { (const char *)line.data, line.length };
+    bool good = file_write_open(fd, bytes, "", NULL) == ERR_NONE && fsync(fd) == 0;
     explicit_bzero(line.data, line.length);
     buf_done(&line);
     return good;

@@ -2,9 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -158,7 +155,7 @@ enum err file_make_directories(const char *path, mode_t mode, struct reason *rea
     return err;
 }
 
-static enum err write_all(int fd, struct str bytes, const char *path, struct reason *reason)
+enum err file_write_open(int fd, struct str bytes, const char *path, struct reason *reason)
 {
     size_t done = 0;
     while (done < bytes.length) {
@@ -171,47 +168,5 @@ static enum err write_all(int fd, struct str bytes, const char *path, struct rea
         }
         done += (size_t)n;
     }
-    return fsync(fd) == 0 ? ERR_NONE : failed(reason, "sync", path);
-}
-
-static enum err sync_directory_of(const char *path, struct reason *reason)
-{
-    const char *slash = strrchr(path, '/');
-    char *directory =
-        slash == NULL ? mem_copy_text(".") : mem_format("%.*s", (int)(slash - path) + 1, path);
-    enum err err = ERR_NONE;
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        err = failed(reason, "sync", directory);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    mem_free(directory);
-    return err;
-}
-
-enum err file_write_atomic(const char *path, struct str bytes, mode_t mode, struct reason *reason)
-{
-    char *beside = mem_format("%s.XXXXXX", path);
-    enum err err = ERR_NONE;
-    int fd = mkostemp(beside, O_CLOEXEC);
-    if (fd < 0) {
-        err = failed(reason, "make a file beside", path);
-        mem_free(beside);
-        return err;
-    }
-    err = fchmod(fd, mode) == 0 ? write_all(fd, bytes, beside, reason)
-                                : failed(reason, "set the mode of", beside);
-    close(fd);
-    if (err == ERR_NONE && rename(beside, path) != 0) {
-        err = failed(reason, "replace", path);
-    }
-    if (err != ERR_NONE) {
-        unlink(beside);
-    } else {
-        err = sync_directory_of(path, reason);
-    }
-    mem_free(beside);
-    return err;
+    return ERR_NONE;
 }

@@ -1,4 +1,4 @@
-/* Small files: read whole with a limit, replaced whole or not at all. */
+/* Small files read whole with a limit, and what writing one takes. */
 #ifndef COMMON_SYS_FILE_H
 #define COMMON_SYS_FILE_H
 
@@ -21,8 +21,7 @@ enum err file_read_secret(const char *path, char to[FILE_SECRET_BYTES_MAX], bool
                           struct reason *reason);
 /* Makes the directory and those above it that are missing. Being there already is fine. */
 enum err file_make_directories(const char *path, mode_t mode, struct reason *reason);
-/* Through a temporary file beside it, synced with its directory: afterwards, also after a power cut,
-   the old bytes are there or the new. */
-enum err file_write_atomic(const char *path, struct str bytes, mode_t mode, struct reason *reason);
+/* All of the bytes into an open file; its path is for the reason. */
+enum err file_write_open(int fd, struct str bytes, const char *path, struct reason *reason);
 
 #endif

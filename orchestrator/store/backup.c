@@ -10,6 +10,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/sys/file.h"
 #include "orchestrator/store/data_dir.h"
 #include "orchestrator/store/output_file.h"
 #include "orchestrator/store/schema.h"
@@ -69,20 +70,6 @@ static enum err check_integrity(sqlite3 *db, const char *directory, struct reaso
     return err;
 }
 
-static enum err sync_file(const char *path, struct reason *reason)
-{
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        enum err err = reason_set(reason, ERR_IO, "%s cannot be synced: %s", path, strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
-        return err;
-    }
-    close(fd);
-    return ERR_NONE;
-}
-
 static enum err vacuum_into(sqlite3 *db, const char *from_dir, const char *to_dir,
                             struct reason *reason)
 {
@@ -99,26 +86,10 @@ static enum err vacuum_into(sqlite3 *db, const char *from_dir, const char *to_di
         err = reason_set(reason, ERR_IO, "%s: %s", path, strerror(errno));
     }
     if (err == ERR_NONE) {
-        err = sync_file(path, reason);
+        err = data_dir_sync(path, reason);
     }
     mem_free(path);
     return err;
-}
-
-static enum err write_all(int fd, const uint8_t *data, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t written = write(fd, data, bytes);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return ERR_IO;
-        }
-        data += written;
-        bytes -= (size_t)written;
-    }
-    return ERR_NONE;
 }
 
 /* The part of one stream that stands in a file, exactly as long as the copied database says. */
@@ -146,8 +117,9 @@ static enum err copy_stream(const char *from_dir, const char *to_dir, uint64_t f
             err = reason_set(reason, ERR_CORRUPT,
                              "the output of attempt %llu in %s is shorter than the database says",
                              (unsigned long long)fence, from_dir);
-        } else if (write_all(fd, bytes.data, count) != ERR_NONE) {
-            err = reason_set(reason, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+        } else {
+            err =
+                file_write_open(fd, (struct str){ (const char *)bytes.data, count }, path, reason);
         }
         at += count;
     }
@@ -288,7 +260,7 @@ enum err store_restore(const char *backup_dir, const char *data_dir, struct reas
     sqlite3_close(copy);
     if (err == ERR_NONE) {
         char *path = mem_format("%s/asterism.db", data_dir);
-        err = sync_file(path, reason);
+        err = data_dir_sync(path, reason);
         mem_free(path);
     }
     return err;

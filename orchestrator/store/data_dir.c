@@ -6,39 +6,20 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/sys/file.h"
 
 enum err data_dir_make(const char *data_dir, struct reason *reason)
 {
-    char path[PATH_MAX];
     size_t length = strlen(data_dir);
-    if (length == 0 || length >= sizeof path - 64) {
+    if (length == 0 || length >= PATH_MAX - 64) {
         return reason_set(reason, ERR_INVALID, "the path of the data directory is %s",
                           length == 0 ? "empty" : "too long");
     }
-    memcpy(path, data_dir, length + 1);
-    for (char *at = path + 1; *at != '\0'; at++) {
-        if (*at != '/') {
-            continue;
-        }
-        *at = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-            return reason_set(reason, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
-        }
-        *at = '/';
-    }
-    struct stat status;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return reason_set(reason, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
-    }
-    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        return reason_set(reason, ERR_IO, "%s is not a directory", path);
-    }
-    return ERR_NONE;
+    return file_make_directories(data_dir, 0700, reason);
 }
 
 static enum err lock_file(const char *data_dir, const char *name, int how, int *ret_fd,
@@ -126,7 +107,7 @@ enum err data_dir_is_empty(const char *path, bool *ret_is_empty, struct reason *
 
 enum err data_dir_sync(const char *path, struct reason *reason)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0) {
         enum err err = reason_set(reason, ERR_IO, "%s cannot be synced: %s", path, strerror(errno));
         if (fd >= 0) {

@@ -10,9 +10,10 @@
 enum err data_dir_make(const char *data_dir, struct reason *reason); /* 0700, with its parents */
 /* ERR_BUSY names the process that holds it. The lock lasts until *ret_fd is closed. */
 enum err data_dir_lock(const char *data_dir, int *ret_fd, struct reason *reason);
-enum err data_dir_is_empty(const char *path, bool *ret_is_empty,
-                           struct reason *reason);               /* or absent */
-enum err data_dir_sync(const char *path, struct reason *reason); /* a directory's own entries */
+/* True also for one that is not there. */
+enum err data_dir_is_empty(const char *path, bool *ret_is_empty, struct reason *reason);
+/* A file's bytes, or a directory's entries: on the disk afterwards. */
+enum err data_dir_sync(const char *path, struct reason *reason);
 
 /* A backup holds this one, shared; the retention takes it before it removes what the copy needs. */
 enum err data_dir_lock_backup(const char *data_dir, bool exclusive, int *ret_fd,

@@ -110,7 +110,10 @@ static void load(struct loaded *to, const char *text, const char *const *environ
     const char *argv[32] = { "thing" };
     int argc = 1;
     if (text != NULL) {
-        assert_int_equal(file_write_atomic(file_path, str_of(text), 0600, NULL), ERR_NONE);
+        FILE *file = fopen(file_path, "we");
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
         argv[argc++] = "--config";
         argv[argc++] = file_path;
     }
@@ -343,6 +346,42 @@ static void help_and_documents_name_every_row(void **state)
     config_done(&got.config);
 }
 
+static void expect_data_dir(const char *const *environment, const char *path)
+{
+    struct config config = { 0 };
+    const char *got = NULL;
+    struct reason reason;
+    enum err err = config_data_dir(&config, "thing", environment, &got, &reason);
+    assert_int_equal(err, path == NULL ? ERR_INVALID : ERR_NONE);
+    if (path == NULL) {
+        assert_null(got);
+        assert_non_null(strstr(reason.text, "--data-dir"));
+    } else {
+        assert_string_equal(got, path);
+    }
+    config_done(&config);
+}
+
+static void what_must_last_is_kept_where_the_user_may_write(void **state)
+{
+    (void)state;
+    enum { NOBODY = 65534 };
+    bool is_root = geteuid() == 0;
+    if (is_root) {
+        expect_data_dir(WORDS("HOME=/root", "XDG_STATE_HOME=/state"), "/var/lib/thing");
+        assert_int_equal(seteuid(NOBODY), 0);
+    }
+    expect_data_dir(WORDS("HOME=/home/ann"), "/home/ann/.local/state/thing");
+    expect_data_dir(WORDS("HOME=/home/ann", "XDG_STATE_HOME=/state"), "/state/thing");
+    expect_data_dir(WORDS("HOME=/home/ann", "XDG_STATE_HOME="), "/home/ann/.local/state/thing");
+    expect_data_dir(WORDS("HOME=/home/ann", "XDG_STATE_HOME=here"), "/home/ann/.local/state/thing");
+    expect_data_dir(WORDS("HOME="), NULL);
+    expect_data_dir(WORDS("HOMELAND=/x"), NULL);
+    if (is_root) {
+        assert_int_equal(seteuid(0), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +397,7 @@ int main(void)
         cmocka_unit_test(lists_have_a_limit),
         cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(help_and_documents_name_every_row),
+        cmocka_unit_test(what_must_last_is_kept_where_the_user_may_write),
     };
     return cmocka_run_group_tests_name("config", tests, make_path, remove_path);
 }

@@ -269,25 +269,25 @@ static void directories_are_made_with_those_above_them(void **state)
     assert_int_not_equal(file_make_directories(path_of("whole/x"), 0700, &reason), ERR_NONE);
 }
 
-static void a_file_is_replaced_whole_and_nothing_is_left_beside_it(void **state)
+static void bytes_are_written_whole_or_the_reason_names_the_file(void **state)
 {
     (void)state;
     const char *path = path_of("whole");
     struct reason reason;
-    assert_int_equal(file_write_atomic(path, STR("first"), 0600, &reason), ERR_NONE);
-    assert_int_equal(file_write_atomic(path, STR("second"), 0640, &reason), ERR_NONE);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write_open(fd, STR("first "), path, &reason), ERR_NONE);
+    assert_int_equal(file_write_open(fd, STR("second"), path, &reason), ERR_NONE);
+    close(fd);
     struct buf bytes = { 0 };
     assert_int_equal(file_read(path, 100, &bytes, &reason), ERR_NONE);
-    assert_string_equal(buf_text(&bytes), "second");
+    assert_string_equal(buf_text(&bytes), "first second");
     buf_done(&bytes);
-    struct stat is;
-    assert_int_equal(stat(path, &is), 0);
-    assert_int_equal(is.st_mode & 0777, 0640);
-    assert_int_equal(file_write_atomic(path_of("no/such"), STR("x"), 0600, &reason), ERR_NOT_FOUND);
-    /* A directory cannot be replaced by a file: the temporary one goes. remove_directory() would
-       fail on what is left. */
-    assert_int_equal(file_make_directories(path_of("a/b"), 0700, &reason), ERR_NONE);
-    assert_int_equal(file_write_atomic(path_of("a"), STR("x"), 0600, &reason), ERR_IO);
+    fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write_open(fd, STR("x"), "here", &reason), ERR_IO);
+    close(fd);
+    assert_non_null(strstr(reason.text, "cannot write here: No space left"));
 }
 
 int main(void)
@@ -306,7 +306,7 @@ int main(void)
         cmocka_unit_test(a_file_is_read_whole_or_refused_by_its_size),
         cmocka_unit_test(a_secret_is_one_line_and_one_that_others_read_is_told),
         cmocka_unit_test(directories_are_made_with_those_above_them),
-        cmocka_unit_test(a_file_is_replaced_whole_and_nothing_is_left_beside_it),
+        cmocka_unit_test(bytes_are_written_whole_or_the_reason_names_the_file),
     };
     return cmocka_run_group_tests_name("sys", tests, make_directory, remove_directory);
 }
