@@ -42,32 +42,6 @@ static enum err dump(json_t *value, const char *what, char **ret_json, struct re
     return ERR_NONE;
 }
 
-static json_t *parse_json(struct str text, json_error_t *error)
-{
-    return json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
-}
-
-static enum err check_size(struct str text, const char *what, struct reason *reason)
-{
-    return text.length > MSG_RESULT_BYTES_MAX ? too_large(what, reason) : ERR_NONE;
-}
-
-enum err value_of_json(struct str text, const char *what, char **ret_json, struct reason *reason)
-{
-    *ret_json = NULL;
-    enum err err = check_size(text, what, reason);
-    if (err != ERR_NONE || is_blank(text)) {
-        return err;
-    }
-    json_error_t error;
-    json_t *value = parse_json(text, &error);
-    if (value == NULL) {
-        return reason_set(reason, ERR_INVALID, "%s is not JSON: line %d, column %d: %s", what,
-                          error.line, error.column, error.text);
-    }
-    return dump(value, what, ret_json, reason);
-}
-
 static bool is_key(const char *key, size_t length)
 {
     if (length == 0 || length > MSG_NAME_BYTES_MAX) {
@@ -113,22 +87,39 @@ static json_t *parse_lines(struct str text)
     return object;
 }
 
-enum err value_of_output(struct str text, const char *what, char **ret_json, struct reason *reason)
+/* JSON, or with takes_lines also k=v lines. */
+static enum err value_of(struct str text, bool takes_lines, const char *what, char **ret_json,
+                         struct reason *reason)
 {
     *ret_json = NULL;
-    enum err err = check_size(text, what, reason);
-    if (err != ERR_NONE || is_blank(text)) {
-        return err;
+    if (text.length > MSG_RESULT_BYTES_MAX) {
+        return too_large(what, reason);
+    }
+    if (is_blank(text)) {
+        return ERR_NONE;
     }
     json_error_t error;
-    json_t *value = parse_json(text, &error);
-    if (value == NULL) {
+    json_t *value =
+        json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (value == NULL && takes_lines) {
         value = parse_lines(text);
     }
-    if (value == NULL) {
-        return reason_set(reason, ERR_INVALID,
-                          "%s is neither JSON nor k=v lines (as JSON: line %d, column %d: %s)",
-                          what, error.line, error.column, error.text);
+    if (value != NULL) {
+        return dump(value, what, ret_json, reason);
     }
-    return dump(value, what, ret_json, reason);
+    return reason_set(reason, ERR_INVALID,
+                      takes_lines
+                          ? "%s is neither JSON nor k=v lines (as JSON: line %d, column %d: %s)"
+                          : "%s is not JSON: line %d, column %d: %s",
+                      what, error.line, error.column, error.text);
+}
+
+enum err value_of_json(struct str text, const char *what, char **ret_json, struct reason *reason)
+{
+    return value_of(text, false, what, ret_json, reason);
+}
+
+enum err value_of_output(struct str text, const char *what, char **ret_json, struct reason *reason)
+{
+    return value_of(text, true, what, ret_json, reason);
 }
