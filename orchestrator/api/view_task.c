@@ -44,22 +44,13 @@ static const char *decision_name(enum edge_decision decision)
     return "undecided";
 }
 
-static const char *when_name(enum edge_when when)
-{
-    switch (when) {
-    case EDGE_WHEN_SUCCESS:
-        return "success";
-    }
-    return "unknown";
-}
-
 static void write_needs(struct json_out *out, const struct query_need *needs, size_t count)
 {
     json_out_array(out, "needs");
     for (size_t i = 0; i < count; i++) {
         json_out_object(out, NULL);
         json_out_str(out, "task", needs[i].task);
-        json_out_text(out, "when", when_name(needs[i].when));
+        json_out_text(out, "when", edge_when_name(needs[i].when));
         json_out_text(out, "decision", decision_name(needs[i].decision));
         json_out_object_end(out);
     }

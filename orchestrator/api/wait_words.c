@@ -111,6 +111,27 @@ bool wait_words(struct api *api, const struct query_task *task, struct buf *word
     case WAIT_DISCONNECTED:
         append_disconnected(task, &wait, words);
         break;
+    case WAIT_HELD:
+        buf_append_text(words, "it is held");
+        break;
+    case WAIT_FINALLY:
+        buf_append_text(words, "it runs when all the others have ended");
+        break;
+    case WAIT_CONDITION:
+        buf_append_text(words, "a condition is about to be evaluated");
+        break;
+    case WAIT_RESOURCES:
+        buf_append_text(words, "no device that fits has enough left");
+        break;
+    case WAIT_LIMIT:
+        buf_append_text(words, "a limit is taken");
+        break;
+    case WAIT_DRAINED:
+        buf_append_text(words, "the devices that fit are being drained");
+        break;
+    case WAIT_DECISION:
+        buf_append_text(words, "whether it ran is not known: someone must decide");
+        break;
     case WAIT_TURN:
         buf_append_text(words, "it is about to be assigned");
         break;

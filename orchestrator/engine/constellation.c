@@ -163,26 +163,18 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
     engine->jobs_last = constellation;
 }
 
-static void reply(struct engine *engine, uint64_t request, enum err err, int64_t id,
-                  const char *why)
-{
-    struct effect *effect = effects_add(engine->effects, EFFECT_REPLY);
-    effect->reply.request = request;
-    effect->reply.err = err;
-    effect->reply.constellation_id = id;
-    effect->reply.reason = str_of(why);
-}
-
 void constellation_cancel(struct engine *engine, const struct event *event)
 {
     int64_t id = event->cancel.constellation_id;
     struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
     if (constellation == NULL || constellation->record.state == CONSTELLATION_LOADING) {
-        reply(engine, event->cancel.request, ERR_NOT_FOUND, id, "no live constellation");
+        engine_reply(engine, event->cancel.request, ERR_NOT_FOUND, id,
+                     str_of("no live constellation"));
         return;
     }
     if (constellation_state_is_final(constellation->record.state)) {
-        reply(engine, event->cancel.request, ERR_CONFLICT, id, "it has ended already");
+        engine_reply(engine, event->cancel.request, ERR_CONFLICT, id,
+                     str_of("it has ended already"));
         return;
     }
     if (!constellation->record.cancel_requested) {
@@ -193,7 +185,7 @@ void constellation_cancel(struct engine *engine, const struct event *event)
         history->constellation_id = id;
         history->text = arena_str(&engine->effects->arena, event->cancel.actor);
     }
-    reply(engine, event->cancel.request, ERR_NONE, id, "");
+    engine_reply(engine, event->cancel.request, ERR_NONE, id, str_of(""));
 }
 
 /* JOB_OPEN and JOB_CANCEL: task by task. */

@@ -8,6 +8,12 @@ enum edge_decision decision_of(enum edge_when when, enum task_state state)
     switch (when) {
     case EDGE_WHEN_SUCCESS:
         return state == TASK_SUCCEEDED ? EDGE_OPEN : EDGE_CLOSED;
+    case EDGE_WHEN_FINISHED:
+        return state == TASK_SUCCEEDED || state == TASK_FAILED ? EDGE_OPEN : EDGE_CLOSED;
+    case EDGE_WHEN_FAILURE:
+        return state == TASK_FAILED ? EDGE_OPEN : EDGE_CLOSED;
+    case EDGE_WHEN_ALWAYS:
+        return EDGE_OPEN;
     }
     return EDGE_CLOSED;
 }

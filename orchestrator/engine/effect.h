@@ -5,7 +5,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
-#include "orchestrator/engine/record.h"
+#include "orchestrator/engine/edit.h"
 
 enum effect_kind {
     /* Rows, in an order in which what is referred to comes first. ADD and SAVE look at the record when
@@ -25,8 +25,20 @@ enum effect_kind {
     EFFECT_OUTPUT,      /* bytes of an attempt, at its end */
     EFFECT_RESULT,      /* words and value of an attempt's end */
     EFFECT_HISTORY,
+    EFFECT_ADD_LIMIT, /* or its new capacity */
+    EFFECT_ADD_HOLD,
+    EFFECT_ADD_HOLD_TASK,
+    EFFECT_REMOVE_HOLD, /* with its tasks */
+    EFFECT_REMOVE_TASK, /* and its text, after its edges; its attempts stay */
+    EFFECT_REMOVE_EDGE,
+    EFFECT_TASK_TEXT,   /* an edit's new body, group and description; drops its inputs */
+    EFFECT_DROP_INPUTS, /* a new round fills them in anew; and its reason goes */
+    EFFECT_EDGE_TEXT,   /* an edit's new condition */
+    EFFECT_EDGE_REASON, /* why it was decided so, where its kind alone does not say it */
+    EFFECT_ADD_REVISION,
     /* Questions. */
     EFFECT_PREPARE,
+    EFFECT_EVALUATE,
     /* Out, after the commit. */
     EFFECT_SEND,
     EFFECT_ASSIGN, /* the shell reads the body from the store, and batches by channel */
@@ -48,12 +60,34 @@ struct effect {
         struct {
             const struct task_record *record;
             int64_t constellation_id;
-            const struct plan_task *plan; /* ADD only */
+            const struct plan_task *plan; /* ADD and TASK_TEXT only */
         } task;
         struct {
             struct edge_record record; /* a copy: the engine keeps edges smaller than this */
             int64_t constellation_id;
+            const struct plan_edge *plan; /* ADD, EDGE_TEXT: its texts */
         } edge;
+        struct limit_record limit;
+        struct {
+            const struct hold_record *record;
+            struct str owner;
+            struct str reason;
+        } hold;
+        struct {
+            int64_t hold_id;
+            int64_t task_id;
+        } hold_task;
+        int64_t id; /* REMOVE_HOLD, REMOVE_TASK, REMOVE_EDGE, DROP_INPUTS */
+        struct {
+            int64_t edge_id;
+            struct str text;
+        } edge_reason;
+        struct revision_record revision;
+        struct {
+            int64_t constellation_id;
+            int64_t edge_id;
+            int64_t from_id;
+        } evaluate;
         const struct attempt_record *attempt;
         const struct device_record *device;
         struct {
@@ -97,6 +131,8 @@ struct effect {
             enum err err;
             int64_t constellation_id;
             struct str reason;
+            int64_t hold_id;                /* EVENT_HOLD */
+            const struct edit_result *edit; /* EVENT_EDIT, also when it was refused */
         } reply;
         const struct plan *plan;
     };

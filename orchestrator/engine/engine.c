@@ -107,6 +107,17 @@ struct msg *engine_send(struct engine *engine, uint64_t channel, enum msg_kind k
     return msg;
 }
 
+struct effect *engine_reply(struct engine *engine, uint64_t request, enum err err,
+                            int64_t constellation_id, struct str reason)
+{
+    struct effect *effect = effects_add(engine->effects, EFFECT_REPLY);
+    effect->reply.request = request;
+    effect->reply.err = err;
+    effect->reply.constellation_id = constellation_id;
+    effect->reply.reason = reason;
+    return effect;
+}
+
 bool engine_mark(struct engine *engine, uint64_t *mark)
 {
     CHECK(engine->effects->count < MARKS_A_TURN);
@@ -221,6 +232,27 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
         break;
     case EVENT_PREPARED:
         prepared(engine, event);
+        break;
+    case EVENT_EVALUATED:
+        decision_evaluated(engine, event);
+        break;
+    case EVENT_EDIT:
+        edit_step(engine, event);
+        break;
+    case EVENT_HOLD:
+        hold_place(engine, event);
+        break;
+    case EVENT_RELEASE:
+        hold_release(engine, event);
+        break;
+    case EVENT_REOPEN:
+        reopen_step(engine, event);
+        break;
+    case EVENT_RESOLVE:
+        resolve_step(engine, event);
+        break;
+    case EVENT_DRAIN:
+        fleet_drain(engine, event);
         break;
     case EVENT_TICK:
         tick(engine);

@@ -43,6 +43,7 @@ struct engine_config {
     int64_t next_constellation_id;
     int64_t next_task_id;
     int64_t next_edge_id;
+    int64_t next_hold_id;
 };
 
 struct engine;
@@ -61,6 +62,15 @@ void engine_load_task(struct engine *engine, int64_t constellation_id,
 void engine_load_edge(struct engine *engine, int64_t constellation_id,
                       const struct edge_record *record); /* likewise */
 void engine_load_attempt(struct engine *engine, const struct attempt_record *record);
+void engine_load_limit(struct engine *engine, const struct limit_record *record);
+/* With the tasks that it holds (HOLD_ALL: none are given). */
+void engine_load_hold(struct engine *engine, const struct hold_record *record,
+                      const int64_t *task_ids, size_t task_ids_count);
+/* A constellation that is final and no longer held comes back between two steps, so that an edit, a
+   retry or a rerun can reopen it: all of the above for that one, then this. It goes again at the end
+   of the turn if nothing has reopened it. */
+enum err engine_load_revived(struct engine *engine, int64_t constellation_id, struct moment now,
+                             struct reason *reason);
 /* Every lease runs in full from here. ERR_CORRUPT with the reason if what was loaded breaks a rule. */
 enum err engine_load_end(struct engine *engine, struct moment now, struct reason *reason);
 
@@ -85,6 +95,7 @@ struct engine_counts {
     uint32_t failed;
     uint32_t cancelled;
     uint32_t skipped;
+    uint32_t unknown;
 };
 
 struct engine_stats {
@@ -127,6 +138,13 @@ enum wait_kind {
     WAIT_STOPPING,     /* its attempt has been told to stop */
     WAIT_DISCONNECTED, /* its attempt's device is cut off; wake_ms: given up then */
     WAIT_TURN,         /* a slot is free: it is about to be assigned */
+    WAIT_HELD,         /* `holds`: the first few that hold it, `count` all */
+    WAIT_FINALLY,      /* for all that is not finally; count of them */
+    WAIT_CONDITION,    /* a condition is about to be evaluated */
+    WAIT_RESOURCES,    /* count devices fit and are connected, none has enough left: `unmet` */
+    WAIT_LIMIT,        /* a named limit is taken: its index in count */
+    WAIT_DRAINED,      /* count devices fit, all that are connected are draining */
+    WAIT_DECISION,     /* unknown: a person must resolve it */
 };
 
 enum { WAIT_LIST_MAX = 8 };
@@ -137,6 +155,8 @@ struct wait {
     int64_t wake_ms;
     int64_t tasks[WAIT_LIST_MAX];
     size_t tasks_count;
+    int64_t holds[WAIT_LIST_MAX];
+    size_t holds_count;
     struct {
         struct str device;
         char why[160]; /* "label gpu is missing: selector gpu" */

@@ -3,7 +3,8 @@
 #define ORCHESTRATOR_ENGINE_EVENT_H
 
 #include "common/base/err.h"
-#include "orchestrator/engine/plan.h"
+#include "orchestrator/engine/edit.h"
+#include "orchestrator/engine/record.h"
 #include "proto/msg/msg.h"
 
 struct moment {
@@ -16,9 +17,23 @@ enum event_kind {
     EVENT_CANCEL,  /* a constellation; answered by EFFECT_REPLY */
     EVENT_MESSAGE, /* one message of an agent */
     EVENT_CHANNEL_CLOSED,
-    EVENT_PREPARED, /* the evaluator's answer to EFFECT_PREPARE */
+    EVENT_PREPARED,  /* the evaluator's answer to EFFECT_PREPARE */
+    EVENT_EVALUATED, /* and to EFFECT_EVALUATE */
+    /* Each answered by EFFECT_REPLY. */
+    EVENT_EDIT,
+    EVENT_HOLD,
+    EVENT_RELEASE,
+    EVENT_REOPEN,   /* retry and rerun */
+    EVENT_RESOLVE,  /* an unknown task */
+    EVENT_DRAIN,    /* a device */
     EVENT_TICK,     /* once a turn, after all that arrived: timers, and sliced work */
     EVENT_DISPATCH, /* once a turn, last: ready tasks to free devices */
+};
+
+enum resolution {
+    RESOLVE_SUCCEEDED = 1,
+    RESOLVE_FAILED = 2,
+    RESOLVE_RETRY = 3,
 };
 
 struct event {
@@ -55,6 +70,57 @@ struct event {
             enum err err; /* ERR_NONE: inputs are stored; else the task fails with the reason */
             struct str reason;
         } prepared;
+        struct {
+            int64_t constellation_id;
+            int64_t edge_id;
+            bool opens;
+            struct str reason; /* not empty: it could not be evaluated, and closes */
+        } evaluated;
+        struct {
+            uint64_t request;
+            const struct edit *edit; /* lives for the step */
+        } edit;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            enum hold_scope scope;
+            enum hold_origin origin; /* HOLD_BY_REQUEST or HOLD_PAUSE */
+            enum hold_expiry on_expiry;
+            int64_t length_ms;       /* 0: none */
+            const int64_t *task_ids; /* HOLD_TASKS; HOLD_DESCENDANTS: the root */
+            size_t task_ids_count;
+            struct str owner;
+            struct str reason;
+        } hold;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            int64_t hold_id; /* 0: the pause */
+            bool approved;   /* false: an approval is denied, and its task fails */
+            struct str actor;
+        } release;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            const int64_t *task_ids;
+            size_t task_ids_count;
+            bool rerun;        /* and everything behind them; else failed ones are retried */
+            bool keep_skipped; /* retry: what was skipped because of them stays so */
+            struct str actor;
+        } reopen;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            int64_t task_id;
+            enum resolution resolution;
+            struct str actor;
+        } resolve;
+        struct {
+            uint64_t request;
+            struct str device;
+            bool draining;
+            struct str actor;
+        } drain;
     };
 };
 

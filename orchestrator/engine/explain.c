@@ -112,10 +112,14 @@ void engine_explain(const struct engine *engine, int64_t constellation_id, int64
     case TASK_RUNNING:
         explain_attempt(engine, task->attempt, now, ret_wait);
         break;
+    case TASK_UNKNOWN:
+        ret_wait->kind = WAIT_DECISION;
+        break;
     case TASK_SUCCEEDED:
     case TASK_FAILED:
     case TASK_CANCELLED:
     case TASK_SKIPPED:
+    case TASK_STATES_END:
         break;
     }
 }

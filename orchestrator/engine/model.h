@@ -140,7 +140,7 @@ struct constellation {
     uint32_t edges;
     uint32_t remaining; /* tasks that are not final */
     uint32_t deciding;  /* tasks on the queue decide */
-    uint32_t by_state[TASK_SKIPPED + 1];
+    uint32_t by_state[TASK_STATES_END];
     uint32_t ready; /* of those that wait */
     enum job job;
     uint32_t cursor;
@@ -259,6 +259,7 @@ struct task *task_queue_pop(struct task_queue *queue);
 size_t decision_work(struct engine *engine, size_t budget);
 enum edge_decision decision_of(enum edge_when when, enum task_state state);
 void decision_task_final(struct engine *engine, struct task *task);
+void decision_evaluated(struct engine *engine, const struct event *event);
 
 /* --- attempt.c --- */
 struct attempt *attempt_new(struct engine *engine, struct task *task, struct device *device);
@@ -306,6 +307,16 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
 /* Works off jobs, at most `budget` rows; returns what is left of it. */
 size_t constellation_work(struct engine *engine, size_t budget);
 
+/* --- edit.c, hold.c, reopen.c, resolve.c: one a kind of event, each answers it --- */
+void edit_step(struct engine *engine, const struct event *event);
+void hold_place(struct engine *engine, const struct event *event);
+void hold_release(struct engine *engine, const struct event *event);
+void reopen_step(struct engine *engine, const struct event *event);
+void resolve_step(struct engine *engine, const struct event *event);
+/* The answer to the request of an event; ERR_NONE: it was done. */
+struct effect *engine_reply(struct engine *engine, uint64_t request, enum err err,
+                            int64_t constellation_id, struct str reason);
+
 /* --- intake.c --- */
 void intake_submit(struct engine *engine, const struct event *event);
 size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget);
@@ -336,6 +347,7 @@ struct device *fleet_find(const struct engine *engine, struct str name);
 struct device *fleet_add(struct engine *engine, const struct device_record *record);
 void fleet_update(struct engine *engine, struct device *device, const struct msg_hello *hello);
 void fleet_save(struct engine *engine, struct device *device);
+void fleet_drain(struct engine *engine, const struct event *event);
 void fleet_free(struct device *device);
 /* When the device has to be looked at: its lease, its probe, or an attempt to give up. */
 void fleet_arm(struct engine *engine, struct device *device);

@@ -36,6 +36,10 @@ const char *task_state_name(enum task_state state)
         return "cancelled";
     case TASK_SKIPPED:
         return "skipped";
+    case TASK_UNKNOWN:
+        return "unknown";
+    case TASK_STATES_END:
+        break;
     }
     return "none";
 }
@@ -93,4 +97,47 @@ const char *history_kind_name(enum history_kind kind)
         [HISTORY_RESTORE_BLOCKED] = "restore.blocked",
     };
     return (unsigned)kind < HISTORY_KINDS_END && names[kind] != NULL ? names[kind] : "unknown";
+}
+
+const char *edge_when_name(enum edge_when when)
+{
+    switch (when) {
+    case EDGE_WHEN_SUCCESS:
+        return "success";
+    case EDGE_WHEN_FINISHED:
+        return "finished";
+    case EDGE_WHEN_FAILURE:
+        return "failure";
+    case EDGE_WHEN_ALWAYS:
+        return "always";
+    }
+    return "none";
+}
+
+const char *task_effect_name(enum task_effect effect)
+{
+    switch (effect) {
+    case TASK_IDEMPOTENT:
+        return "idempotent";
+    case TASK_PURE:
+        return "pure";
+    case TASK_ONCE:
+        return "once";
+    }
+    return "none";
+}
+
+const char *strategy_name(enum strategy strategy)
+{
+    switch (strategy) {
+    case STRATEGY_LEAST_LOADED:
+        return "least_loaded";
+    case STRATEGY_ROUND_ROBIN:
+        return "round_robin";
+    case STRATEGY_SPREAD:
+        return "spread";
+    case STRATEGY_PACK:
+        return "pack";
+    }
+    return "none";
 }

@@ -16,7 +16,7 @@
 enum constellation_state {
     CONSTELLATION_LOADING = 1, /* rows are still going in; invisible; removed at the next start */
     CONSTELLATION_RUNNING = 2,
-    /* 3 is taken by paused. */
+    /* 3 is what a person is told of one that a pause holds: paused; never stored. */
     CONSTELLATION_SUCCEEDED = 4,
     CONSTELLATION_FAILED = 5,
     CONSTELLATION_CANCELLED = 6,
@@ -32,7 +32,8 @@ enum task_state {
     TASK_FAILED = 6,
     TASK_CANCELLED = 7,
     TASK_SKIPPED = 8,
-    /* 9 is taken by unknown. */
+    TASK_UNKNOWN = 9, /* once, and the fate of its attempt is not known: someone must decide */
+    TASK_STATES_END,
 };
 
 enum attempt_state {
@@ -57,7 +58,49 @@ bool task_state_is_final(enum task_state state);
 
 struct class_record {
     int64_t id;
-    struct plan_class plan;
+    struct plan_class plan;   /* its same_device and other_device mean nothing here */
+    int64_t same_task_id;     /* on the device of this task's latest attempt; 0 any */
+    int64_t other_task_id;    /* not on that of this one's */
+    int64_t constellation_id; /* whose limits these are; 0: it takes part in none */
+};
+
+/* The index stands for the name in class_record.plan.limits; it never changes its name. */
+struct limit_record {
+    int64_t constellation_id;
+    uint32_t index;
+    struct str name;
+    uint32_t capacity;
+};
+
+enum hold_scope {
+    HOLD_TASKS = 1,
+    HOLD_DESCENDANTS =
+        2, /* of its root, as they were when it was placed, and what is added behind them */
+    HOLD_ALL = 3,
+};
+
+enum hold_origin {
+    HOLD_BY_REQUEST = 1,
+    HOLD_PAUSE = 2,    /* of the whole; at most one */
+    HOLD_APPROVAL = 3, /* of one task, from its spec; has no deadline */
+    HOLD_FAILURE = 4,  /* root failed: what its failure closes waits */
+};
+
+enum hold_expiry {
+    HOLD_EXPIRY_RELEASE = 1,
+    HOLD_EXPIRY_FAIL = 2, /* what it holds fails */
+};
+
+struct hold_record {
+    int64_t id;
+    int64_t constellation_id;
+    enum hold_scope scope;
+    enum hold_origin origin;
+    enum hold_expiry on_expiry;
+    int64_t root_task_id; /* HOLD_DESCENDANTS, HOLD_APPROVAL, HOLD_FAILURE */
+    int64_t created_wall_ms;
+    int64_t deadline_wall_ms; /* 0: none */
+    int64_t length_ms;
 };
 
 struct policy_record {
@@ -73,6 +116,12 @@ struct constellation_record {
     int64_t finished_wall_ms; /* 0 until it is final */
     uint32_t tasks;
     uint32_t edges;
+    uint32_t revision; /* from 1; an edit that was applied raises it */
+    bool fail_fast;
+    bool stopping; /* fail_fast or the deadline stops all but its finally tasks */
+    bool deadline_passed;
+    int64_t deadline_wall_ms; /* 0 none */
+    int64_t deadline_length_ms;
     /* Written when it becomes final; before that the tasks themselves are counted. */
     uint32_t succeeded;
     uint32_t failed;
@@ -88,11 +137,15 @@ struct task_record {
     int64_t wake_wall_ms; /* backoff: when it ends, and how long it was */
     int64_t wake_length_ms;
     int32_t priority;
-    uint32_t attempts;   /* made so far */
-    uint16_t tries;      /* of them ended by themselves or by a timeout */
-    uint16_t lost;       /* of them died with their agent or its machine */
-    uint32_t body_bytes; /* what an Assign of it weighs: its body, or that with its inputs */
-    uint8_t state;       /* enum task_state; only task_move() writes it */
+    uint32_t attempts;      /* made so far */
+    uint16_t tries;         /* of them ended by themselves or by a timeout */
+    uint16_t lost;          /* of them died with their agent or its machine */
+    uint32_t body_bytes;    /* what an Assign of it weighs: its body, or that with its inputs */
+    uint32_t first_attempt; /* attempts made in earlier rounds */
+    uint32_t revision;      /* the last that touched it */
+    uint16_t round;         /* from 1: reopening a task begins another */
+    uint16_t flags;         /* bits of enum task_flag */
+    uint8_t state;          /* enum task_state; only task_move() writes it */
     bool has_references;
     bool prepared; /* its inputs have been filled in and are stored */
 };
@@ -102,8 +155,30 @@ struct edge_record {
     int64_t from_id;
     int64_t to_id;
     enum edge_when when;
+    bool named;       /* in `needs`; else a reference alone has made it */
+    bool required;    /* by a reference */
+    bool conditional; /* has an expression, which the store keeps */
     enum edge_decision decision;
     uint64_t fence; /* the predecessor's attempt that decided it; 0: none ever ran */
+};
+
+enum author_kind {
+    AUTHOR_USER = 1,
+    AUTHOR_RULE = 2,
+    AUTHOR_PLANNER = 3,
+};
+
+/* One applied edit. Text is borrowed. */
+struct revision_record {
+    int64_t constellation_id;
+    uint32_t number;
+    uint32_t base; /* that it was made for */
+    int64_t wall_ms;
+    enum author_kind author_kind;
+    struct str author;
+    struct str reason;
+    struct str operations; /* JSON array, as docs/editing.md defines them */
+    struct str inverse;    /* likewise: takes them back */
 };
 
 struct attempt_record {
@@ -138,6 +213,7 @@ struct device_record {
     uint64_t fence;   /* the highest assigned to it */
     struct str agent_version;
     struct msg_profile profile;
+    bool draining;             /* is given nothing more */
     int64_t connected_wall_ms; /* the last Welcome */
 };
 
@@ -165,6 +241,17 @@ enum history_kind {
     HISTORY_TOKEN_CREATED = 18,       /* text = token name, role, actor */
     HISTORY_TOKEN_REVOKED = 19,       /* text = token name, actor */
     HISTORY_RESTORE_BLOCKED = 20,     /* device, text: a receipt is ahead of this database */
+    HISTORY_CONSTELLATION_EDITED = 22,   /* number = revision, text = actor and reason */
+    HISTORY_CONSTELLATION_REOPENED = 23, /* text = actor */
+    HISTORY_CONSTELLATION_STOPPING = 24, /* text = why: fail_fast or the deadline */
+    HISTORY_HOLD_PLACED = 25,            /* task = root, number = hold, text = owner and reason */
+    HISTORY_HOLD_RELEASED = 26,          /* number = hold, text = actor, or that it expired */
+    HISTORY_TASK_REOPENED = 27,          /* number = round */
+    HISTORY_TASK_UNKNOWN = 28,           /* fence, device, text = reason */
+    HISTORY_TASK_RESOLVED = 29,          /* state, text = actor */
+    HISTORY_TASK_SUCCEEDED = 30,         /* a gate */
+    HISTORY_DEVICE_DRAINED = 31,         /* device, number = 1 draining, 0 no more, text = actor */
+    HISTORY_CONDITION_FAILED = 32,       /* task = dependent, number = edge, text = reason */
     HISTORY_KINDS_END,
 };
 const char *history_kind_name(enum history_kind kind); /* "task.assigned", … */

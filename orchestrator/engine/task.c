@@ -4,7 +4,7 @@
 
 /* Which move is allowed, [from][to]. A task that lost its attempt waits again, or backs off; the attempt
    may still come back, and is adopted, until the next one is made. */
-static const bool MOVES[TASK_SKIPPED + 1][TASK_SKIPPED + 1] = {
+static const bool MOVES[TASK_STATES_END][TASK_STATES_END] = {
     [TASK_WAITING] = { [TASK_ASSIGNED] = true,
                        [TASK_RUNNING] = true,
                        [TASK_FAILED] = true,

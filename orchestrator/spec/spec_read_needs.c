@@ -56,7 +56,7 @@ static bool add_edge(struct spec_reader *reader, const struct spec_draft *draft,
                         NULL, NULL, "more than %d dependencies", PLAN_EDGES_MAX);
         return true;
     }
-    const struct plan_edge edge = { from, draft->index, EDGE_WHEN_SUCCESS };
+    const struct plan_edge edge = { .from = from, .to = draft->index, .when = EDGE_WHEN_SUCCESS };
     buf_append(&reader->edges, &edge, sizeof edge);
     return true;
 }

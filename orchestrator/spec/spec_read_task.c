@@ -42,7 +42,11 @@ static void register_keys(struct spec_reader *reader, const struct spec_node *ma
 static void take_class(struct spec_reader *reader, const struct spec_draft *draft,
                        struct plan_task *task, const struct spec_path *path)
 {
-    const struct plan_class class = { draft->selector, draft->device, draft->body.executor };
+    const struct plan_class class = {
+        .selector = draft->selector,
+        .device = draft->device,
+        .executor = draft->body.executor,
+    };
     if (spec_intern_class(&reader->classes, &class, &task->class_index) ||
         draft->selector.length == 0) {
         return;

@@ -213,6 +213,18 @@ static enum err twin_apply(struct store *store, struct effect *effect, struct re
     case EFFECT_HISTORY:
         effect->history.seq = ++self->seq;
         return ERR_NONE;
+    case EFFECT_ADD_LIMIT:
+    case EFFECT_ADD_HOLD:
+    case EFFECT_ADD_HOLD_TASK:
+    case EFFECT_REMOVE_HOLD:
+    case EFFECT_REMOVE_TASK:
+    case EFFECT_REMOVE_EDGE:
+    case EFFECT_TASK_TEXT:
+    case EFFECT_DROP_INPUTS:
+    case EFFECT_EDGE_TEXT:
+    case EFFECT_EDGE_REASON:
+    case EFFECT_ADD_REVISION:
+    case EFFECT_EVALUATE:
     case EFFECT_PREPARE:
     case EFFECT_SEND:
     case EFFECT_ASSIGN:

@@ -478,6 +478,18 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
         return result(self, effect, reason);
     case EFFECT_HISTORY:
         return history(self, &effect->history, reason);
+    case EFFECT_ADD_LIMIT:
+    case EFFECT_ADD_HOLD:
+    case EFFECT_ADD_HOLD_TASK:
+    case EFFECT_REMOVE_HOLD:
+    case EFFECT_REMOVE_TASK:
+    case EFFECT_REMOVE_EDGE:
+    case EFFECT_TASK_TEXT:
+    case EFFECT_DROP_INPUTS:
+    case EFFECT_EDGE_TEXT:
+    case EFFECT_EDGE_REASON:
+    case EFFECT_ADD_REVISION:
+    case EFFECT_EVALUATE:
     case EFFECT_PREPARE:
     case EFFECT_SEND:
     case EFFECT_ASSIGN:

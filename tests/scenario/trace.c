@@ -179,6 +179,9 @@ static void trace_effect(struct world *world, const struct effect *effect)
     case EFFECT_PREPARE:
         buf_printf(&world->trace, "prepare %s\n", world_key(world, effect->prepare.task_id));
         break;
+    case EFFECT_EVALUATE:
+        buf_printf(&world->trace, "evaluate %s\n", world_key(world, effect->evaluate.from_id));
+        break;
     case EFFECT_ADD_CLASS:
     case EFFECT_ADD_POLICY:
     case EFFECT_SAVE_CONSTELLATION:
@@ -191,6 +194,17 @@ static void trace_effect(struct world *world, const struct effect *effect)
     case EFFECT_OUTPUT:
     case EFFECT_RESULT:
     case EFFECT_PLAN_DONE:
+    case EFFECT_ADD_LIMIT:
+    case EFFECT_ADD_HOLD:
+    case EFFECT_ADD_HOLD_TASK:
+    case EFFECT_REMOVE_HOLD:
+    case EFFECT_REMOVE_TASK:
+    case EFFECT_REMOVE_EDGE:
+    case EFFECT_TASK_TEXT:
+    case EFFECT_DROP_INPUTS:
+    case EFFECT_EDGE_TEXT:
+    case EFFECT_EDGE_REASON:
+    case EFFECT_ADD_REVISION:
         break; /* rows: the store's tests look at them */
     }
 }

@@ -104,8 +104,9 @@ static void make_edges(struct world *world, struct sim_plan *made)
         arena_array(&world->arena, plan->tasks_count * SIM_NEEDS_MAX, sizeof *edges);
     for (uint32_t to = 0; to < plan->tasks_count; to++) {
         for (size_t i = 0; i < made->tasks[to].needs_count; i++) {
-            edges[plan->edges_count++] =
-                (struct plan_edge){ made->tasks[to].needs[i], to, EDGE_WHEN_SUCCESS };
+            edges[plan->edges_count++] = (struct plan_edge){
+                .from = made->tasks[to].needs[i], .to = to, .when = EDGE_WHEN_SUCCESS, .named = true
+            };
         }
     }
     plan->edges = edges;

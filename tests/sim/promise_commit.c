@@ -297,6 +297,10 @@ static void check_task(struct world *world, const struct book_task *task)
         right = task->constellation->record.cancel_requested;
         count_path(world, COUNT_CANCELLED);
         break;
+    case TASK_UNKNOWN:
+    case TASK_STATES_END:
+        right = false;
+        break;
     case TASK_SKIPPED:
         right = attempt == NULL && needs_failed(task);
         count_path(world, COUNT_SKIPPED);

@@ -190,7 +190,9 @@ void world_add_sample(struct store_world *world)
         effect->task.plan = &plans[id - 1];
     }
     effect = effects_add(effects, EFFECT_ADD_EDGE);
-    effect->edge.record = (struct edge_record){ 1, 1, 2, EDGE_WHEN_SUCCESS, EDGE_UNDECIDED, 0 };
+    effect->edge.record = (struct edge_record){
+        .id = 1, .from_id = 1, .to_id = 2, .when = EDGE_WHEN_SUCCESS, .named = true
+    };
     effect->edge.constellation_id = 1;
     effects_add(effects, EFFECT_SAVE_DEVICE)->device = &device;
     effects_add(effects, EFFECT_ADD_ATTEMPT)->attempt = &world->attempt;

@@ -97,7 +97,7 @@ static void settle(struct rig *rig)
     }
 }
 
-static const struct plan_class any = { { "", 0 }, { "", 0 }, EXECUTOR_NOOP };
+static const struct plan_class any = { .executor = EXECUTOR_NOOP };
 static const struct plan_policy once = {
     .max_attempts = 1,
     .max_lost = 3,
@@ -208,7 +208,7 @@ static void a_large_plan_goes_in_by_slices(void **state)
     enum { TASKS = 20000 };
     struct plan_edge *edges = mem_array(TASKS, sizeof *edges);
     for (uint32_t i = 1; i < TASKS; i++) {
-        edges[i - 1] = (struct plan_edge){ 0, i, EDGE_WHEN_SUCCESS };
+        edges[i - 1] = (struct plan_edge){ .from = 0, .to = i, .when = EDGE_WHEN_SUCCESS };
     }
     submit(rig, TASKS, edges, TASKS - 1);
     assert_int_equal(rig->reply, ERR_NONE);
@@ -231,7 +231,7 @@ static void a_long_chain_of_skipped_tasks_needs_no_stack(void **state)
     enum { TASKS = 300000 };
     struct plan_edge *edges = mem_array(TASKS, sizeof *edges);
     for (uint32_t i = 1; i < TASKS; i++) {
-        edges[i - 1] = (struct plan_edge){ i - 1, i, EDGE_WHEN_SUCCESS };
+        edges[i - 1] = (struct plan_edge){ .from = i - 1, .to = i, .when = EDGE_WHEN_SUCCESS };
     }
     submit(rig, TASKS, edges, TASKS - 1);
     connect_device(rig, 1, "desktop", 1);

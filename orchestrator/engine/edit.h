@@ -1,0 +1,141 @@
+/* An edit: a batch of changes to the plan of one constellation, applied whole or not at all. The shell
+   has turned keys into ids and text into plans; the engine checks it against what is running, in the
+   same turn as everything else. docs/editing.md has the operations as a user writes them: one of them
+   may become several of these (a task with its dependencies), which share its index. */
+#ifndef ORCHESTRATOR_ENGINE_EDIT_H
+#define ORCHESTRATOR_ENGINE_EDIT_H
+
+#include "common/base/err.h"
+#include "orchestrator/engine/record.h"
+
+enum {
+    EDIT_OPERATIONS_MAX = 100000,
+    EDIT_PROBLEMS_MAX = 100,
+    EDIT_PROBLEM_TASKS_MAX = 20,
+    EDIT_EXPECTS_MAX = 10000,
+};
+
+enum edit_kind {
+    EDIT_ADD_TASK = 1,
+    EDIT_REMOVE_TASK,
+    EDIT_UPDATE_TASK, /* all of it anew: what was not changed is as it was */
+    EDIT_ADD_EDGE,
+    EDIT_UPDATE_EDGE, /* its kind and condition */
+    EDIT_REMOVE_EDGE,
+    EDIT_SET,   /* what the constellation itself has: all of it anew */
+    EDIT_TOUCH, /* changes nothing; a task that a new text refers to counts as touched */
+};
+
+/* A task: its id; or, of one that the batch adds, -1 - its index among edit.tasks. */
+typedef int64_t edit_task;
+
+struct edit_operation {
+    enum edit_kind kind;
+    uint32_t index; /* of the user's operation */
+    union {
+        edit_task task; /* REMOVE, TOUCH */
+        struct {
+            edit_task task;
+            const struct plan_task *plan; /* its class_index and policy_index are not used */
+            const struct plan_class *class;
+            const struct plan_policy *policy;
+            int64_t same_device; /* edit_task; 0 none */
+            int64_t other_device;
+        } write; /* ADD and UPDATE */
+        struct {
+            edit_task from;
+            edit_task to;
+            int64_t edge_id; /* UPDATE and REMOVE */
+            enum edge_when when;
+            bool named;
+            struct plan_edge plan; /* its texts, and required */
+        } edge;
+        struct {
+            bool fail_fast;
+            int64_t deadline_ms; /* from its creation; 0 none */
+            const struct plan_limit *limits;
+            size_t limits_count;
+        } set;
+    };
+};
+
+/* What must hold of a task for the edit to be applied; 0: whatever it is. */
+struct edit_expect {
+    int64_t task_id;
+    uint8_t state; /* enum task_state */
+    uint32_t attempts;
+    uint32_t index; /* of the user's expectation */
+};
+
+struct edit {
+    int64_t constellation_id;
+    uint32_t base_revision; /* 0: whatever the head is */
+    bool exact;             /* If-Match: refused on any other head, never rebased */
+    bool dry_run;
+    int64_t release_hold_id; /* released with it, if it is applied; 0 none */
+    const struct edit_operation *operations;
+    size_t operations_count;
+    size_t tasks_added;
+    const struct edit_expect *expects;
+    size_t expects_count;
+    enum author_kind author_kind;
+    struct str author;
+    struct str reason;
+    struct str text; /* the operations as JSON, and what takes them back: for the revision */
+    struct str inverse;
+};
+
+/* Stable: docs/editing.md has them all in one table. */
+enum edit_code {
+    EDIT_CODE_NONE = 0,
+    EDIT_CODE_CONFLICT,    /* it touches what changed since its base */
+    EDIT_CODE_STALE,       /* exact, and the head is another */
+    EDIT_CODE_FUTURE_BASE, /* a base that does not exist */
+    EDIT_CODE_UNKNOWN_TASK,
+    EDIT_CODE_UNKNOWN_EDGE,
+    EDIT_CODE_DUPLICATE_EDGE,
+    EDIT_CODE_TASK_STARTED, /* has an attempt in this round */
+    EDIT_CODE_TASK_FINAL,
+    EDIT_CODE_TARGET_STARTED, /* a dependency into what has started */
+    EDIT_CODE_CYCLE,
+    EDIT_CODE_HAS_DEPENDENTS, /* removed, while something that stays depends on it */
+    EDIT_CODE_EXPECT_FAILED,
+    EDIT_CODE_TOO_MANY_TASKS,
+    EDIT_CODE_TOO_MANY_EDGES,
+    EDIT_CODE_TOO_MANY_CLASSES,
+    EDIT_CODE_UNKNOWN_HOLD,
+    EDIT_CODE_CANCELLED, /* the constellation is being cancelled */
+    EDIT_CODE_NO_TASKS,  /* nothing would be left */
+    EDIT_CODES_END,
+};
+const char *edit_code_name(enum edit_code code); /* "edit_conflict", "unknown_task", … */
+
+struct edit_problem {
+    uint32_t index; /* of the user's operation, or of its expectation */
+    bool in_expect;
+    enum edit_code code;
+    struct str detail;
+    edit_task tasks[EDIT_PROBLEM_TASKS_MAX]; /* those it is about; the whole cycle, in its order */
+    size_t tasks_count;                      /* may be more than are listed */
+};
+
+/* What it did; of a dry run, what it would do. */
+struct edit_result {
+    uint32_t revision; /* the head after it; of a refusal, the head */
+    uint32_t added;
+    uint32_t removed;
+    uint32_t changed;
+    uint32_t edges_added;
+    uint32_t edges_removed;
+    const edit_task *newly_ready; /* the first of them */
+    size_t newly_ready_count;     /* all of them; likewise below */
+    const edit_task *newly_skipped;
+    size_t newly_skipped_count;
+    uint32_t longest_path_before; /* tasks; dry runs only */
+    uint32_t longest_path_after;
+    const struct edit_problem *problems;
+    size_t problems_count;
+    bool more_problems;
+};
+
+#endif

@@ -1,0 +1,36 @@
+/* TEMPORARY, on this branch only: each function goes when its file is written. */
+#include "orchestrator/engine/model.h"
+
+static void refuse(struct engine *engine, uint64_t request)
+{
+    engine_reply(engine, request, ERR_INVALID, 0, STR("not written yet"));
+}
+void decision_evaluated(struct engine *engine, const struct event *event)
+{
+    (void)engine;
+    (void)event;
+}
+void edit_step(struct engine *engine, const struct event *event)
+{
+    refuse(engine, event->edit.request);
+}
+void hold_place(struct engine *engine, const struct event *event)
+{
+    refuse(engine, event->hold.request);
+}
+void hold_release(struct engine *engine, const struct event *event)
+{
+    refuse(engine, event->release.request);
+}
+void reopen_step(struct engine *engine, const struct event *event)
+{
+    refuse(engine, event->reopen.request);
+}
+void resolve_step(struct engine *engine, const struct event *event)
+{
+    refuse(engine, event->resolve.request);
+}
+void fleet_drain(struct engine *engine, const struct event *event)
+{
+    refuse(engine, event->drain.request);
+}
