@@ -323,7 +323,7 @@ static void give_up_stop(struct engine *engine, struct attempt *attempt)
     struct device *device = attempt->device;
     uint64_t fence = attempt->record.fence;
     if (attempt->task != NULL) {
-        bool cancelled = attempt->task->constellation->record.cancel_requested;
+        bool cancelled = task_must_stop(attempt->task);
         struct msg_finished finished = {
             .fence = fence,
             .outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_TIMED_OUT,

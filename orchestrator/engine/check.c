@@ -18,10 +18,16 @@ static enum err check_edges(const struct constellation *constellation, const str
 {
     uint32_t undecided = 0;
     uint32_t closed = 0;
+    uint32_t opened = 0;
+    uint32_t required_left = 0;
+    uint32_t required_closed = 0;
     for (uint32_t at = task->first_in; at != 0;) {
         const struct edge *edge = constellation_edge(constellation, at - 1);
         undecided += edge->decision == EDGE_UNDECIDED;
         closed += edge->decision == EDGE_CLOSED;
+        opened += edge->decision == EDGE_OPEN && !edge->required;
+        required_left += edge->decision == EDGE_UNDECIDED && edge->required;
+        required_closed += edge->decision == EDGE_CLOSED && edge->required;
         if (edge->decision != EDGE_UNDECIDED &&
             !task_state_is_final(
                 (enum task_state)constellation_task(constellation, edge->from)->record.state)) {
@@ -29,7 +35,8 @@ static enum err check_edges(const struct constellation *constellation, const str
         }
         at = edge->next_in;
     }
-    if (undecided != task->undecided || closed != task->closed) {
+    if (undecided != task->undecided || closed != task->closed || opened != task->opened ||
+        required_left != task->required_left || required_closed != task->required_closed) {
         return broken(reason, 1, "a task miscounts its edges", task->record.id);
     }
     if (!task_state_is_final((enum task_state)task->record.state) || task->queue == QUEUE_DECIDE) {
@@ -37,7 +44,7 @@ static enum err check_edges(const struct constellation *constellation, const str
     }
     for (uint32_t at = task->first_out; at != 0;) {
         const struct edge *edge = constellation_edge(constellation, at - 1);
-        if (edge->decision == EDGE_UNDECIDED) {
+        if (edge->decision == EDGE_UNDECIDED && !task->failure_held && !edge->asked) {
             return broken(reason, 2, "an edge out of a final task is undecided", edge->id);
         }
         at = edge->next_out;
@@ -69,23 +76,26 @@ static enum err check_waiting(const struct constellation *constellation, const s
                               struct reason *reason)
 {
     enum task_state state = (enum task_state)task->record.state;
-    bool started = task->record.fence != 0;
-    if (started && (task->undecided > 0 || task->closed > 0)) {
+    bool started = task_has_started(task);
+    if (started && task_ways(task) != WAYS_OPEN) {
         return broken(reason, 5, "a task started on a way that was not open", task->record.id);
     }
     if ((state == TASK_BACKOFF) != (task->queue == QUEUE_BACKOFF)) {
         return broken(reason, 5, "a task in backoff is not on its queue", task->record.id);
     }
     if (state != TASK_WAITING || constellation->record.state == CONSTELLATION_LOADING ||
-        constellation->job == JOB_OPEN) {
-        return ERR_NONE;
+        constellation->job != JOB_NONE || task_is_held(task)) {
+        return ERR_NONE; /* a hold says what it waits for, and a job comes to it */
     }
     if (task_is_ready(task)) {
+        if ((task->record.flags & TASK_FINALLY) != 0 && !constellation->finally_open) {
+            return ERR_NONE; /* for all the others: of those one is found to go on */
+        }
         return task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE
                    ? ERR_NONE
                    : broken(reason, 5, "a ready task is on no queue", task->record.id);
     }
-    if (task->closed > 0) {
+    if (task_ways(task) == WAYS_CLOSED) {
         return broken(reason, 6, "a task waits behind a closed way", task->record.id);
     }
     for (uint32_t at = task->first_in; at != 0;) {
@@ -93,7 +103,7 @@ static enum err check_waiting(const struct constellation *constellation, const s
         const struct task *from = constellation_task(constellation, edge->from);
         if (edge->decision == EDGE_UNDECIDED &&
             (!task_state_is_final((enum task_state)from->record.state) ||
-             from->queue == QUEUE_DECIDE)) {
+             from->queue == QUEUE_DECIDE || from->failure_held || edge->asked)) {
             return ERR_NONE;
         }
         at = edge->next_in;
@@ -132,6 +142,33 @@ static enum err check_acyclic(const struct constellation *constellation, struct 
                : broken(reason, 7, "a constellation has a cycle", constellation->record.id);
 }
 
+/* 12: a task is held by just those holds that name it. */
+static enum err check_holds(const struct constellation *constellation, struct reason *reason)
+{
+    uint32_t *held = mem_array(constellation->tasks, sizeof *held);
+    uint32_t all = 0;
+    for (const struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+        all += hold->record.scope == HOLD_ALL;
+        for (size_t i = 0; i < hold->tasks_count; i++) {
+            const struct task *task = constellation_find_task(constellation, hold->tasks[i]);
+            if (task != NULL) {
+                held[task->index]++;
+            }
+        }
+    }
+    enum err err = all == constellation->holds_all
+                       ? ERR_NONE
+                       : broken(reason, 12, "holds on all are miscounted", (int64_t)all);
+    for (uint32_t i = 0; i < constellation->tasks && err == ERR_NONE; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        if (task->held != held[i]) {
+            err = broken(reason, 12, "a task miscounts its holds", task->record.id);
+        }
+    }
+    mem_free(held);
+    return err;
+}
+
 /* 8: a constellation counts right, and one with nothing left to do has ended (P9). */
 static enum err check_constellation(const struct engine *engine,
                                     const struct constellation *constellation,
@@ -140,13 +177,16 @@ static enum err check_constellation(const struct engine *engine,
     uint32_t remaining = 0;
     uint32_t deciding = 0;
     uint32_t ready = 0;
-    uint32_t by_state[TASK_SKIPPED + 1] = { 0 };
+    uint32_t ordinary = 0;
+    uint32_t by_state[TASK_STATES_END] = { 0 };
     enum err err = ERR_NONE;
     for (uint32_t i = 0; i < constellation->tasks && err == ERR_NONE; i++) {
         const struct task *task = constellation_task(constellation, i);
         by_state[task->record.state]++;
         ready += task_is_ready(task);
         remaining += !task_state_is_final((enum task_state)task->record.state);
+        ordinary += !task_state_is_final((enum task_state)task->record.state) &&
+                    (task->record.flags & TASK_FINALLY) == 0;
         deciding += task->queue == QUEUE_DECIDE;
         err = check_edges(constellation, task, reason);
         if (err == ERR_NONE) {
@@ -159,16 +199,23 @@ static enum err check_constellation(const struct engine *engine,
     if (err != ERR_NONE) {
         return err;
     }
-    if (remaining != constellation->remaining || deciding != constellation->deciding ||
-        ready != constellation->ready ||
+    for (uint32_t i = 0; i < constellation->edges; i++) {
+        deciding += constellation_edge(constellation, i)->asked;
+    }
+    if (remaining != constellation->remaining || ordinary != constellation->ordinary ||
+        deciding != constellation->deciding || ready != constellation->ready ||
         memcmp(by_state, constellation->by_state, sizeof by_state) != 0) {
         return broken(reason, 8, "a constellation miscounts", constellation->record.id);
     }
-    if (remaining == 0 && deciding == 0 && constellation->job == JOB_NONE) {
+    bool has_ended = constellation_state_is_final(constellation->record.state);
+    if (ordinary == 0 && deciding == 0 && constellation->job == JOB_NONE &&
+        constellation->failure_holds == 0 && !has_ended &&
+        (remaining == 0 || !constellation->finally_open)) {
         return broken(reason, 8, "a constellation has nothing to do and has not ended",
                       constellation->record.id);
     }
-    return check_acyclic(constellation, reason);
+    err = check_holds(constellation, reason);
+    return err != ERR_NONE ? err : check_acyclic(constellation, reason);
 }
 
 /* 9: a device's slots are what its attempts hold.

@@ -76,6 +76,12 @@ void constellation_free(struct engine *engine, struct constellation *constellati
     }
     mem_free(constellation->task_chunks);
     mem_free(constellation->edge_chunks);
+    while (constellation->holds != NULL) {
+        hold_free(engine, constellation->holds);
+    }
+    if (heap_holds(&constellation->timer)) {
+        heap_remove(&engine->deadlines, &constellation->timer);
+    }
     intake_free(constellation->intake);
     mem_free(constellation);
 }
@@ -112,7 +118,9 @@ struct task *constellation_add_task(struct engine *engine, struct constellation 
     CHECK(task->class != NULL && task->policy != NULL);
     task->class->tasks++;
     task->policy->tasks++;
-    constellation->remaining += !task_state_is_final(record->state);
+    bool remains = !task_state_is_final(record->state);
+    constellation->remaining += remains;
+    constellation->ordinary += remains && (record->flags & TASK_FINALLY) == 0;
     constellation_count_in(task);
     engine->live_tasks++;
     return task;
@@ -128,20 +136,21 @@ struct edge *constellation_add_edge(struct engine *engine, struct constellation 
     struct task *target = constellation_task(constellation, to);
     *edge = (struct edge){
         .id = record->id,
-        .from = from,
-        .to = to,
+        .from = from & 0xffffffU,
+        .to = to & 0xffffffU,
+        .when = (unsigned)record->when & 7U,
+        .decision = (unsigned)record->decision & 3U,
+        .named = record->named,
+        .required = record->required,
+        .conditional = record->conditional,
         .next_in = target->first_in,
         .next_out = source->first_out,
-        .when = (uint8_t)record->when,
-        .decision = (uint8_t)record->decision,
     };
     constellation->edges++;
     target->first_in = constellation->edges;
     source->first_out = constellation->edges;
     constellation_count_out(target);
-    target->undecided += record->decision == EDGE_UNDECIDED;
-    target->closed += record->decision == EDGE_CLOSED;
-    constellation_count_in(target);
+    decision_count_in(target, edge);
     return edge;
 }
 
@@ -149,6 +158,9 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
                              enum job job)
 {
     bool queued = constellation->job != JOB_NONE;
+    if (job == JOB_OPEN && (constellation->job == JOB_CANCEL || constellation->job == JOB_EXPIRE)) {
+        return; /* what those leave is considered when they are through: see constellation_settle */
+    }
     constellation->job = job;
     constellation->cursor = 0;
     if (queued) {
@@ -177,8 +189,10 @@ void constellation_cancel(struct engine *engine, const struct event *event)
                      str_of("it has ended already"));
         return;
     }
-    if (!constellation->record.cancel_requested) {
-        constellation->record.cancel_requested = true;
+    struct constellation_record *record = &constellation->record;
+    if (!record->cancel_requested || !record->cancel_finally) {
+        record->cancel_finally = record->cancel_requested; /* asked for a second time */
+        record->cancel_requested = true;
         constellation_save(engine, constellation);
         constellation_queue_job(engine, constellation, JOB_CANCEL);
         struct history *history = engine_history(engine, HISTORY_CONSTELLATION_CANCEL);
@@ -188,19 +202,75 @@ void constellation_cancel(struct engine *engine, const struct event *event)
     engine_reply(engine, event->cancel.request, ERR_NONE, id, str_of(""));
 }
 
-/* JOB_OPEN and JOB_CANCEL: task by task. */
+void constellation_stop(struct engine *engine, struct constellation *constellation, const char *why)
+{
+    struct constellation_record *record = &constellation->record;
+    if (record->stopping || record->cancel_requested) {
+        return;
+    }
+    record->stopping = true;
+    constellation_save(engine, constellation);
+    constellation_queue_job(engine, constellation, JOB_CANCEL);
+    struct history *history = engine_history(engine, HISTORY_CONSTELLATION_STOPPING);
+    history->constellation_id = record->id;
+    history->text = str_of(why);
+}
+
+bool constellation_ends_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct constellation *x = HEAP_OWNER(a, const struct constellation, timer);
+    const struct constellation *y = HEAP_OWNER(b, const struct constellation, timer);
+    return x->deadline_boot_ms != y->deadline_boot_ms ? x->deadline_boot_ms < y->deadline_boot_ms
+                                                      : x->record.id < y->record.id;
+}
+
+void constellation_arm(struct engine *engine, struct constellation *constellation)
+{
+    const struct constellation_record *record = &constellation->record;
+    if (heap_holds(&constellation->timer)) {
+        heap_remove(&engine->deadlines, &constellation->timer);
+    }
+    if (record->deadline_wall_ms == 0 || record->deadline_passed ||
+        record->state != CONSTELLATION_RUNNING) {
+        return;
+    }
+    constellation->deadline_boot_ms =
+        engine_remaining_boot_ms(engine, record->deadline_wall_ms, record->deadline_length_ms);
+    heap_insert(&engine->deadlines, &constellation->timer);
+}
+
+void constellation_deadline_passed(struct engine *engine, struct constellation *constellation)
+{
+    heap_remove(&engine->deadlines, &constellation->timer);
+    constellation->record.deadline_passed = true;
+    constellation_save(engine, constellation);
+    constellation_stop(engine, constellation, "the deadline has passed");
+}
+
+/* JOB_OPEN, JOB_CANCEL and JOB_EXPIRE: task by task. */
 static size_t walk_tasks(struct engine *engine, struct constellation *constellation, size_t budget)
 {
     while (budget > 0 && constellation->cursor < constellation->tasks) {
         struct task *task = constellation_task(constellation, constellation->cursor++);
         if (constellation->job == JOB_CANCEL) {
-            task_cancel(engine, task);
+            if (task_must_stop(task)) {
+                task_cancel(engine, task);
+            }
+        } else if (constellation->job == JOB_EXPIRE) {
+            if (task->record.state == TASK_WAITING && !task_has_started(task)) {
+                task_fail(engine, task, STR("it was held, and nobody acted in time"));
+            } else {
+                task_consider(engine, task);
+            }
         } else {
             task_consider(engine, task);
         }
         budget--;
     }
     if (constellation->cursor == constellation->tasks) {
+        if (constellation->job == JOB_EXPIRE) {
+            hold_expiry_done(engine, constellation);
+        }
         constellation->job = JOB_NONE;
     }
     return budget;
@@ -229,14 +299,22 @@ size_t constellation_work(struct engine *engine, size_t budget)
 
 void constellation_count_out(struct task *task)
 {
-    task->constellation->by_state[task->record.state]--;
-    task->constellation->ready -= task_is_ready(task);
+    struct constellation *constellation = task->constellation;
+    bool is_hard = (task->record.flags & TASK_ALLOW_FAILURE) == 0;
+    constellation->by_state[task->record.state]--;
+    constellation->ready -= task_is_ready(task);
+    constellation->failed_hard -= is_hard && task->record.state == TASK_FAILED;
+    constellation->cancelled_hard -= is_hard && task->record.state == TASK_CANCELLED;
 }
 
 void constellation_count_in(struct task *task)
 {
-    task->constellation->by_state[task->record.state]++;
-    task->constellation->ready += task_is_ready(task);
+    struct constellation *constellation = task->constellation;
+    bool is_hard = (task->record.flags & TASK_ALLOW_FAILURE) == 0;
+    constellation->by_state[task->record.state]++;
+    constellation->ready += task_is_ready(task);
+    constellation->failed_hard += is_hard && task->record.state == TASK_FAILED;
+    constellation->cancelled_hard += is_hard && task->record.state == TASK_CANCELLED;
 }
 
 struct engine_counts constellation_counts(const struct constellation *constellation)
@@ -252,14 +330,22 @@ struct engine_counts constellation_counts(const struct constellation *constellat
         .failed = by_state[TASK_FAILED],
         .cancelled = by_state[TASK_CANCELLED],
         .skipped = by_state[TASK_SKIPPED],
+        .unknown = by_state[TASK_UNKNOWN],
     };
 }
 
 void constellation_settle(struct engine *engine, struct constellation *constellation)
 {
-    if (constellation->remaining > 0 || constellation->deciding > 0 ||
-        constellation->job != JOB_NONE ||
+    if (constellation->ordinary > 0 || constellation->deciding > 0 ||
+        constellation->failure_holds > 0 || constellation->job != JOB_NONE ||
         constellation_state_is_final(constellation->record.state)) {
+        return;
+    }
+    if (constellation->remaining > 0) {
+        if (!constellation->finally_open) {
+            constellation->finally_open = true;
+            constellation_queue_job(engine, constellation, JOB_OPEN);
+        }
         return;
     }
     struct constellation_record *record = &constellation->record;
@@ -269,13 +355,17 @@ void constellation_settle(struct engine *engine, struct constellation *constella
     record->cancelled = counts.cancelled;
     record->skipped = counts.skipped;
     record->finished_wall_ms = engine->now.wall_ms;
-    if (record->cancel_requested || (counts.failed == 0 && counts.cancelled > 0)) {
+    if (record->cancel_requested) {
         record->state = CONSTELLATION_CANCELLED;
-    } else if (counts.failed > 0) {
+    } else if (constellation->failed_hard > 0 || record->deadline_passed) {
         record->state = CONSTELLATION_FAILED;
+    } else if (constellation->cancelled_hard > 0) {
+        record->state = CONSTELLATION_CANCELLED;
     } else {
         record->state = CONSTELLATION_SUCCEEDED;
     }
+    constellation_arm(engine, constellation);
+    hold_end_all(engine, constellation);
     constellation_save(engine, constellation);
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_FINISHED);
     history->constellation_id = record->id;

@@ -1,5 +1,6 @@
 /* Dependencies: what each kind makes of how its predecessor ended. Whether a way is open is a function
-   of the kind and the final state, decided once and stored. */
+   of the kind, the final state and the condition, decided once and stored. */
+#include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
 /* Row by row the table in docs/spec.md. */
@@ -25,43 +26,151 @@ void decision_task_final(struct engine *engine, struct task *task)
     task_queue_push(&engine->decide, task, QUEUE_DECIDE);
 }
 
-static void skip(struct engine *engine, struct task *task, const struct task *because)
+static void count(struct task *to, const struct edge *edge, uint32_t by)
 {
+    switch ((enum edge_decision)edge->decision) {
+    case EDGE_UNDECIDED:
+        to->undecided += by;
+        to->required_left += edge->required ? by : 0;
+        break;
+    case EDGE_CLOSED:
+        to->closed += by;
+        to->required_closed = (uint16_t)(to->required_closed + (edge->required ? by : 0));
+        break;
+    case EDGE_OPEN:
+        to->opened += edge->required ? 0 : by;
+        break;
+    }
+}
+
+void decision_count_out(struct task *to, const struct edge *edge)
+{
+    constellation_count_out(to);
+    count(to, edge, UINT32_MAX); /* that is, less one */
+}
+
+void decision_count_in(struct task *to, const struct edge *edge)
+{
+    count(to, edge, 1);
+    constellation_count_in(to);
+}
+
+struct edge_record decision_record(const struct constellation *constellation,
+                                   const struct edge *edge)
+{
+    const struct task *from = constellation_task(constellation, edge->from);
+    return (struct edge_record){
+        .id = edge->id,
+        .from_id = from->record.id,
+        .to_id = constellation_task(constellation, edge->to)->record.id,
+        .when = (enum edge_when)edge->when,
+        .named = edge->named,
+        .required = edge->required,
+        .conditional = edge->conditional,
+        .decision = (enum edge_decision)edge->decision,
+        .fence = edge->decision == EDGE_UNDECIDED ? 0 : from->record.fence,
+    };
+}
+
+/* The predecessor that closed the way, for the books: the first that is found. */
+static int64_t find_closer(const struct task *task)
+{
+    for (uint32_t at = task->first_in; at != 0;) {
+        const struct edge *edge = constellation_edge(task->constellation, at - 1);
+        if (edge->decision == EDGE_CLOSED &&
+            (edge->required || (task->record.flags & TASK_JOIN_ANY) == 0 ||
+             task->required_closed == 0)) {
+            return constellation_task(task->constellation, edge->from)->record.id;
+        }
+        at = edge->next_in;
+    }
+    return 0;
+}
+
+void decision_skip(struct engine *engine, struct task *task)
+{
+    int64_t because = find_closer(task);
     task_move(engine, task, TASK_SKIPPED);
     struct history *history = engine_history(engine, HISTORY_TASK_SKIPPED);
     history->constellation_id = task->constellation->record.id;
     history->task_id = task->record.id;
-    history->number = because->record.id;
+    history->number = because;
 }
 
-static void decide(struct engine *engine, const struct task *from, struct edge *edge)
+static void settle(struct engine *engine, struct constellation *constellation, struct edge *edge,
+                   enum edge_decision decision)
 {
-    struct constellation *constellation = from->constellation;
     struct task *to = constellation_task(constellation, edge->to);
     CHECK(edge->decision == EDGE_UNDECIDED);
-    edge->decision = (uint8_t)decision_of((enum edge_when)edge->when, from->record.state);
-    constellation_count_out(to);
-    to->undecided--;
-    to->closed += edge->decision == EDGE_CLOSED;
-    constellation_count_in(to);
+    decision_count_out(to, edge);
+    edge->decision = (unsigned)decision & 3U;
+    decision_count_in(to, edge);
     struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
     effect->edge.constellation_id = constellation->record.id;
-    effect->edge.record = (struct edge_record){
-        .id = edge->id,
-        .from_id = from->record.id,
-        .to_id = to->record.id,
-        .when = (enum edge_when)edge->when,
-        .decision = (enum edge_decision)edge->decision,
-        .fence = from->record.fence,
-    };
-    if (to->record.state != TASK_WAITING || to->record.fence != 0) {
-        return; /* cancelled or skipped already; started it cannot be, with an edge open to decide */
-    }
-    if (to->closed > 0) {
-        skip(engine, to, from);
-    } else {
+    effect->edge.record = decision_record(constellation, edge);
+    /* One that is final already stays so; one that has started did so on another way (join: any). */
+    if (to->record.state == TASK_WAITING && !task_has_started(to)) {
         task_consider(engine, to);
     }
+}
+
+static void ask(struct engine *engine, const struct task *from, struct edge *edge, uint32_t index)
+{
+    if (engine->asked_count == engine->asked_capacity) {
+        engine->asked_capacity = engine->asked_capacity == 0 ? 16 : engine->asked_capacity * 2;
+        engine->asked = mem_resize(engine->asked, engine->asked_capacity * sizeof engine->asked[0]);
+    }
+    engine->asked[engine->asked_count++] = (struct asked){ from->constellation, index };
+    edge->asked = 1;
+    from->constellation->deciding++;
+    struct effect *effect = effects_add(engine->effects, EFFECT_EVALUATE);
+    effect->evaluate.constellation_id = from->constellation->record.id;
+    effect->evaluate.edge_id = edge->id;
+    effect->evaluate.from_id = from->record.id;
+}
+
+static void decide(struct engine *engine, const struct task *from, struct edge *edge,
+                   uint32_t index)
+{
+    enum edge_decision decision =
+        decision_of((enum edge_when)edge->when, (enum task_state)from->record.state);
+    if (decision == EDGE_CLOSED && from->failure_held) {
+        return; /* its turn comes when the hold ends */
+    }
+    if (decision == EDGE_OPEN && edge->conditional) {
+        ask(engine, from, edge, index);
+        return;
+    }
+    settle(engine, from->constellation, edge, decision);
+}
+
+void decision_evaluated(struct engine *engine, const struct event *event)
+{
+    CHECK(engine->asked_answered < engine->asked_count);
+    const struct asked *asked = &engine->asked[engine->asked_answered++];
+    struct constellation *constellation = asked->constellation;
+    struct edge *edge = constellation_edge(constellation, asked->edge);
+    CHECK(constellation->record.id == event->evaluated.constellation_id &&
+          edge->id == event->evaluated.edge_id && edge->asked);
+    edge->asked = 0;
+    if (engine->asked_answered == engine->asked_count) {
+        engine->asked_answered = engine->asked_count = 0;
+    }
+    if (event->evaluated.reason.length > 0) {
+        struct str reason = arena_str(&engine->effects->arena, event->evaluated.reason);
+        struct effect *effect = effects_add(engine->effects, EFFECT_EDGE_REASON);
+        effect->edge_reason.edge_id = edge->id;
+        effect->edge_reason.text = reason;
+        struct history *history = engine_history(engine, HISTORY_CONDITION_FAILED);
+        history->constellation_id = constellation->record.id;
+        history->task_id = constellation_task(constellation, edge->to)->record.id;
+        history->number = edge->id;
+        history->text = reason;
+    }
+    constellation->deciding--;
+    settle(engine, constellation, edge,
+           event->evaluated.opens && event->evaluated.reason.length == 0 ? EDGE_OPEN : EDGE_CLOSED);
+    constellation_settle(engine, constellation);
 }
 
 size_t decision_work(struct engine *engine, size_t budget)
@@ -72,16 +181,18 @@ size_t decision_work(struct engine *engine, size_t budget)
             engine->decide_begun = true;
             engine->decide_edge = task->first_out;
         }
-        while (budget > 0 && engine->decide_edge != 0) {
-            struct edge *edge = constellation_edge(task->constellation, engine->decide_edge - 1);
+        while (budget > 0 && engine->decide_edge != 0 &&
+               engine->asked_count < ENGINE_EVALUATE_MAX) {
+            uint32_t index = engine->decide_edge - 1;
+            struct edge *edge = constellation_edge(task->constellation, index);
             engine->decide_edge = edge->next_out;
-            if (edge->decision == EDGE_UNDECIDED) {
-                decide(engine, task, edge);
+            if (edge->decision == EDGE_UNDECIDED && !edge->asked) {
+                decide(engine, task, edge, index);
                 budget--;
             }
         }
         if (engine->decide_edge != 0) {
-            break;
+            break; /* the slice is used up; the rest follows in the next turn */
         }
         task_queue_pop(&engine->decide);
         engine->decide_begun = false;

@@ -1,4 +1,6 @@
 /* Every record, one a line, in a fixed order. Two engines that print the same hold the same. */
+#include <stdlib.h>
+
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
@@ -7,12 +9,12 @@ static void dump_task(const struct task *task, struct buf *text)
     const struct task_record *r = &task->record;
     buf_printf(text,
                "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
-               "attempts %u tries %u lost %u bytes %u%s%s\n",
+               "attempts %u-%u tries %u lost %u bytes %u round %u revision %u flags %u%s%s\n",
                (long long)r->id, task_state_name((enum task_state)r->state), (long long)r->class_id,
                (long long)r->policy_id, (unsigned long long)r->fence, (long long)r->wake_wall_ms,
-               (long long)r->wake_length_ms, r->priority, r->attempts, r->tries, r->lost,
-               r->body_bytes, r->has_references ? " references" : "",
-               r->prepared ? " prepared" : "");
+               (long long)r->wake_length_ms, r->priority, r->first_attempt, r->attempts, r->tries,
+               r->lost, r->body_bytes, r->round, r->revision, r->flags,
+               r->has_references ? " references" : "", r->prepared ? " prepared" : "");
     /* A lost attempt may still come back, or may have been given up for good: the row is the same. */
     if (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST) {
         const struct attempt_record *a = &task->attempt->record;
@@ -27,20 +29,77 @@ static void dump_task(const struct task *task, struct buf *text)
     }
 }
 
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void dump_hold(const struct hold *hold, struct buf *text)
+{
+    const struct hold_record *r = &hold->record;
+    buf_printf(text,
+               "  hold %lld scope %d origin %d expiry %d root %lld created %lld until %lld+%lld:",
+               (long long)r->id, (int)r->scope, (int)r->origin, (int)r->on_expiry,
+               (long long)r->root_task_id, (long long)r->created_wall_ms,
+               (long long)r->deadline_wall_ms, (long long)r->length_ms);
+    int64_t *tasks = mem_array(hold->tasks_count + 1, sizeof *tasks);
+    size_t count = 0;
+    for (size_t i = 0; i < hold->tasks_count; i++) {
+        if (constellation_find_task(hold->constellation, hold->tasks[i]) != NULL) {
+            tasks[count++] = hold->tasks[i];
+        }
+    }
+    qsort(tasks, count, sizeof *tasks, by_number);
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(text, " %lld", (long long)tasks[i]);
+    }
+    buf_append_text(text, "\n");
+    mem_free(tasks);
+}
+
+/* By their ids: they are listed as they came. */
+static void dump_holds(const struct constellation *constellation, struct buf *text)
+{
+    int64_t last = 0;
+    const struct hold *next = NULL;
+    do {
+        next = NULL;
+        for (const struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+            if (hold->record.id > last && (next == NULL || hold->record.id < next->record.id)) {
+                next = hold;
+            }
+        }
+        if (next != NULL) {
+            dump_hold(next, text);
+            last = next->record.id;
+        }
+    } while (next != NULL);
+}
+
 static void dump_constellation(const struct constellation *constellation, struct buf *text)
 {
     const struct constellation_record *r = &constellation->record;
-    buf_printf(text, "constellation %lld %s%s created %lld tasks %u edges %u\n", (long long)r->id,
-               constellation_state_name(r->state), r->cancel_requested ? " cancel" : "",
-               (long long)r->created_wall_ms, r->tasks, r->edges);
+    buf_printf(
+        text,
+        "constellation %lld %s%s%s%s%s%s created %lld tasks %u edges %u revision %u deadline "
+        "%lld+%lld\n",
+        (long long)r->id, constellation_state_name(r->state), r->cancel_requested ? " cancel" : "",
+        r->cancel_finally ? " all" : "", r->fail_fast ? " fail_fast" : "",
+        r->stopping ? " stopping" : "", r->deadline_passed ? " late" : "",
+        (long long)r->created_wall_ms, r->tasks, r->edges, r->revision,
+        (long long)r->deadline_wall_ms, (long long)r->deadline_length_ms);
     for (uint32_t i = 0; i < constellation->tasks; i++) {
         dump_task(constellation_task(constellation, i), text);
     }
     for (uint32_t i = 0; i < constellation->edges; i++) {
         const struct edge *edge = constellation_edge(constellation, i);
-        buf_printf(text, "  edge %lld %u-%u when %u decision %u\n", (long long)edge->id, edge->from,
-                   edge->to, edge->when, edge->decision);
+        buf_printf(text, "  edge %lld %u-%u when %u decision %u%s%s%s\n", (long long)edge->id,
+                   edge->from, edge->to, edge->when, edge->decision, edge->named ? " named" : "",
+                   edge->required ? " required" : "", edge->conditional ? " conditional" : "");
     }
+    dump_holds(constellation, text);
 }
 
 static void dump_device(const struct device_record *r, struct buf *text)

@@ -25,6 +25,8 @@ struct engine *engine_new(const struct engine_config *config)
     engine->backoff.before = task_wakes_before;
     engine->attempt_timers.before = attempt_timer_before;
     engine->device_timers.before = fleet_timer_before;
+    engine->hold_timers.before = hold_before;
+    engine->deadlines.before = constellation_ends_before;
     engine->mark_base = MARKS_A_TURN;
     return engine;
 }
@@ -86,6 +88,10 @@ void engine_free(struct engine *engine)
     heap_done(&engine->backoff);
     heap_done(&engine->attempt_timers);
     heap_done(&engine->device_timers);
+    heap_done(&engine->hold_timers);
+    heap_done(&engine->deadlines);
+    map_done(&engine->holds);
+    mem_free(engine->asked);
     mem_free(engine);
 }
 
@@ -138,6 +144,13 @@ struct str engine_text(struct engine *engine, const char *format, ...)
     return arena_str(&engine->effects->arena, str_of(text));
 }
 
+int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms)
+{
+    int64_t left = wall_ms - engine->now.wall_ms;
+    left = left < 0 ? 0 : left;
+    return engine->now.boot_ms + (left > length_ms ? length_ms : left);
+}
+
 static void fire_timers(struct engine *engine)
 {
     int64_t now = engine->now.boot_ms;
@@ -164,6 +177,20 @@ static void fire_timers(struct engine *engine)
             break;
         }
         fleet_timer_fired(engine, device);
+    }
+    while (left-- > 0 && (node = heap_top(&engine->hold_timers)) != NULL) {
+        struct hold *hold = HEAP_OWNER(node, struct hold, timer);
+        if (hold->timer_boot_ms > now) {
+            break;
+        }
+        hold_expired(engine, hold);
+    }
+    while (left-- > 0 && (node = heap_top(&engine->deadlines)) != NULL) {
+        struct constellation *constellation = HEAP_OWNER(node, struct constellation, timer);
+        if (constellation->deadline_boot_ms > now) {
+            break;
+        }
+        constellation_deadline_passed(engine, constellation);
     }
 }
 
@@ -282,6 +309,14 @@ int64_t engine_next_deadline(const struct engine *engine)
     node = heap_top(&engine->device_timers);
     if (node != NULL && HEAP_OWNER(node, struct device, timer)->timer_boot_ms < least) {
         least = HEAP_OWNER(node, struct device, timer)->timer_boot_ms;
+    }
+    node = heap_top(&engine->hold_timers);
+    if (node != NULL && HEAP_OWNER(node, struct hold, timer)->timer_boot_ms < least) {
+        least = HEAP_OWNER(node, struct hold, timer)->timer_boot_ms;
+    }
+    node = heap_top(&engine->deadlines);
+    if (node != NULL && HEAP_OWNER(node, struct constellation, timer)->deadline_boot_ms < least) {
+        least = HEAP_OWNER(node, struct constellation, timer)->deadline_boot_ms;
     }
     return least;
 }

@@ -18,7 +18,10 @@
 
 enum {
     ENGINE_SLICE = 4096,                       /* rows that one turn may touch in sliced work */
-    ENGINE_PREPARE_MAX = 256,                  /* evaluations asked for in one turn */
+    ENGINE_PREPARE_MAX = 256,                  /* inputs asked for in one turn */
+    ENGINE_EVALUATE_MAX = 1024,                /* conditions likewise */
+    ENGINE_HOLDS_MAX = 32,                     /* by request on one constellation */
+    ENGINE_HOLD_TASKS_MAX = 10000,             /* that one hold names */
     ENGINE_ASSIGN_MAX = 2048,                  /* assignments in one turn */
     ENGINE_ASSIGN_BYTES_MAX = 4 * 1024 * 1024, /* bodies in one turn, and at one device that has not
                                                   begun them; one body always passes */

@@ -19,6 +19,19 @@ static void explain_dependencies(const struct task *task, struct wait *wait)
     }
 }
 
+static void explain_hold(const struct task *task, struct wait *wait)
+{
+    wait->kind = WAIT_HELD;
+    for (const struct hold *hold = task->constellation->holds; hold != NULL; hold = hold->next) {
+        if (hold->record.scope == HOLD_ALL || hold_names(hold, task->record.id)) {
+            wait->count++;
+            if (wait->holds_count < WAIT_LIST_MAX) {
+                wait->holds[wait->holds_count++] = hold->record.id;
+            }
+        }
+    }
+}
+
 static void explain_misfit(const struct class *class, const struct device *device,
                            struct wait *wait)
 {
@@ -96,7 +109,13 @@ void engine_explain(const struct engine *engine, int64_t constellation_id, int64
     }
     switch ((enum task_state)task->record.state) {
     case TASK_WAITING:
-        if (!task_is_ready(task)) {
+        if (task_is_held(task)) {
+            explain_hold(task, ret_wait);
+        } else if (task_ways(task) == WAYS_OPEN && !constellation->finally_open &&
+                   (task->record.flags & TASK_FINALLY) != 0) {
+            ret_wait->kind = WAIT_FINALLY;
+            ret_wait->count = constellation->ordinary;
+        } else if (!task_is_ready(task)) {
             explain_dependencies(task, ret_wait);
         } else if (task->record.has_references && !task->record.prepared) {
             ret_wait->kind = WAIT_INPUTS;

@@ -88,6 +88,8 @@ void intake_submit(struct engine *engine, const struct event *event)
         .created_wall_ms = engine->now.wall_ms,
         .tasks = (uint32_t)plan->tasks_count,
         .edges = (uint32_t)plan->edges_count,
+        .revision = 1,
+        .fail_fast = plan->fail_fast,
     };
     struct constellation *constellation = constellation_new(engine, &record);
     constellation->intake = intake_new(engine, event);
@@ -111,6 +113,9 @@ static void add_task(struct engine *engine, struct constellation *constellation)
         .state = TASK_WAITING,
         .body_bytes = (uint32_t)plan->body.length,
         .has_references = plan->has_references,
+        .revision = 1,
+        .round = 1,
+        .flags = (uint16_t)(plan->flags | (plan->hold.length > 0 ? TASK_APPROVAL : 0)),
     };
     struct task *task = constellation_add_task(engine, constellation, &record);
     engine_mark(engine, &task->mark);
@@ -118,6 +123,9 @@ static void add_task(struct engine *engine, struct constellation *constellation)
     effect->task.record = &task->record;
     effect->task.constellation_id = constellation->record.id;
     effect->task.plan = plan;
+    if ((record.flags & TASK_APPROVAL) != 0) {
+        hold_approval(engine, task);
+    }
 }
 
 static void add_edge(struct engine *engine, struct constellation *constellation)
@@ -129,17 +137,26 @@ static void add_edge(struct engine *engine, struct constellation *constellation)
         .from_id = constellation_task(constellation, plan->from)->record.id,
         .to_id = constellation_task(constellation, plan->to)->record.id,
         .when = plan->when,
+        .named = plan->named,
+        .required = plan->required,
+        .conditional = plan->condition.length > 0,
     };
     constellation_add_edge(engine, constellation, &record, plan->from, plan->to);
     struct effect *effect = effects_add(engine->effects, EFFECT_ADD_EDGE);
     effect->edge.record = record;
     effect->edge.constellation_id = constellation->record.id;
+    effect->edge.plan = plan;
 }
 
 static void complete(struct engine *engine, struct constellation *constellation)
 {
     struct intake *intake = constellation->intake;
     constellation->record.state = CONSTELLATION_RUNNING;
+    if (intake->plan->deadline_ms > 0) {
+        constellation->record.deadline_length_ms = intake->plan->deadline_ms;
+        constellation->record.deadline_wall_ms = engine->now.wall_ms + intake->plan->deadline_ms;
+    }
+    constellation_arm(engine, constellation);
     constellation_save(engine, constellation);
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_SUBMITTED);
     history->constellation_id = constellation->record.id;

@@ -5,22 +5,9 @@ static void refuse(struct engine *engine, uint64_t request)
 {
     engine_reply(engine, request, ERR_INVALID, 0, STR("not written yet"));
 }
-void decision_evaluated(struct engine *engine, const struct event *event)
-{
-    (void)engine;
-    (void)event;
-}
 void edit_step(struct engine *engine, const struct event *event)
 {
     refuse(engine, event->edit.request);
-}
-void hold_place(struct engine *engine, const struct event *event)
-{
-    refuse(engine, event->hold.request);
-}
-void hold_release(struct engine *engine, const struct event *event)
-{
-    refuse(engine, event->release.request);
 }
 void reopen_step(struct engine *engine, const struct event *event)
 {

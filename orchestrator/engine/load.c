@@ -60,6 +60,16 @@ void engine_load_attempt(struct engine *engine, const struct attempt_record *rec
     attempt_load(engine, record, task, device);
 }
 
+void engine_load_hold(struct engine *engine, const struct hold_record *record,
+                      const int64_t *task_ids, size_t task_ids_count)
+{
+    struct constellation *constellation = find(engine, record->constellation_id);
+    struct hold *hold = hold_new(engine, constellation, record);
+    for (size_t i = 0; i < task_ids_count; i++) {
+        hold_add(hold, constellation_find_task(constellation, task_ids[i]));
+    }
+}
+
 static bool has_undecided_out(const struct task *task)
 {
     uint32_t at = task->first_out;
@@ -88,10 +98,8 @@ static enum err derive_task(struct engine *engine, struct task *task, struct rea
                           (long long)task->record.id, task_state_name(state));
     }
     if (state == TASK_BACKOFF) {
-        int64_t left = task->record.wake_wall_ms - engine->now.wall_ms;
-        left = left < 0 ? 0 : left;
-        left = left > task->record.wake_length_ms ? task->record.wake_length_ms : left;
-        task->wake_boot_ms = engine->now.boot_ms + left;
+        task->wake_boot_ms = engine_remaining_boot_ms(engine, task->record.wake_wall_ms,
+                                                      task->record.wake_length_ms);
         task->queue = QUEUE_BACKOFF;
         heap_insert(&engine->backoff, &task->node);
     }
@@ -120,9 +128,14 @@ enum err engine_load_end(struct engine *engine, struct moment now, struct reason
                 return err;
             }
         }
-        if (constellation->record.cancel_requested || constellation->remaining == 0) {
-            constellation_queue_job(engine, constellation,
-                                    constellation->record.cancel_requested ? JOB_CANCEL : JOB_OPEN);
+        const struct constellation_record *record = &constellation->record;
+        bool stops = record->cancel_requested || record->stopping;
+        if (stops || constellation->ordinary == 0) {
+            constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
+        }
+        constellation_arm(engine, constellation);
+        for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+            hold_arm(engine, hold);
         }
     }
     return ERR_NONE;

@@ -55,6 +55,12 @@ enum queue {
     QUEUE_PREPARING, /* asked for; the answer comes within the turn */
 };
 
+enum ways {
+    WAYS_WAIT = 0, /* not all that matters is decided */
+    WAYS_OPEN,
+    WAYS_CLOSED, /* it cannot start any more: it is skipped */
+};
+
 struct task {
     struct task_record record;
     struct constellation *constellation;
@@ -70,17 +76,39 @@ struct task {
     uint32_t first_out;
     uint32_t undecided; /* edges into it */
     uint32_t closed;
+    uint32_t opened;          /* of those that no reference requires */
+    uint32_t required_left;   /* undecided ones that a reference requires */
+    uint16_t required_closed; /* at the most all of its references */
+    uint16_t held;            /* holds that name it */
+    bool failure_held;        /* what its failure closes waits */
     uint8_t queue;
+};
+
+/* A pause on new assignments, and who may end it. */
+struct hold {
+    struct hold_record record;
+    struct constellation *constellation;
+    int64_t *tasks; /* ids; one may have been removed since */
+    size_t tasks_count;
+    size_t tasks_capacity;
+    struct heap_node timer; /* in engine.hold_timers while it has a deadline */
+    int64_t timer_boot_ms;
+    struct hold *next; /* of the constellation */
+    struct hold *previous;
 };
 
 struct edge {
     int64_t id;
-    uint32_t from;
-    uint32_t to;
-    uint32_t next_in; /* index + 1 of the next edge into the same task */
+    uint32_t from : 24; /* index of the task */
+    uint32_t when : 3;
+    uint32_t decision : 2;
+    uint32_t named : 1;
+    uint32_t required : 1;
+    uint32_t conditional : 1;
+    uint32_t to : 24;
+    uint32_t asked : 1; /* its condition is being evaluated, within this turn */
+    uint32_t next_in;   /* index + 1 of the next edge into the same task */
     uint32_t next_out;
-    uint8_t when;
-    uint8_t decision;
 };
 
 struct attempt {
@@ -129,7 +157,8 @@ enum job {
     JOB_NONE = 0,
     JOB_INTAKE, /* rows of its plan go in */
     JOB_OPEN,   /* its tasks without open dependencies become ready */
-    JOB_CANCEL,
+    JOB_CANCEL, /* all that may not go on: with fail_fast and deadlines too */
+    JOB_EXPIRE, /* a hold on all has expired: what has not started fails */
 };
 
 struct constellation {
@@ -139,9 +168,19 @@ struct constellation {
     uint32_t tasks;
     uint32_t edges;
     uint32_t remaining; /* tasks that are not final */
-    uint32_t deciding;  /* tasks on the queue decide */
+    uint32_t ordinary;  /* of them those that are not finally */
+    uint32_t deciding;  /* tasks on the queue decide, and conditions being evaluated */
     uint32_t by_state[TASK_STATES_END];
-    uint32_t ready; /* of those that wait */
+    uint32_t ready;          /* of those that wait: what they depend on is open */
+    uint32_t failed_hard;    /* without allow_failure */
+    uint32_t cancelled_hard; /* likewise */
+    bool finally_open;       /* all else has ended */
+    struct hold *holds;
+    uint32_t holds_count;   /* of requests */
+    uint32_t holds_all;     /* on the whole of it */
+    uint32_t failure_holds; /* it does not end while there is one */
+    struct heap_node timer; /* its deadline */
+    int64_t deadline_boot_ms;
     enum job job;
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
@@ -164,6 +203,11 @@ struct intake {
     size_t actor_length;
     uint32_t tasks_in;
     uint32_t edges_in;
+};
+
+struct asked {
+    struct constellation *constellation;
+    uint32_t edge; /* index */
 };
 
 struct task_queue {
@@ -211,6 +255,14 @@ struct engine {
     struct map attempts; /* fence → attempt */
     struct attempt *graveyard;
 
+    struct map holds; /* id → hold */
+    struct heap hold_timers;
+    struct heap deadlines; /* of constellation.timer */
+    struct asked *asked;   /* conditions out for evaluation: answered in this order */
+    size_t asked_count;
+    size_t asked_answered;
+    size_t asked_capacity;
+
     struct heap active;  /* of class.active */
     struct heap backoff; /* of task.node */
     struct heap attempt_timers;
@@ -226,6 +278,8 @@ struct engine {
 /* --- engine.c --- */
 struct history *engine_history(struct engine *engine, enum history_kind kind);
 struct msg *engine_send(struct engine *engine, uint64_t channel, enum msg_kind kind);
+/* A stored deadline on the clock of this boot: the wall clock may have jumped, the length bounds it. */
+int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms);
 /* Whether what carries this mark must be put on the list of what is saved; then it is marked. */
 bool engine_mark(struct engine *engine, uint64_t *mark);
 struct str engine_text(struct engine *engine, const char *format, ...)
@@ -244,9 +298,15 @@ void task_unqueue(struct engine *engine, struct task *task);
 void task_ended(struct engine *engine, struct task *task, const struct msg_finished *finished);
 /* Its attempt is lost; `died`: with the agent's process or machine, which counts to max_lost. */
 void task_lost(struct engine *engine, struct task *task, bool died, const char *why);
+void task_failure_counts(struct engine *engine, struct task *task); /* fail_fast acts on it */
 void task_cancel(struct engine *engine, struct task *task);
 void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
-bool task_is_ready(const struct task *task); /* what a person calls ready */
+bool task_is_ready(const struct task *task); /* all that it depends on is open */
+enum ways task_ways(const struct task *task);
+bool task_has_started(const struct task *task); /* in this round */
+bool task_is_held(const struct task *task);
+/* Its constellation is being cancelled or stopped, and the task is not spared. */
+bool task_must_stop(const struct task *task);
 bool task_before(const struct heap_node *a,
                  const struct heap_node *b); /* the order of class.ready */
 bool task_wakes_before(const struct heap_node *a, const struct heap_node *b);
@@ -260,6 +320,13 @@ size_t decision_work(struct engine *engine, size_t budget);
 enum edge_decision decision_of(enum edge_when when, enum task_state state);
 void decision_task_final(struct engine *engine, struct task *task);
 void decision_evaluated(struct engine *engine, const struct event *event);
+/* What an edge means to the counts of the task that it leads to; around each change of either. */
+void decision_count_out(struct task *to, const struct edge *edge);
+void decision_count_in(struct task *to, const struct edge *edge);
+/* Its dependencies have closed the way to it. */
+void decision_skip(struct engine *engine, struct task *task);
+struct edge_record decision_record(const struct constellation *constellation,
+                                   const struct edge *edge);
 
 /* --- attempt.c --- */
 struct attempt *attempt_new(struct engine *engine, struct task *task, struct device *device);
@@ -296,6 +363,13 @@ struct task *constellation_task(const struct constellation *constellation, uint3
 struct edge *constellation_edge(const struct constellation *constellation, uint32_t index);
 struct task *constellation_find_task(const struct constellation *constellation, int64_t id);
 void constellation_cancel(struct engine *engine, const struct event *event);
+/* All but its finally tasks ends now: fail_fast, or the deadline. */
+void constellation_stop(struct engine *engine, struct constellation *constellation,
+                        const char *why);
+void constellation_arm(struct engine *engine,
+                       struct constellation *constellation); /* its deadline */
+bool constellation_ends_before(const struct heap_node *a, const struct heap_node *b);
+void constellation_deadline_passed(struct engine *engine, struct constellation *constellation);
 /* Ends it if nothing of it is left to do. */
 void constellation_settle(struct engine *engine, struct constellation *constellation);
 /* Around every change to what a task is counted as: its state, its undecided and closed edges. */
@@ -316,6 +390,27 @@ void resolve_step(struct engine *engine, const struct event *event);
 /* The answer to the request of an event; ERR_NONE: it was done. */
 struct effect *engine_reply(struct engine *engine, uint64_t request, enum err err,
                             int64_t constellation_id, struct str reason);
+
+/* --- hold.c --- */
+struct hold *hold_new(struct engine *engine, struct constellation *constellation,
+                      const struct hold_record *record);
+void hold_add(struct hold *hold, struct task *task);      /* the task is not on a queue */
+void hold_free(struct engine *engine, struct hold *hold); /* of memory only */
+void hold_arm(struct engine *engine, struct hold *hold);
+/* Its root has failed and its policy asks for it: in the very turn of the failure. */
+void hold_failure(struct engine *engine, struct task *task);
+/* Each round of a task with TASK_APPROVAL begins with one. */
+void hold_approval(struct engine *engine, struct task *task);
+/* Ends it: what it held goes on. actor: who, or why. */
+void hold_end(struct engine *engine, struct hold *hold, struct str actor);
+/* The holds of a constellation that has ended: their rows go. */
+void hold_end_all(struct engine *engine, struct constellation *constellation);
+void hold_expired(struct engine *engine, struct hold *hold);
+void hold_expiry_done(struct engine *engine, struct constellation *constellation);
+/* An edit has put `task` behind `from`: what holds that one's descendants holds it too. */
+void hold_extend(struct engine *engine, const struct task *from, struct task *task);
+bool hold_names(const struct hold *hold, int64_t task_id);
+bool hold_before(const struct heap_node *a, const struct heap_node *b);
 
 /* --- intake.c --- */
 void intake_submit(struct engine *engine, const struct event *event);

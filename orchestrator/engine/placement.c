@@ -339,8 +339,12 @@ void placement_dispatch(struct engine *engine)
         }
         struct class *class = HEAP_OWNER(node, struct class, active);
         struct task *task = HEAP_OWNER(heap_top(&class->ready), struct task, node);
-        if (task->constellation->record.cancel_requested) {
+        if (task_must_stop(task)) {
             task_cancel(engine, task); /* the cancel's own walk has not come to it yet */
+            continue;
+        }
+        if (task_is_held(task)) {
+            task_unqueue(engine, task); /* by a hold on all; its end considers every task again */
             continue;
         }
         bytes += task->record.body_bytes;

@@ -39,6 +39,7 @@ enum task_flag {
     TASK_ALLOW_FAILURE = 1 << 1, /* its failure is not the constellation's */
     TASK_FINALLY = 1 << 2,       /* runs last, also after a cancel */
     TASK_GATE = 1 << 3,          /* has no executor: succeeds in the daemon once it is open */
+    TASK_APPROVAL = 1 << 4,      /* each round of it waits for someone to approve it */
 };
 
 /* What a second run would do. Stored. */

@@ -112,6 +112,7 @@ struct constellation_record {
     int64_t id;
     enum constellation_state state;
     bool cancel_requested;
+    bool cancel_finally; /* asked for again: its finally tasks are cancelled too */
     int64_t created_wall_ms;
     int64_t finished_wall_ms; /* 0 until it is final */
     uint32_t tasks;

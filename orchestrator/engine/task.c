@@ -7,6 +7,7 @@
 static const bool MOVES[TASK_STATES_END][TASK_STATES_END] = {
     [TASK_WAITING] = { [TASK_ASSIGNED] = true,
                        [TASK_RUNNING] = true,
+                       [TASK_SUCCEEDED] = true, /* a gate */
                        [TASK_FAILED] = true,
                        [TASK_CANCELLED] = true,
                        [TASK_SKIPPED] = true },
@@ -111,6 +112,32 @@ void task_unqueue(struct engine *engine, struct task *task)
     task->queue = QUEUE_NONE;
 }
 
+static void end(struct engine *engine, struct task *task)
+{
+    struct constellation *constellation = task->constellation;
+    if (task->attempt != NULL) {
+        attempt_detach(engine, task->attempt);
+    }
+    constellation->remaining--;
+    constellation->ordinary -= (task->record.flags & TASK_FINALLY) == 0;
+    if (task->record.state == TASK_FAILED && !task_must_stop(task)) {
+        if (task->policy->record.plan.hold_on_failure_ms > 0) {
+            hold_failure(engine, task);
+        } else {
+            task_failure_counts(engine, task);
+        }
+    }
+    decision_task_final(engine, task);
+}
+
+void task_failure_counts(struct engine *engine, struct task *task)
+{
+    if (task->constellation->record.fail_fast &&
+        (task->record.flags & (TASK_ALLOW_FAILURE | TASK_FINALLY)) == 0) {
+        constellation_stop(engine, task->constellation, "fail_fast: a task has failed");
+    }
+}
+
 void task_move(struct engine *engine, struct task *task, enum task_state state)
 {
     CHECK(MOVES[task->record.state][state]);
@@ -124,23 +151,75 @@ void task_move(struct engine *engine, struct task *task, enum task_state state)
     constellation_count_in(task);
     task_save(engine, task);
     if (task_state_is_final(state)) {
-        if (task->attempt != NULL) {
-            attempt_detach(engine, task->attempt);
-        }
-        task->constellation->remaining--;
-        decision_task_final(engine, task);
+        end(engine, task);
     }
+}
+
+enum ways task_ways(const struct task *task)
+{
+    if ((task->record.flags & TASK_JOIN_ANY) == 0) {
+        return task->closed > 0 ? WAYS_CLOSED : task->undecided > 0 ? WAYS_WAIT : WAYS_OPEN;
+    }
+    if (task->required_closed > 0) {
+        return WAYS_CLOSED;
+    }
+    if (task->required_left > 0 || (task->opened == 0 && task->undecided > 0)) {
+        return WAYS_WAIT;
+    }
+    return task->opened == 0 && task->closed > 0 ? WAYS_CLOSED : WAYS_OPEN;
 }
 
 bool task_is_ready(const struct task *task)
 {
-    return task->record.state == TASK_WAITING && task->undecided == 0 && task->closed == 0;
+    return task->record.state == TASK_WAITING && task_ways(task) == WAYS_OPEN;
+}
+
+bool task_has_started(const struct task *task)
+{
+    return task->record.attempts > task->record.first_attempt;
+}
+
+bool task_is_held(const struct task *task)
+{
+    return task->held > 0 || task->constellation->holds_all > 0;
+}
+
+bool task_must_stop(const struct task *task)
+{
+    const struct constellation_record *record = &task->constellation->record;
+    if ((task->record.flags & TASK_FINALLY) != 0) {
+        return record->cancel_requested && record->cancel_finally;
+    }
+    return record->cancel_requested || record->stopping;
+}
+
+/* A gate has nothing to run: that its ways are open is all there is to it. */
+static void open_gate(struct engine *engine, struct task *task)
+{
+    task_move(engine, task, TASK_SUCCEEDED);
+    struct history *history = engine_history(engine, HISTORY_TASK_SUCCEEDED);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = task->record.id;
 }
 
 void task_consider(struct engine *engine, struct task *task)
 {
-    if (!task_is_ready(task) || task->queue != QUEUE_NONE ||
-        task->constellation->record.state == CONSTELLATION_LOADING) {
+    const struct constellation *constellation = task->constellation;
+    if (task->record.state != TASK_WAITING || task->queue != QUEUE_NONE || task_is_held(task) ||
+        constellation->record.state == CONSTELLATION_LOADING) {
+        return;
+    }
+    enum ways ways = task_ways(task);
+    if (ways == WAYS_CLOSED && !task_has_started(task)) {
+        decision_skip(engine, task);
+        return;
+    }
+    if (ways != WAYS_OPEN ||
+        ((task->record.flags & TASK_FINALLY) != 0 && !constellation->finally_open)) {
+        return;
+    }
+    if ((task->record.flags & TASK_GATE) != 0) {
+        open_gate(engine, task);
         return;
     }
     if (task->record.has_references && !task->record.prepared) {
@@ -253,7 +332,7 @@ void task_ended(struct engine *engine, struct task *task, const struct msg_finis
 {
     struct attempt *attempt = task->attempt;
     struct device *device = attempt->device;
-    bool cancelled = task->constellation->record.cancel_requested;
+    bool cancelled = task_must_stop(task);
     bool stopped =
         finished->outcome == OUTCOME_CANCELLED || finished->outcome == OUTCOME_DISCONNECTED;
     if (finished->outcome == OUTCOME_EXITED && finished->exit_code == 0 &&
@@ -286,7 +365,7 @@ void task_lost(struct engine *engine, struct task *task, bool died, const char *
     }
     engine->stats.lost_total++;
     struct str reason = str_of(why);
-    if (task->constellation->record.cancel_requested) {
+    if (task_must_stop(task)) {
         task_move(engine, task, TASK_CANCELLED);
     } else if (died && task->record.lost >= task->policy->record.plan.max_lost) {
         reason = engine_text(engine, "poison: %u attempts died with their agent; the last: %s",

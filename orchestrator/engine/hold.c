@@ -1,0 +1,422 @@
+/* Holds: a pause on new assignments in a part of a constellation, while someone thinks or must decide.
+   What a held task depends on is decided all the same; only that it starts, or is skipped, waits. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+bool hold_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct hold *x = HEAP_OWNER(a, const struct hold, timer);
+    const struct hold *y = HEAP_OWNER(b, const struct hold, timer);
+    return x->timer_boot_ms != y->timer_boot_ms ? x->timer_boot_ms < y->timer_boot_ms
+                                                : x->record.id < y->record.id;
+}
+
+struct hold *hold_new(struct engine *engine, struct constellation *constellation,
+                      const struct hold_record *record)
+{
+    struct hold *hold = mem_alloc(sizeof *hold);
+    hold->record = *record;
+    hold->constellation = constellation;
+    hold->next = constellation->holds;
+    if (hold->next != NULL) {
+        hold->next->previous = hold;
+    }
+    constellation->holds = hold;
+    constellation->holds_count += record->origin == HOLD_BY_REQUEST || record->origin == HOLD_PAUSE;
+    constellation->holds_all += record->scope == HOLD_ALL;
+    if (record->origin == HOLD_FAILURE) {
+        constellation->failure_holds++;
+        struct task *root = constellation_find_task(constellation, record->root_task_id);
+        CHECK(root != NULL);
+        root->failure_held = true;
+    }
+    map_put(&engine->holds, (uint64_t)record->id, hold);
+    return hold;
+}
+
+void hold_free(struct engine *engine, struct hold *hold)
+{
+    struct constellation *constellation = hold->constellation;
+    if (heap_holds(&hold->timer)) {
+        heap_remove(&engine->hold_timers, &hold->timer);
+    }
+    if (hold->previous != NULL) {
+        hold->previous->next = hold->next;
+    } else {
+        constellation->holds = hold->next;
+    }
+    if (hold->next != NULL) {
+        hold->next->previous = hold->previous;
+    }
+    map_remove(&engine->holds, (uint64_t)hold->record.id);
+    mem_free(hold->tasks);
+    mem_free(hold);
+}
+
+void hold_arm(struct engine *engine, struct hold *hold)
+{
+    if (hold->record.deadline_wall_ms != 0 && !heap_holds(&hold->timer)) {
+        hold->timer_boot_ms =
+            engine_remaining_boot_ms(engine, hold->record.deadline_wall_ms, hold->record.length_ms);
+        heap_insert(&engine->hold_timers, &hold->timer);
+    }
+}
+
+bool hold_names(const struct hold *hold, int64_t task_id)
+{
+    for (size_t i = 0; i < hold->tasks_count; i++) {
+        if (hold->tasks[i] == task_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void hold_add(struct hold *hold, struct task *task)
+{
+    if (hold->tasks_count == hold->tasks_capacity) {
+        hold->tasks_capacity = hold->tasks_capacity == 0 ? 1 : hold->tasks_capacity * 2;
+        hold->tasks = mem_resize(hold->tasks, hold->tasks_capacity * sizeof hold->tasks[0]);
+    }
+    hold->tasks[hold->tasks_count++] = task->record.id;
+    task->held++;
+}
+
+static void name_task(struct engine *engine, struct hold *hold, struct task *task)
+{
+    hold_add(hold, task);
+    if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
+        task_unqueue(engine, task);
+    }
+    struct effect *effect = effects_add(engine->effects, EFFECT_ADD_HOLD_TASK);
+    effect->hold_task.hold_id = hold->record.id;
+    effect->hold_task.task_id = task->record.id;
+}
+
+/* Its row, its timer, its line in the books. Text is borrowed for the turn. */
+static struct hold *place(struct engine *engine, struct constellation *constellation,
+                          struct hold_record record, int64_t length_ms, struct str owner,
+                          struct str reason)
+{
+    record.id = engine->config.next_hold_id++;
+    record.constellation_id = constellation->record.id;
+    record.created_wall_ms = engine->now.wall_ms;
+    if (length_ms > 0) {
+        record.length_ms = length_ms;
+        record.deadline_wall_ms = engine->now.wall_ms + length_ms;
+    }
+    struct hold *hold = hold_new(engine, constellation, &record);
+    hold_arm(engine, hold);
+    struct effect *effect = effects_add(engine->effects, EFFECT_ADD_HOLD);
+    effect->hold.record =
+        (const void *)arena_copy(&engine->effects->arena, (const char *)&record, sizeof record);
+    effect->hold.owner = arena_str(&engine->effects->arena, owner);
+    effect->hold.reason = arena_str(&engine->effects->arena, reason);
+    if (record.origin != HOLD_APPROVAL) {
+        struct history *history = engine_history(engine, HISTORY_HOLD_PLACED);
+        history->constellation_id = record.constellation_id;
+        history->task_id = record.root_task_id;
+        history->number = record.id;
+        history->text = reason.length > 0
+                            ? engine_text(engine, "%.*s: %.*s", STR_ARG(owner), STR_ARG(reason))
+                            : effect->hold.owner;
+    }
+    return hold;
+}
+
+void hold_failure(struct engine *engine, struct task *task)
+{
+    struct hold_record record = {
+        .scope = HOLD_TASKS,
+        .origin = HOLD_FAILURE,
+        .on_expiry = HOLD_EXPIRY_RELEASE,
+        .root_task_id = task->record.id,
+    };
+    place(engine, task->constellation, record, task->policy->record.plan.hold_on_failure_ms,
+          STR("hold_on_failure"), STR("a task has failed"));
+}
+
+void hold_approval(struct engine *engine, struct task *task)
+{
+    struct hold_record record = {
+        .scope = HOLD_TASKS,
+        .origin = HOLD_APPROVAL,
+        .on_expiry = HOLD_EXPIRY_RELEASE,
+        .root_task_id = task->record.id,
+    };
+    struct hold *hold =
+        place(engine, task->constellation, record, 0, STR("spec"), (struct str){ 0 });
+    name_task(engine, hold, task);
+}
+
+/* All behind the root, breadth first. False: more than one hold may name. */
+static bool collect_descendants(struct constellation *constellation, const struct task *root,
+                                uint32_t **ret_list, size_t *ret_count)
+{
+    uint32_t *list = mem_array(ENGINE_HOLD_TASKS_MAX, sizeof *list);
+    struct map seen = { 0 };
+    size_t count = 0;
+    bool fits = true;
+    const struct task *from = root;
+    for (size_t next = 0; fits; from = constellation_task(constellation, list[next++])) {
+        for (uint32_t at = from->first_out; at != 0 && fits;) {
+            const struct edge *edge = constellation_edge(constellation, at - 1);
+            at = edge->next_out;
+            if (map_get(&seen, (uint64_t)edge->to + 1) != NULL) {
+                continue;
+            }
+            fits = count < ENGINE_HOLD_TASKS_MAX;
+            if (fits) {
+                map_put(&seen, (uint64_t)edge->to + 1, list);
+                list[count++] = edge->to;
+            }
+        }
+        if (next == count) {
+            break;
+        }
+    }
+    map_done(&seen);
+    *ret_list = list;
+    *ret_count = count;
+    return fits;
+}
+
+/* Turns the ids of the request into indexes; refuses what is not there. */
+static enum err find_tasks(struct constellation *constellation, const struct event *event,
+                           uint32_t **ret_list, size_t *ret_count, const char **ret_why)
+{
+    size_t ids = event->hold.task_ids_count;
+    *ret_why = "hold_too_wide: hold the whole constellation";
+    if (ids > ENGINE_HOLD_TASKS_MAX) {
+        return ERR_LIMIT;
+    }
+    uint32_t *list = mem_array(ids + 1, sizeof *list);
+    for (size_t i = 0; i < ids; i++) {
+        const struct task *task = constellation_find_task(constellation, event->hold.task_ids[i]);
+        if (task == NULL) {
+            mem_free(list);
+            *ret_why = "no such task";
+            return ERR_NOT_FOUND;
+        }
+        list[i] = task->index;
+    }
+    *ret_list = list;
+    *ret_count = ids;
+    if (event->hold.scope != HOLD_DESCENDANTS) {
+        return ERR_NONE;
+    }
+    CHECK(ids == 1);
+    const struct task *root = constellation_task(constellation, list[0]);
+    mem_free(list);
+    if (!collect_descendants(constellation, root, ret_list, ret_count)) {
+        mem_free(*ret_list);
+        return ERR_LIMIT;
+    }
+    return ERR_NONE;
+}
+
+static struct hold *find_pause(const struct constellation *constellation)
+{
+    for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+        if (hold->record.origin == HOLD_PAUSE) {
+            return hold;
+        }
+    }
+    return NULL;
+}
+
+void hold_place(struct engine *engine, const struct event *event)
+{
+    int64_t id = event->hold.constellation_id;
+    uint64_t request = event->hold.request;
+    struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
+    if (constellation == NULL || constellation->record.state != CONSTELLATION_RUNNING) {
+        engine_reply(engine, request, constellation == NULL ? ERR_NOT_FOUND : ERR_CONFLICT, id,
+                     STR("the constellation is not running"));
+        return;
+    }
+    struct hold *hold = event->hold.origin == HOLD_PAUSE ? find_pause(constellation) : NULL;
+    if (hold != NULL) {
+        engine_reply(engine, request, ERR_NONE, id, STR(""))->reply.hold_id = hold->record.id;
+        return;
+    }
+    if (constellation->holds_count == ENGINE_HOLDS_MAX) {
+        engine_reply(engine, request, ERR_LIMIT, id, STR("too many holds are on it"));
+        return;
+    }
+    uint32_t *list = NULL;
+    size_t count = 0;
+    const char *why = "";
+    if (event->hold.scope != HOLD_ALL) {
+        enum err err = find_tasks(constellation, event, &list, &count, &why);
+        if (err != ERR_NONE) {
+            engine_reply(engine, request, err, id, str_of(why));
+            return;
+        }
+    }
+    struct hold_record record = {
+        .scope = event->hold.scope,
+        .origin = event->hold.origin,
+        .on_expiry = event->hold.on_expiry,
+        .root_task_id = event->hold.scope == HOLD_DESCENDANTS ? event->hold.task_ids[0] : 0,
+    };
+    hold = place(engine, constellation, record, event->hold.length_ms, event->hold.owner,
+                 event->hold.reason);
+    for (size_t i = 0; i < count; i++) {
+        name_task(engine, hold, constellation_task(constellation, list[i]));
+    }
+    mem_free(list);
+    engine_reply(engine, request, ERR_NONE, id, STR(""))->reply.hold_id = hold->record.id;
+}
+
+/* Before its tasks are let go: that none of them is held by it any more. */
+static void let_go(struct engine *engine, struct constellation *constellation, const int64_t *tasks,
+                   size_t tasks_count)
+{
+    for (size_t i = 0; i < tasks_count; i++) {
+        struct task *task = constellation_find_task(constellation, tasks[i]);
+        if (task != NULL) {
+            task->held--;
+        }
+    }
+    for (size_t i = 0; i < tasks_count; i++) {
+        struct task *task = constellation_find_task(constellation, tasks[i]);
+        if (task != NULL) {
+            task_consider(engine, task);
+        }
+    }
+}
+
+static void end_failure(struct engine *engine, struct constellation *constellation,
+                        int64_t root_task_id)
+{
+    constellation->failure_holds--;
+    struct task *root = constellation_find_task(constellation, root_task_id);
+    root->failure_held = false;
+    if (root->record.state == TASK_FAILED) {
+        if (root->queue == QUEUE_NONE) {
+            decision_task_final(engine, root); /* once more: what was left closes now */
+        }
+        task_failure_counts(engine, root);
+    }
+}
+
+void hold_end(struct engine *engine, struct hold *hold, struct str actor)
+{
+    struct constellation *constellation = hold->constellation;
+    struct hold_record record = hold->record;
+    effects_add(engine->effects, EFFECT_REMOVE_HOLD)->id = record.id;
+    struct history *history = engine_history(engine, HISTORY_HOLD_RELEASED);
+    history->constellation_id = record.constellation_id;
+    history->task_id = record.root_task_id;
+    history->number = record.id;
+    history->text = arena_str(&engine->effects->arena, actor);
+    constellation->holds_count -= record.origin == HOLD_BY_REQUEST || record.origin == HOLD_PAUSE;
+    int64_t *tasks = hold->tasks;
+    size_t tasks_count = hold->tasks_count;
+    hold->tasks = NULL;
+    hold_free(engine, hold);
+    if (record.scope == HOLD_ALL && --constellation->holds_all == 0) {
+        constellation_queue_job(engine, constellation, JOB_OPEN);
+    }
+    if (record.origin == HOLD_FAILURE) {
+        end_failure(engine, constellation, record.root_task_id);
+    }
+    let_go(engine, constellation, tasks, tasks_count);
+    mem_free(tasks);
+}
+
+void hold_end_all(struct engine *engine, struct constellation *constellation)
+{
+    while (constellation->holds != NULL) {
+        struct hold *hold = constellation->holds;
+        effects_add(engine->effects, EFFECT_REMOVE_HOLD)->id = hold->record.id;
+        for (size_t i = 0; i < hold->tasks_count; i++) {
+            struct task *task = constellation_find_task(constellation, hold->tasks[i]);
+            if (task != NULL) {
+                task->held--;
+            }
+        }
+        hold_free(engine, hold);
+    }
+    constellation->holds_count = 0;
+    constellation->holds_all = 0;
+}
+
+static void fail_held(struct engine *engine, struct constellation *constellation,
+                      const struct hold *hold, struct str why)
+{
+    for (size_t i = 0; i < hold->tasks_count; i++) {
+        struct task *task = constellation_find_task(constellation, hold->tasks[i]);
+        if (task != NULL && task->record.state == TASK_WAITING && !task_has_started(task)) {
+            task_fail(engine, task, why);
+        }
+    }
+}
+
+void hold_expired(struct engine *engine, struct hold *hold)
+{
+    heap_remove(&engine->hold_timers, &hold->timer);
+    if (hold->record.on_expiry == HOLD_EXPIRY_FAIL && hold->record.scope == HOLD_ALL) {
+        constellation_queue_job(engine, hold->constellation, JOB_EXPIRE);
+        return; /* it ends when that is through, so that a crash meanwhile begins it again */
+    }
+    if (hold->record.on_expiry == HOLD_EXPIRY_FAIL) {
+        fail_held(engine, hold->constellation, hold, STR("it was held, and nobody acted in time"));
+    }
+    hold_end(engine, hold, STR("expired"));
+}
+
+void hold_expiry_done(struct engine *engine, struct constellation *constellation)
+{
+    struct hold *next = NULL;
+    for (struct hold *hold = constellation->holds; hold != NULL; hold = next) {
+        next = hold->next;
+        if (hold->record.scope == HOLD_ALL && hold->record.on_expiry == HOLD_EXPIRY_FAIL &&
+            hold->record.deadline_wall_ms != 0 && !heap_holds(&hold->timer)) {
+            hold_end(engine, hold, STR("expired"));
+        }
+    }
+}
+
+void hold_release(struct engine *engine, const struct event *event)
+{
+    int64_t id = event->release.constellation_id;
+    uint64_t request = event->release.request;
+    struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
+    struct hold *hold = NULL;
+    if (constellation != NULL) {
+        hold = event->release.hold_id == 0
+                   ? find_pause(constellation)
+                   : map_get(&engine->holds, (uint64_t)event->release.hold_id);
+    }
+    if (hold == NULL || hold->constellation != constellation) {
+        engine_reply(engine, request, ERR_NOT_FOUND, id,
+                     event->release.hold_id == 0 ? STR("it is not paused") : STR("no such hold"));
+        return;
+    }
+    if (!event->release.approved) {
+        if (hold->record.origin != HOLD_APPROVAL) {
+            engine_reply(engine, request, ERR_INVALID, id,
+                         STR("only what waits for an approval can be denied"));
+            return;
+        }
+        fail_held(engine, constellation, hold,
+                  engine_text(engine, "denied by %.*s", STR_ARG(event->release.actor)));
+    }
+    hold_end(engine, hold, event->release.actor);
+    engine_reply(engine, request, ERR_NONE, id, STR(""));
+}
+
+void hold_extend(struct engine *engine, const struct task *from, struct task *task)
+{
+    for (struct hold *hold = task->constellation->holds; hold != NULL; hold = hold->next) {
+        bool below =
+            hold->record.scope == HOLD_DESCENDANTS &&
+            (hold->record.root_task_id == from->record.id || hold_names(hold, from->record.id));
+        if (below && !hold_names(hold, task->record.id) &&
+            hold->tasks_count < ENGINE_HOLD_TASKS_MAX) {
+            name_task(engine, hold, task);
+        }
+    }
+}
