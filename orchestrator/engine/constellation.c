@@ -190,7 +190,8 @@ void constellation_cancel(struct engine *engine, const struct event *event)
         return;
     }
     struct constellation_record *record = &constellation->record;
-    if (!record->cancel_requested || !record->cancel_finally) {
+    bool spares = constellation->remaining > constellation->ordinary && !record->cancel_finally;
+    if (!record->cancel_requested || spares) {
         record->cancel_finally = record->cancel_requested; /* asked for a second time */
         record->cancel_requested = true;
         constellation_save(engine, constellation);
