@@ -71,6 +71,7 @@ struct task {
     uint32_t undecided; /* edges into it */
     uint32_t closed;
     uint8_t queue;
+    uint64_t order; /* order.h: every edge goes from a lower to a higher one */
 };
 
 struct edge {
@@ -141,7 +142,8 @@ struct constellation {
     uint32_t remaining; /* tasks that are not final */
     uint32_t deciding;  /* tasks on the queue decide */
     uint32_t by_state[TASK_SKIPPED + 1];
-    uint32_t ready; /* of those that wait */
+    uint32_t ready;      /* of those that wait */
+    uint64_t order_next; /* order.h: above every task's */
     enum job job;
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
