@@ -1,5 +1,5 @@
-/* How much one answer of the API may hold: bytes of a page of tasks, dependencies of a task, keys asked
-   for, arguments. What is left out is said, or comes with the next page. */
+/* How much one question to the API and its answer may hold: bytes of a page of tasks, dependencies of a
+   task, keys asked for, arguments. What is left out is said, or comes with the next page. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "orchestrator/api/args.h"
+#include "orchestrator/api/job.h"
 #include "orchestrator/api/view.h"
 #include "tests/unit/api_house.h"
 
@@ -151,6 +152,24 @@ static void an_argument_has_a_limit(void **state)
     arena_done(&arena);
 }
 
+static int submit_with_key(struct house *house, int bytes)
+{
+    char header[300];
+    snprintf(header, sizeof(header), "Idempotency-Key: %0*d\r\n", bytes, 7);
+    struct request request = { "POST", "/api/v1/constellations", header, STR(ONE_NOOP), false };
+    struct answer answer = house_ask(house, &request);
+    int status = answer.status;
+    answer_done(&answer);
+    return status;
+}
+
+static void an_idempotency_key_has_a_limit(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(submit_with_key(house, JOB_KEY_BYTES_MAX + 1), 400);
+    assert_int_equal(submit_with_key(house, JOB_KEY_BYTES_MAX), 201);
+}
+
 static void arguments_have_a_limit(void **state)
 {
     (void)state;
@@ -179,6 +198,7 @@ int main(void)
         IN_A_HOUSE(a_page_ends_early_when_its_tasks_are_large),
         IN_A_HOUSE(of_many_dependencies_the_first_are_listed),
         IN_A_HOUSE(more_keys_than_a_page_has_tasks_are_refused),
+        IN_A_HOUSE(an_idempotency_key_has_a_limit),
         cmocka_unit_test(an_argument_has_a_limit),
         cmocka_unit_test(arguments_have_a_limit),
     };

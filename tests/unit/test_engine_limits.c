@@ -1,5 +1,5 @@
 /* What one turn of the engine may take on: evaluations and timers. Each limit is reached by more than
-   fits, and the rest follows in the turns after it. */
+   fits, and the rest follows in the turns after it. And how much it tells of why a task waits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +136,9 @@ static void connect_device(struct rig *rig)
     turn(rig, &event, 1);
 }
 
-static void submit(struct rig *rig, size_t tasks, bool has_references)
+/* With edges, their number is one less than the tasks'. */
+static void submit_edges(struct rig *rig, size_t tasks, bool has_references,
+                         const struct plan_edge *edges)
 {
     static const struct plan_class any = { { "", 0 }, { "", 0 }, EXECUTOR_NOOP };
     static const struct plan_policy twice = {
@@ -161,6 +163,8 @@ static void submit(struct rig *rig, size_t tasks, bool has_references)
         .policies_count = 1,
         .tasks = list,
         .tasks_count = tasks,
+        .edges = edges,
+        .edges_count = edges == NULL ? 0 : tasks - 1,
     };
     struct event event = { .kind = EVENT_SUBMIT };
     event.submit.plan = &plan;
@@ -168,6 +172,11 @@ static void submit(struct rig *rig, size_t tasks, bool has_references)
     event.submit.actor = STR("test");
     turn(rig, &event, 1);
     mem_free(list);
+}
+
+static void submit(struct rig *rig, size_t tasks, bool has_references)
+{
+    submit_edges(rig, tasks, has_references, NULL);
 }
 
 /* Everything of the last turn exits with this code, in one turn. */
@@ -250,12 +259,29 @@ static void more_timers_than_a_turn_fires_follow_in_the_next(void **state)
     assert_int_equal(rig->finished, CONSTELLATION_SUCCEEDED);
 }
 
+static void of_what_a_task_waits_for_the_first_are_told(void **state)
+{
+    struct rig *rig = *state;
+    enum { TASKS = WAIT_LIST_MAX + 3 };
+    struct plan_edge edges[TASKS - 1];
+    for (uint32_t i = 0; i < TASKS - 1; i++) {
+        edges[i] = (struct plan_edge){ i, TASKS - 1, EDGE_WHEN_SUCCESS };
+    }
+    submit_edges(rig, TASKS, false, edges);
+    struct wait wait;
+    engine_explain(rig->engine, 1, TASKS, rig->now, &wait);
+    assert_int_equal(wait.kind, WAIT_DEPENDENCIES);
+    assert_int_equal(wait.count, TASKS - 1);
+    assert_int_equal(wait.tasks_count, WAIT_LIST_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define WITH_A_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
         WITH_A_RIG(more_inputs_than_a_turn_fills_in_follow_in_the_next),
         WITH_A_RIG(more_timers_than_a_turn_fires_follow_in_the_next),
+        WITH_A_RIG(of_what_a_task_waits_for_the_first_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

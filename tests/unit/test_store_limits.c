@@ -1,5 +1,5 @@
 /* Limits of the store that a client or a fleet can come to: how far one filtered list looks, how many
-   files of output are open, how many are synced in one call. */
+   constellations are named that a prefix may mean, how many files of output are open, how many are synced in one call. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,6 +75,33 @@ static void a_filtered_list_looks_only_so_far_and_says_where_to_go_on(void **sta
     assert_int_equal(query_constellation_list(world->store, &wanted, &arena, &list, &reason),
                      ERR_NONE);
     assert_int_equal(list.count, 1);
+    arena_done(&arena);
+}
+
+static void of_many_that_a_prefix_may_mean_the_first_are_named(void **state)
+{
+    struct store_world *world = *state;
+    add_constellations(world, QUERY_CANDIDATES_MAX + 1);
+    struct query_constellation found;
+    struct query_candidates candidates = { .count = 0 };
+    struct arena arena = { 0 };
+    struct reason reason;
+    assert_int_equal(
+        query_constellation_find(world->store, STR("name-"), &arena, &found, &candidates, &reason),
+        ERR_CONFLICT);
+    assert_int_equal(candidates.count, QUERY_CANDIDATES_MAX);
+    assert_true(str_is(candidates.uids[0], "name-1"));
+    /* One that is as long as an id may be, and longer. */
+    char text[QUERY_ID_BYTES_MAX + 1];
+    memset(text, 'x', sizeof text);
+    for (size_t length = QUERY_ID_BYTES_MAX; length <= sizeof text; length++) {
+        assert_int_equal(query_constellation_find(world->store, (struct str){ text, length },
+                                                  &arena, &found, &candidates, &reason),
+                         ERR_NOT_FOUND);
+    }
+    assert_int_equal(
+        query_constellation_find(world->store, STR("name-6"), &arena, &found, &candidates, &reason),
+        ERR_NONE);
     arena_done(&arena);
 }
 
@@ -187,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
         IN_A_WORLD(a_filtered_list_looks_only_so_far_and_says_where_to_go_on),
+        IN_A_WORLD(of_many_that_a_prefix_may_mean_the_first_are_named),
         IN_A_WORLD(more_streams_than_files_may_be_open_are_written_all_the_same),
         IN_A_WORLD(more_files_than_one_call_syncs_follow_in_the_next),
     };
