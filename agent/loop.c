@@ -36,16 +36,31 @@ static void on_opened(void *context)
     step(agent, &(struct agent_event){ .kind = AGENT_EVENT_CONNECTED });
 }
 
+/* What to do about an HTTP status that the upgrade was refused with, or NULL. */
+static const char *refusal_hint(const struct agent *agent, int code)
+{
+    switch (code) {
+    case 401:
+        return agent->settings->token_file == NULL ? "give this device's token by --token-file"
+                                                   : "the token of --token-file is not valid";
+    case 403:
+        return "the token of --token-file is not one of role agent";
+    case 421:
+        return "the daemon does not go by the name in --server; start it with --host and that name";
+    default:
+        return NULL;
+    }
+}
+
 static void on_closed(void *context, int code, const char *why)
 {
     struct agent *agent = context;
     /* An HTTP status of the 400s: the daemon is there and does not want us as we are. */
     bool refused = code >= 400 && code < 500;
     char hinted[512];
-    if (code == 401) {
-        snprintf(hinted, sizeof hinted, "%s; %s", why,
-                 agent->settings->token_file == NULL ? "give this device's token by --token-file"
-                                                     : "the token of --token-file is not valid");
+    const char *hint = refusal_hint(agent, code);
+    if (hint != NULL) {
+        snprintf(hinted, sizeof hinted, "%s; %s", why, hint);
         why = hinted;
     }
     if ((agent->was_ready && code != 1000) || refused) {

@@ -65,9 +65,10 @@ extern const struct verb *const verbs[];
 extern const struct option global_options[];
 
 const struct verb *verb_find(const char *name);
-const char *verb_nearest(const char *name);    /* NULL: nothing is near */
-void verb_print_help(const struct verb *verb); /* on stdout */
-void verbs_help(void);
+const char *verb_nearest(const char *name); /* NULL: nothing is near */
+/* On stdout, as words or as one JSON document. */
+void verb_print_help(const struct verb *verb, bool json);
+void verbs_help(bool json);
 /* The rows as Markdown on stdout: docs/cli.md. */
 void verbs_markdown(void);
 

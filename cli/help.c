@@ -1,8 +1,8 @@
-/* `help` and `version`, and the table of verbs as Markdown. */
+/* `help` and `version`, and the table of verbs as text and as Markdown. */
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/help.h"
 
 static const char exits[] =
     "Exit codes: 0 succeeded, 1 failed, 2 usage or spec, 3 unreachable, 4 refused, 5 cancelled,\n"
@@ -10,8 +10,20 @@ static const char exits[] =
 
 static const char form[] =
     "With -o json a verb prints one JSON document; logs, and watch without an ID, print an object "
-    "a\nline. Errors are words on stderr and the exit code; stdout then holds what was done, or "
-    "nothing.\n";
+    "a\nline, and completion prints its script. Errors are words on stderr and the exit code; "
+    "stdout then\nholds what was done, or nothing.\n";
+
+const struct help_exit help_exits[] = {
+    { CLI_OK, "succeeded" },
+    { CLI_FAILED, "the constellation failed" },
+    { CLI_USAGE, "wrong usage, or a spec that is refused" },
+    { CLI_UNREACHABLE, "the daemon cannot be reached, or cannot serve" },
+    { CLI_REFUSED, "refused: no right to, not found, not in that state" },
+    { CLI_CANCELLED, "cancelled" },
+    { CLI_TIMED_OUT, "--timeout passed first" },
+    { CLI_INTERRUPTED, "Ctrl-C" },
+    { 0, NULL },
+};
 
 static bool is_among(const struct option *options, const char *name)
 {
@@ -51,8 +63,12 @@ static void print_indented(const char *text, const char *before)
     }
 }
 
-void verb_print_help(const struct verb *verb)
+void verb_print_help(const struct verb *verb, bool json)
 {
+    if (json) {
+        help_json(verb);
+        return;
+    }
     printf("asterism %s %s\n\n%s.\n", verb->name, verb->usage == NULL ? "" : verb->usage,
            verb->summary);
     if (verb->text != NULL) {
@@ -69,8 +85,12 @@ void verb_print_help(const struct verb *verb)
     printf("\n%s", exits);
 }
 
-void verbs_help(void)
+void verbs_help(bool json)
 {
+    if (json) {
+        help_json(NULL);
+        return;
+    }
     printf("asterism VERB [OPTIONS] [ARGUMENTS]\n\n"
            "Runs work that spans devices: submits constellations of tasks to asterismd, follows "
            "them,\nshows what happened.\n\nVerbs:\n");
@@ -116,13 +136,11 @@ void verbs_markdown(void)
            "An ID is a name with its four characters (`disk-report-7k2m`), a unique beginning of "
            "one, or `@last`;\na task is `ID/key`.\n\n## Options of every verb\n\n");
     markdown_options(global_options);
-    printf("## Exit codes\n\n| code | meaning |\n|---|---|\n"
-           "| 0 | succeeded |\n| 1 | the constellation failed |\n"
-           "| 2 | wrong usage, or a spec that is refused |\n"
-           "| 3 | the daemon cannot be reached, or cannot serve |\n"
-           "| 4 | refused: no right to, not found, not in that state |\n| 5 | cancelled |\n"
-           "| 124 | `--timeout` passed first |\n| 130 | Ctrl-C |\n\n## JSON\n\n%s",
-           form);
+    printf("## Exit codes\n\n| code | meaning |\n|---|---|\n");
+    for (const struct help_exit *row = help_exits; row->meaning != NULL; row++) {
+        printf("| %d | %s |\n", row->code, row->meaning);
+    }
+    printf("\n## JSON\n\n%s", form);
     for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
         if ((*verb)->hidden) {
             continue;
@@ -146,7 +164,7 @@ static int help(struct cli *cli)
         return CLI_OK;
     }
     if (cli->options.arguments_count == 0) {
-        verbs_help();
+        verbs_help(cli->json);
         return CLI_OK;
     }
     const char *name = cli->options.arguments[0];
@@ -157,7 +175,7 @@ static int help(struct cli *cli)
                         near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
                         near == NULL ? "" : "?");
     }
-    verb_print_help(verb);
+    verb_print_help(verb, cli->json);
     return CLI_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/http.h"
+#include "cli/http_words.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -251,29 +252,6 @@ static void release(struct http *http, struct http_exchange *exchange)
     exchange->transfer = NULL;
 }
 
-/* libcurl's words name the port of a URL that the person never wrote, and how long it took. */
-static void connect_words(const struct http *http, CURL *easy, char to[256])
-{
-    long number = 0;
-    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
-    const char *path = http->target.unix_path;
-    if (*path != 0) {
-        /* libcurl does not tell why of a Unix socket. */
-        number = access(path, F_OK) != 0          ? errno
-                 : access(path, R_OK | W_OK) != 0 ? errno
-                                                  : ECONNREFUSED;
-    }
-    if (*path != 0 && number == ENOENT) {
-        snprintf(to, 256, "there is no such socket; is asterismd running?");
-    } else if (*path != 0 && number == EACCES) {
-        snprintf(to, 256, "only the user that asterismd runs as may open this socket");
-    } else if (number == ECONNREFUSED) {
-        snprintf(to, 256, "nothing listens there; is asterismd running?");
-    } else if (number != 0) {
-        snprintf(to, 256, "%s", strerror((int)number));
-    }
-}
-
 static void finish(struct http *http, CURL *easy, CURLcode code)
 {
     char *private = NULL;
@@ -293,9 +271,7 @@ static void finish(struct http *http, CURL *easy, CURLcode code)
     } else if (code != CURLE_OK) {
         snprintf(exchange->words, sizeof exchange->words, "%s",
                  *transfer->error != 0 ? transfer->error : curl_easy_strerror(code));
-        if (code == CURLE_COULDNT_CONNECT) {
-            connect_words(http, easy, exchange->words);
-        }
+        http_failed_words(&http->target, easy, code, exchange->words);
     }
     release(http, exchange);
 }

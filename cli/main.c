@@ -21,6 +21,12 @@ static const char *setting(const struct options *options, const char *name, cons
     return value == NULL || *value == 0 ? otherwise : value;
 }
 
+static bool wants_json(const struct options *options)
+{
+    const char *form = options_get(options, "output");
+    return form != NULL && strcmp(form, "json") == 0;
+}
+
 static void look_at_terminal(struct cli *cli)
 {
     const char *term = getenv("TERM");
@@ -28,8 +34,7 @@ static void look_at_terminal(struct cli *cli)
     cli->terminal = isatty(STDOUT_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
     cli->colour = cli->terminal && (no_color == NULL || *no_color == 0) &&
                   !options_has(&cli->options, "no-color");
-    const char *form = options_get(&cli->options, "output");
-    cli->json = form != NULL && strcmp(form, "json") == 0;
+    cli->json = wants_json(&cli->options);
 }
 
 static int check_arguments(const struct cli *cli)
@@ -99,7 +104,7 @@ static int dispatch(struct cli *cli, int argc, const char *const *argv)
         if (!wants_help && cli->options.given_count > 0) {
             return cli_fail(CLI_USAGE, "no verb is given; see  asterism help");
         }
-        verbs_help();
+        verbs_help(wants_json(&cli->options));
         return wants_help ? CLI_OK : CLI_USAGE;
     }
     cli->verb = verb_find(argv[used]);
@@ -112,7 +117,7 @@ static int dispatch(struct cli *cli, int argc, const char *const *argv)
         return cli_fail(CLI_USAGE, "%s; see  asterism help %s", reason.text, cli->verb->name);
     }
     if (options_has(&cli->options, "help")) {
-        verb_print_help(cli->verb);
+        verb_print_help(cli->verb, wants_json(&cli->options));
         return CLI_OK;
     }
     return run_verb(cli);

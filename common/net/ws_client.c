@@ -270,16 +270,23 @@ static void on_peer_close(struct ws_client *client, const uint8_t *in, size_t by
              (const char *)in + 2);
 }
 
+/* A server that speaks TLS cuts off one that does not, without a word. */
+static const char *cut_words(const struct ws_client *client)
+{
+    return client->state == WS_CLIENT_DIALING && !client->url.tls
+               ? "the connection was cut before an answer came; wss:// if the server speaks TLS"
+               : "the connection was cut";
+}
+
 int ws_client_callback(struct lws *wsi, enum lws_callback_reasons what, void *user, void *in,
                        size_t bytes)
 {
-    (void)user;
+    struct ws_client *client = wsi == NULL ? NULL : lws_get_opaque_user_data(wsi);
     if (what == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION ||
         what == LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION) {
         /* Returning 0 would overrule OpenSSL and accept any certificate; `bytes` is its verdict. */
-        return bytes == 0;
+        return ws_dial_check_certificate(client, user, bytes != 0);
     }
-    struct ws_client *client = wsi == NULL ? NULL : lws_get_opaque_user_data(wsi);
     if (client == NULL) {
         return 0;
     }
@@ -307,7 +314,7 @@ int ws_client_callback(struct lws *wsi, enum lws_callback_reasons what, void *us
     case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_WSI_DESTROY:
         ws_client_ended(client, client->close_code,
-                        client->close_code == 0 ? "the connection was cut" : client->close_why);
+                        client->close_code != 0 ? client->close_why : cut_words(client));
         return 0;
     default:
         return 0;

@@ -59,6 +59,8 @@ void ws_client_kill(struct ws_context *shared, struct lws *wsi);
 void ws_dial_try(int fd, short what, void *context);
 int ws_dial_headers(struct ws_client *client, struct lws *wsi, void *in, size_t bytes);
 int ws_dial_check_reply(struct ws_client *client, struct lws *wsi);
+/* OpenSSL's verdict (an X509_STORE_CTX) on one certificate of the server's chain. Not 0: refused. */
+int ws_dial_check_certificate(struct ws_client *client, void *verdict, bool good);
 void ws_dial_failed(struct ws_client *client, struct lws *wsi, const char *in, size_t bytes);
 
 #endif

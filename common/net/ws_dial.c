@@ -121,6 +121,7 @@ void ws_dial_failed(struct ws_client *client, struct lws *wsi, const char *in, s
     if (status == 0 && client->tried < client->found.count) {
         lws_set_opaque_user_data(wsi, NULL);
         client->wsi = NULL;
+        client->close_why[0] = 0;
         event_active(client->next_try, EV_TIMEOUT, 0);
         return;
     }
@@ -131,10 +132,52 @@ void ws_dial_failed(struct ws_client *client, struct lws *wsi, const char *in, s
         snprintf(why, sizeof why, "the server answered HTTP %d", status);
     } else {
         int length = in == NULL ? 0 : (int)strnlen(in, bytes);
+        if (client->url.tls && length > 0 && memmem(in, (size_t)length, "SSL err", 7) != NULL) {
+            in = "no TLS is spoken there that both sides know; ws:// if it is plain";
+            length = (int)strlen(in);
+        }
         snprintf(why, sizeof why, "cannot connect to %.100s: %.*s", client->url.host_port,
                  length == 0 ? 10 : length, length == 0 ? "no details" : in);
     }
     ws_client_ended(client, status == 101 ? 0 : status, why);
+}
+
+/* libwebsockets tells of a certificate that OpenSSL refused only that there was an error. */
+int ws_dial_check_certificate(struct ws_client *client, void *verdict, bool good)
+{
+    if (good || client == NULL) {
+        return !good;
+    }
+    char *why = client->close_why;
+    int code = X509_STORE_CTX_get_error(verdict);
+    switch (code) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        snprintf(why, sizeof client->close_why, "the server's certificate does not name %.100s",
+                 client->url.host);
+        break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        snprintf(why, sizeof client->close_why,
+                 "the server's certificate has expired: it needs a new one");
+        break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        snprintf(why, sizeof client->close_why,
+                 "the server's certificate is not valid yet: is the clock of this machine right?");
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        snprintf(why, sizeof client->close_why,
+                 "no authority that is trusted here vouches for the server's certificate: the CA "
+                 "file must hold its own");
+        break;
+    default:
+        snprintf(why, sizeof client->close_why, "the server's certificate is refused: %.100s",
+                 X509_verify_cert_error_string(code));
+    }
+    return -1;
 }
 
 /* For an IPv6 address: the certificate must name it. The chain was checked by OpenSSL. */

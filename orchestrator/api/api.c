@@ -103,7 +103,10 @@ static void dispatch(struct api *api, const struct net_request *request)
         reply_problem(api, request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
+    const struct api_route *around = api->route;
+    api->route = call.route;
     call.route->handle(api, &call);
+    api->route = around;
 }
 
 /* What a call has put into the arena may go when no other one is under way around it. */

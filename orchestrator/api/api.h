@@ -115,6 +115,9 @@ struct api_route_view {
     const char *path;      /* "/api/v1/constellations/{id}" */
     const char *operation; /* the operationId */
     const char *role;      /* the least one: "none", "viewer", "operator", "admin" */
+    int status;            /* of its good answer */
+    int other;             /* of another that is no problem; 0: none */
+    uint32_t problems; /* a bit each of enum problem_code (reply.h); what any route may left out */
 };
 bool api_each_route(size_t *at, struct api_route_view *ret_view);
 

@@ -15,9 +15,10 @@ struct submit_worker;
 
 struct api {
     struct api_config config;
-    struct arena arena; /* of one call from outside; cleared at its end */
-    int64_t seq;        /* the newest event that has been committed: what a GET is true at */
-    char lineage[9];    /* of the database, as event ids carry it */
+    const struct api_route *route; /* of the handler that is being called; NULL: of none */
+    struct arena arena;            /* of one call from outside; cleared at its end */
+    int64_t seq;     /* the newest event that has been committed: what a GET is true at */
+    char lineage[9]; /* of the database, as event ids carry it */
     struct identities identities;
     struct jobs jobs;
     struct streams streams;

@@ -61,7 +61,7 @@ static void write_list(struct api *api, uint64_t request, const struct query_con
     }
     json_out_str_or_null(&out, "next", next);
     json_out_object_end(&out);
-    reply_json(api, request, 200, &body);
+    reply_json(api, request, api->route->status, &body);
 }
 
 void constellations_list(struct api *api, const struct api_call *call)
@@ -107,7 +107,7 @@ void constellations_get(struct api *api, const struct api_call *call)
     view_constellation(api, &out, NULL, &constellation);
     json_out_int(&out, "seq", api->seq);
     json_out_object_end(&out);
-    reply_json(api, call->request->id, 200, &body);
+    reply_json(api, call->request->id, call->route->status, &body);
 }
 
 void constellations_cancel(struct api *api, const struct api_call *call)
@@ -125,7 +125,7 @@ void constellations_cancel(struct api *api, const struct api_call *call)
     if (!job_may_start(api, call->request->id)) {
         return;
     }
-    struct job *job = job_new(&api->jobs, JOB_CANCEL, call->request);
+    struct job *job = job_new(api, JOB_CANCEL, call->request);
     job->constellation_id = constellation.record.id;
     job_queue(api, job);
 }
@@ -151,7 +151,7 @@ enum err cancel_run(struct api *api, struct job *job, struct reason *reason)
 void cancel_answer(struct api *api, struct job *job, const struct effect *effect)
 {
     if (effect->reply.err == ERR_NONE) {
-        job_answer(api, job, 202); /* its body is rendered after the commit */
+        job_answer(api, job); /* its body is rendered after the commit */
         return;
     }
     /* It was live when it was asked for: it has ended since. */
@@ -192,7 +192,7 @@ void constellations_delete(struct api *api, const struct api_call *call)
     if (!job_may_start(api, call->request->id)) {
         return;
     }
-    struct job *job = job_new(&api->jobs, JOB_DELETE, call->request);
+    struct job *job = job_new(api, JOB_DELETE, call->request);
     job->constellation_id = constellation.record.id;
     job_queue(api, job);
 }
@@ -228,6 +228,6 @@ enum err delete_run(struct api *api, struct job *job, struct effects *effects,
         .constellation_id = job->constellation_id,
         .text = arena_str(&effects->arena, (struct str){ text, (size_t)length }),
     };
-    job_answer(api, job, 204);
+    job_answer(api, job);
     return ERR_NONE;
 }

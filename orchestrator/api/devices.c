@@ -61,7 +61,7 @@ void devices_list(struct api *api, const struct api_call *call)
     }
     json_out_array_end(&out);
     json_out_object_end(&out);
-    reply_json(api, call->request->id, 200, &body);
+    reply_json(api, call->request->id, call->route->status, &body);
 }
 
 void devices_get(struct api *api, const struct api_call *call)
@@ -79,5 +79,5 @@ void devices_get(struct api *api, const struct api_call *call)
     view_device(&out, NULL, &device);
     json_out_int(&out, "seq", api->seq);
     json_out_object_end(&out);
-    reply_json(api, call->request->id, 200, &body);
+    reply_json(api, call->request->id, call->route->status, &body);
 }

@@ -15,10 +15,12 @@ void jobs_init(struct jobs *jobs)
     jobs->last = &jobs->first;
 }
 
-struct job *job_new(struct jobs *jobs, enum job_kind kind, const struct net_request *request)
+struct job *job_new(struct api *api, enum job_kind kind, const struct net_request *request)
 {
+    struct jobs *jobs = &api->jobs;
     struct job *job = mem_alloc(sizeof(*job));
     job->kind = kind;
+    job->route = api->route;
     job->id = ++jobs->last_id;
     job->waiters[job->waiters_count++] = request->id;
     memcpy(job->actor, request->identity->actor, sizeof(job->actor));
@@ -87,7 +89,7 @@ void job_queue(struct api *api, struct job *job)
     api->config.host.wake(api->config.host.context);
 }
 
-void job_answer(struct api *api, struct job *job, int status)
+static void answer(struct api *api, struct job *job, int status)
 {
     CHECK(!job->is_answered);
     job->is_answered = true;
@@ -99,6 +101,11 @@ void job_answer(struct api *api, struct job *job, int status)
     api->jobs.answered = job;
 }
 
+void job_answer(struct api *api, struct job *job)
+{
+    answer(api, job, job->route->status);
+}
+
 void job_answer_problem(struct api *api, struct job *job, enum problem_code code,
                         const char *format, ...)
 {
@@ -107,9 +114,10 @@ void job_answer_problem(struct api *api, struct job *job, enum problem_code code
     va_start(args, format);
     vsnprintf(detail.text, sizeof(detail.text), format, args);
     va_end(args);
+    code = route_refusal(job->route, code);
     problem_write(&job->body, code, str_of(detail.text), NULL, 0);
     job->content_type = REPLY_PROBLEM;
-    job_answer(api, job, problem_status(code));
+    answer(api, job, problem_status(code));
 }
 
 static enum err run(struct api *api, struct job *job, struct effects *effects,

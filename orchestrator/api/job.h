@@ -8,6 +8,7 @@
 #include "orchestrator/api/api.h"
 #include "orchestrator/api/identity.h"
 #include "orchestrator/api/reply.h"
+#include "orchestrator/api/route.h"
 #include "orchestrator/spec/spec.h"
 
 enum {
@@ -44,6 +45,7 @@ struct job_submit {
 
 struct job {
     enum job_kind kind;
+    const struct api_route *route; /* says what it may be answered with */
     uint64_t id;
     struct job *next;
     uint64_t waiters[JOB_WAITERS_MAX]; /* requests to be answered */
@@ -82,7 +84,8 @@ struct jobs {
 void jobs_init(struct jobs *jobs);
 void jobs_done(struct jobs *jobs);
 
-struct job *job_new(struct jobs *jobs, enum job_kind kind, const struct net_request *request);
+/* In the handler of its route. */
+struct job *job_new(struct api *api, enum job_kind kind, const struct net_request *request);
 void job_free(struct jobs *jobs, struct job *job);
 /* Queues it for the next turn, and sees to it that there is one. */
 void job_queue(struct api *api, struct job *job);
@@ -92,7 +95,7 @@ bool job_may_start(struct api *api, uint64_t request);
 /* The answer, sent after the commit. */
 void job_answer_problem(struct api *api, struct job *job, enum problem_code code,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
-void job_answer(struct api *api, struct job *job, int status);
+void job_answer(struct api *api, struct job *job); /* well, as its route says */
 
 /* What a turn does with a job of each kind. A failure is the store's. */
 enum err submit_run(struct api *api, struct job *job, struct reason *reason);

@@ -144,7 +144,7 @@ void metrics_get(struct api *api, const struct api_call *call)
     maximum(&text, "asterism_commit_max_seconds", "The longest commit since the start.",
             metrics.commit.max_us);
     write_process(api, &text, &metrics);
-    net_reply(api->config.net, call->request->id, 200, "text/plain; version=0.0.4", NULL, 0,
-              (struct str){ (const char *)text.data, text.length });
+    net_reply(api->config.net, call->request->id, call->route->status, "text/plain; version=0.0.4",
+              NULL, 0, (struct str){ (const char *)text.data, text.length });
     buf_done(&text);
 }

@@ -284,10 +284,10 @@ static void refuse_range(struct api *api, uint64_t request, uint64_t total)
     snprintf(value, sizeof(value), "bytes */%" PRIu64, total);
     struct net_header header = { STR("content-range"), str_of(value) };
     struct buf body = { NULL, 0, 0 };
-    problem_write(&body, PROBLEM_RANGE_NOT_SATISFIABLE, STR("the range is behind the end"), NULL,
-                  0);
-    net_reply(api->config.net, request, problem_status(PROBLEM_RANGE_NOT_SATISFIABLE),
-              REPLY_PROBLEM, &header, 1, chunk_of(&body));
+    enum problem_code code = route_refusal(api->route, PROBLEM_RANGE_NOT_SATISFIABLE);
+    problem_write(&body, code, STR("the range is behind the end"), NULL, 0);
+    net_reply(api->config.net, request, problem_status(code), REPLY_PROBLEM, &header, 1,
+              chunk_of(&body));
     buf_done(&body);
 }
 
@@ -316,7 +316,8 @@ static void reply_bytes(struct api *api, uint64_t request, const struct output_w
         { STR("accept-ranges"), STR("bytes") },
         { STR("content-range"), str_of(value) },
     };
-    net_reply(api->config.net, request, is_part ? 206 : 200, OUTPUT_TYPE, headers, is_part ? 2 : 1,
+    int status = is_part ? api->route->other : api->route->status;
+    net_reply(api->config.net, request, status, OUTPUT_TYPE, headers, is_part ? 2 : 1,
               chunk_of(&body));
     buf_done(&body);
 }

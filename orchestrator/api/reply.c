@@ -38,6 +38,11 @@ int problem_status(enum problem_code code)
     return problems[code].status;
 }
 
+const char *problem_name(enum problem_code code)
+{
+    return problems[code].name;
+}
+
 static void write_item(struct json_out *out, const struct problem_item *item)
 {
     json_out_object(out, NULL);
@@ -74,7 +79,7 @@ void problem_write(struct buf *body, enum problem_code code, struct str detail,
     json_out_object_end(&out);
 }
 
-void problem_write_spec(struct buf *body, const struct spec_problems *spec)
+void problem_write_spec(struct buf *body, enum problem_code code, const struct spec_problems *spec)
 {
     struct problem_item items[SPEC_PROBLEMS_MAX];
     for (size_t i = 0; i < spec->count; i++) {
@@ -88,13 +93,14 @@ void problem_write_spec(struct buf *body, const struct spec_problems *spec)
         };
     }
     struct str detail = spec->count == 0 ? STR("the spec is not valid") : spec->list[0].detail;
-    problem_write(body, PROBLEM_INVALID_SPEC, detail, items, spec->count);
+    problem_write(body, code, detail, items, spec->count);
 }
 
 void reply_problem_items(struct api *api, uint64_t request, enum problem_code code,
                          struct str detail, const struct problem_item *items, size_t count)
 {
     struct buf body = { NULL, 0, 0 };
+    code = route_refusal(api->route, code);
     problem_write(&body, code, detail, items, count);
     net_reply(api->config.net, request, problems[code].status, REPLY_PROBLEM, NULL, 0,
               (struct str){ (const char *)body.data, body.length });

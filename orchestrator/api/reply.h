@@ -35,6 +35,7 @@ enum problem_code {
 };
 
 int problem_status(enum problem_code code);
+const char *problem_name(enum problem_code code); /* "bad_request", … */
 
 #define REPLY_JSON    "application/json"
 #define REPLY_PROBLEM "application/problem+json"
@@ -51,8 +52,10 @@ struct problem_item {
 
 void problem_write(struct buf *body, enum problem_code code, struct str detail,
                    const struct problem_item *items, size_t count);
-void problem_write_spec(struct buf *body, const struct spec_problems *problems);
+void problem_write_spec(struct buf *body, enum problem_code code,
+                        const struct spec_problems *problems);
 
+/* As the route under way promises it: see route_refusal(). */
 void reply_problem(struct api *api, uint64_t request, enum problem_code code, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
 void reply_problem_items(struct api *api, uint64_t request, enum problem_code code,

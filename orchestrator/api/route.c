@@ -16,34 +16,50 @@ static const char *const output_parameters[] = { "stream", "attempt", "follow", 
 static const char *const events_parameters[] = { "constellation", "since", NULL };
 static const char *const changes_parameters[] = { "constellation", NULL };
 
+/* What a handler may refuse with. Not among it is what any route may: a token or a query that is not right,
+   told before the handler is called, and PROBLEM_INTERNAL. */
+#define P(code) (UINT32_C(1) << PROBLEM_##code)
+#define BY_ID   (P(NOT_FOUND) | P(AMBIGUOUS_ID))
+
 static const struct api_route routes[] = {
-    { "POST", API "/constellations", "submitConstellation", NET_ROLE_OPERATOR, NULL,
+    { "POST", API "/constellations", "submitConstellation", NET_ROLE_OPERATOR, NULL, 201, 0,
+      P(BAD_REQUEST) | P(BODY_TOO_LARGE) | P(UNSUPPORTED_MEDIA_TYPE) | P(INVALID_SPEC) |
+          P(IDEMPOTENCY_MISMATCH) | P(TOO_MANY) | P(BLOCKED),
       submit_handle },
-    { "GET", API "/constellations", "listConstellations", NET_ROLE_VIEWER, list_parameters,
-      constellations_list },
-    { "GET", API "/constellations/{id}", "getConstellation", NET_ROLE_VIEWER, NULL,
+    { "GET", API "/constellations", "listConstellations", NET_ROLE_VIEWER, list_parameters, 200, 0,
+      P(BAD_REQUEST) | BY_ID, constellations_list },
+    { "GET", API "/constellations/{id}", "getConstellation", NET_ROLE_VIEWER, NULL, 200, 0, BY_ID,
       constellations_get },
-    { "DELETE", API "/constellations/{id}", "deleteConstellation", NET_ROLE_OPERATOR, NULL,
-      constellations_delete },
+    { "DELETE", API "/constellations/{id}", "deleteConstellation", NET_ROLE_OPERATOR, NULL, 204, 0,
+      BY_ID | P(NOT_FINAL) | P(TOO_MANY), constellations_delete },
     { "POST", API "/constellations/{id}/cancel", "cancelConstellation", NET_ROLE_OPERATOR, NULL,
-      constellations_cancel },
-    { "GET", API "/constellations/{id}/tasks", "listTasks", NET_ROLE_VIEWER, tasks_parameters,
-      tasks_list },
-    { "GET", API "/constellations/{id}/tasks/{key}", "getTask", NET_ROLE_VIEWER, NULL, tasks_get },
+      202, 0, BY_ID | P(ALREADY_FINAL) | P(TOO_MANY), constellations_cancel },
+    { "GET", API "/constellations/{id}/tasks", "listTasks", NET_ROLE_VIEWER, tasks_parameters, 200,
+      0, P(BAD_REQUEST) | BY_ID, tasks_list },
+    { "GET", API "/constellations/{id}/tasks/{key}", "getTask", NET_ROLE_VIEWER, NULL, 200, 0,
+      BY_ID, tasks_get },
     { "GET", API "/constellations/{id}/tasks/{key}/output", "getTaskOutput", NET_ROLE_VIEWER,
-      output_parameters, output_get },
-    { "GET", API "/devices", "listDevices", NET_ROLE_VIEWER, NULL, devices_list },
-    { "GET", API "/devices/{name}", "getDevice", NET_ROLE_VIEWER, NULL, devices_get },
-    { "GET", API "/events", "followEvents", NET_ROLE_VIEWER, events_parameters, events_follow },
-    { "GET", API "/changes", "followChanges", NET_ROLE_VIEWER, changes_parameters, changes_follow },
-    { "POST", API "/tokens", "createToken", NET_ROLE_ADMIN, NULL, tokens_create },
-    { "GET", API "/tokens", "listTokens", NET_ROLE_ADMIN, NULL, tokens_list },
-    { "DELETE", API "/tokens/{token}", "revokeToken", NET_ROLE_ADMIN, NULL, tokens_revoke },
-    { "GET", API "/openapi.yaml", "getOpenapi", NET_ROLE_VIEWER, NULL, openapi_get },
-    { "GET", "/healthz", "getHealth", NET_ROLE_NONE, NULL, health_alive },
-    { "GET", "/readyz", "getReadiness", NET_ROLE_NONE, NULL, health_ready },
-    { "GET", "/metrics", "getMetrics", NET_ROLE_VIEWER, NULL, metrics_get },
+      output_parameters, 200, 206, P(BAD_REQUEST) | BY_ID | P(RANGE_NOT_SATISFIABLE) | P(TOO_MANY),
+      output_get },
+    { "GET", API "/devices", "listDevices", NET_ROLE_VIEWER, NULL, 200, 0, 0, devices_list },
+    { "GET", API "/devices/{name}", "getDevice", NET_ROLE_VIEWER, NULL, 200, 0, P(NOT_FOUND),
+      devices_get },
+    { "GET", API "/events", "followEvents", NET_ROLE_VIEWER, events_parameters, 200, 0,
+      BY_ID | P(EVENT_GAP) | P(TOO_MANY), events_follow },
+    { "GET", API "/changes", "followChanges", NET_ROLE_VIEWER, changes_parameters, 200, 0,
+      BY_ID | P(TOO_MANY), changes_follow },
+    { "POST", API "/tokens", "createToken", NET_ROLE_ADMIN, NULL, 201, 0,
+      P(BAD_REQUEST) | P(ALREADY_EXISTS) | P(TOO_MANY), tokens_create },
+    { "GET", API "/tokens", "listTokens", NET_ROLE_ADMIN, NULL, 200, 0, 0, tokens_list },
+    { "DELETE", API "/tokens/{token}", "revokeToken", NET_ROLE_ADMIN, NULL, 204, 0,
+      P(NOT_FOUND) | P(TOO_MANY), tokens_revoke },
+    { "GET", API "/openapi.yaml", "getOpenapi", NET_ROLE_VIEWER, NULL, 200, 0, 0, openapi_get },
+    { "GET", "/healthz", "getHealth", NET_ROLE_NONE, NULL, 200, 0, 0, health_alive },
+    { "GET", "/readyz", "getReadiness", NET_ROLE_NONE, NULL, 200, 503, 0, health_ready },
+    { "GET", "/metrics", "getMetrics", NET_ROLE_VIEWER, NULL, 200, 0, 0, metrics_get },
 };
+
+_Static_assert(PROBLEM_CODES_COUNT <= 32, "a problem code has a bit");
 
 enum { ROUTES_COUNT = sizeof(routes) / sizeof(routes[0]) };
 
@@ -88,6 +104,12 @@ static bool matches(const char *pattern, struct str path, struct str params[ROUT
             return false;
         }
     }
+}
+
+enum problem_code route_refusal(const struct api_route *route, enum problem_code code)
+{
+    bool is_promised = route == NULL || (route->problems >> (unsigned)code & 1U) != 0;
+    return is_promised ? code : PROBLEM_INTERNAL;
 }
 
 const char *route_role_name(enum net_role role)
@@ -144,6 +166,9 @@ bool api_each_route(size_t *at, struct api_route_view *ret_view)
         .path = route->path,
         .operation = route->operation,
         .role = route_role_name(route->role),
+        .status = route->status,
+        .other = route->other,
+        .problems = route->problems,
     };
     return true;
 }

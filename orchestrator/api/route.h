@@ -3,8 +3,10 @@
 #define ORCHESTRATOR_API_ROUTE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "orchestrator/api/args.h"
+#include "orchestrator/api/reply.h"
 #include "orchestrator/net/net.h"
 
 struct api;
@@ -26,8 +28,15 @@ struct api_route {
     const char *operation;
     enum net_role role;            /* the least one; NET_ROLE_NONE: anybody */
     const char *const *parameters; /* of the query, NULL-terminated; NULL: none */
+    int status;                    /* of its good answer */
+    int other;                     /* of one that is neither that nor a problem; 0: none */
+    uint32_t problems;             /* what it may refuse with, a bit each of enum problem_code */
     void (*handle)(struct api *api, const struct api_call *call);
 };
+
+/* The code to refuse with: what the row does not promise goes out as PROBLEM_INTERNAL, so that the table,
+   and docs/openapi.yaml that is held to it, can be relied on. NULL: no route has taken the request. */
+enum problem_code route_refusal(const struct api_route *route, enum problem_code code);
 
 /* The route of a request. False: no path like this (ret_methods is empty), or none of this method
    (ret_methods holds those that there are, for Allow). */

@@ -72,7 +72,7 @@ void stream_begin_take(struct api *api, struct api_stream *stream, const struct 
     if (stream->heartbeat_ms < streams->deadline_ms) {
         streams->deadline_ms = stream->heartbeat_ms;
     }
-    net_stream_begin(api->config.net, stream->id, 200, content_type);
+    net_stream_begin(api->config.net, stream->id, api->route->status, content_type);
 }
 
 static void set_gone(struct streams *streams, struct api_stream *stream)

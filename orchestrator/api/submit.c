@@ -167,7 +167,7 @@ void submit_handle(struct api *api, const struct api_call *call)
     if (!may_submit(api, request, &format)) {
         return;
     }
-    struct job *job = job_new(&api->jobs, JOB_SUBMIT, request);
+    struct job *job = job_new(api, JOB_SUBMIT, request);
     job->submit.format = format;
     if (request->idempotency_key.length != 0) {
         set_key(job, request);
@@ -223,14 +223,15 @@ static void refuse(struct api *api, struct job *job)
 {
     struct job_submit *submit = &job->submit;
     struct buf body = { NULL, 0, 0 };
+    enum problem_code code = route_refusal(job->route, PROBLEM_INVALID_SPEC);
     if (submit->problems.count > 0) {
-        problem_write_spec(&body, &submit->problems);
+        problem_write_spec(&body, code, &submit->problems);
     } else {
-        problem_write(&body, PROBLEM_INVALID_SPEC, str_of(submit->refusal.text), NULL, 0);
+        problem_write(&body, code, str_of(submit->refusal.text), NULL, 0);
     }
     for (size_t i = 0; i < job->waiters_count; i++) {
-        net_reply(api->config.net, job->waiters[i], problem_status(PROBLEM_INVALID_SPEC),
-                  REPLY_PROBLEM, NULL, 0, (struct str){ (const char *)body.data, body.length });
+        net_reply(api->config.net, job->waiters[i], problem_status(code), REPLY_PROBLEM, NULL, 0,
+                  (struct str){ (const char *)body.data, body.length });
     }
     buf_done(&body);
     job_free(&api->jobs, job);
@@ -334,7 +335,7 @@ enum err submit_answer(struct api *api, struct job *job, const struct effect *ef
     view_constellation(api, &out, NULL, &constellation);
     json_out_object_end(&out);
     snprintf(job->location, sizeof(job->location), LOCATION "%s", submit->uid);
-    job_answer(api, job, 201);
+    job_answer(api, job);
     if (submit->keyed.length == 0) {
         return ERR_NONE;
     }

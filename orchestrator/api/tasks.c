@@ -207,7 +207,7 @@ void tasks_list(struct api *api, const struct api_call *call)
         json_out_null(&page.out, "next");
     }
     json_out_object_end(&page.out);
-    reply_json(api, request, 200, &body);
+    reply_json(api, request, call->route->status, &body);
 }
 
 /* From the latest back along the chain, then written the other way round. */
@@ -310,5 +310,5 @@ void tasks_get(struct api *api, const struct api_call *call)
     json_out_str(&out, "constellation", constellation.uid);
     json_out_int(&out, "seq", api->seq);
     json_out_object_end(&out);
-    reply_json(api, call->request->id, 200, &body);
+    reply_json(api, call->request->id, call->route->status, &body);
 }

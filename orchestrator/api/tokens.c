@@ -102,7 +102,7 @@ void tokens_create(struct api *api, const struct api_call *call)
     if (!job_may_start(api, call->request->id)) {
         return;
     }
-    struct job *job = job_new(&api->jobs, JOB_TOKEN_CREATE, call->request);
+    struct job *job = job_new(api, JOB_TOKEN_CREATE, call->request);
     struct reason reason;
     if (read_body(call->request->body, job, &reason) != ERR_NONE) {
         job_free(&api->jobs, job);
@@ -187,7 +187,7 @@ enum err token_create_run(struct api *api, struct job *job, struct effects *effe
     json_out_text(&out, "token", text);
     json_out_bool(&out, "is_first", is_first);
     json_out_object_end(&out);
-    job_answer(api, job, 201);
+    job_answer(api, job);
     return ERR_NONE;
 }
 
@@ -207,7 +207,7 @@ void tokens_list(struct api *api, const struct api_call *call)
     }
     json_out_array_end(&out);
     json_out_object_end(&out);
-    reply_json(api, call->request->id, 200, &body);
+    reply_json(api, call->request->id, call->route->status, &body);
 }
 
 /* By its name first: a name may look like a number. */
@@ -231,7 +231,7 @@ void tokens_revoke(struct api *api, const struct api_call *call)
     if (!job_may_start(api, call->request->id)) {
         return;
     }
-    struct job *job = job_new(&api->jobs, JOB_TOKEN_REVOKE, call->request);
+    struct job *job = job_new(api, JOB_TOKEN_REVOKE, call->request);
     job->token_id = token->id;
     job_queue(api, job);
 }
@@ -250,6 +250,6 @@ enum err token_revoke_run(struct api *api, struct job *job, struct effects *effe
         add_history(effects, HISTORY_TOKEN_REVOKED, wall_ms, token, job->actor);
         api->jobs.tokens_changed = true;
     }
-    job_answer(api, job, 204);
+    job_answer(api, job);
     return ERR_NONE;
 }

@@ -82,6 +82,7 @@ struct task {
     uint16_t held;            /* holds that name it */
     bool failure_held;        /* what its failure closes waits */
     uint8_t queue;
+    uint64_t order; /* order.h: every edge goes from a lower to a higher one */
 };
 
 /* A pause on new assignments, and who may end it. */
@@ -181,6 +182,7 @@ struct constellation {
     uint32_t failure_holds; /* it does not end while there is one */
     struct heap_node timer; /* its deadline */
     int64_t deadline_boot_ms;
+    uint64_t order_next; /* order.h: above every task's */
     enum job job;
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */

@@ -103,8 +103,8 @@ int origin_check(struct conn *conn, const char **ret_code, const char **ret_deta
     struct str host = { host_bytes, length < 0 ? 0 : (size_t)length };
     if (!host_allowed(conn->net, host)) {
         *ret_code = "host_not_allowed";
-        *ret_detail = "the Host header names nothing that this daemon answers for; add the name to "
-                      "its allowed hosts";
+        *ret_detail = "the Host header names nothing that this daemon answers for; start it with "
+                      "--host and that name";
         return 421;
     }
     if (lws_hdr_total_length(conn->wsi, WSI_TOKEN_ORIGIN) == 0) {

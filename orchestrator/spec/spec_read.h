@@ -105,6 +105,7 @@ void spec_note_references(struct spec_reader *reader, const struct spec_draft *d
                           struct str text, const struct spec_node *node,
                           const struct spec_path *path);
 /* Edges for what was noted, but for tasks that `needs` names. */
-void spec_add_references(struct spec_reader *reader, const struct spec_draft *draft);
+void spec_add_references(struct spec_reader *reader, const struct spec_draft *draft,
+                         const struct spec_path *path);
 
 #endif

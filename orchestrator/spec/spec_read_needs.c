@@ -44,7 +44,8 @@ static bool find_task(struct spec_reader *reader, const struct spec_draft *draft
 }
 
 /* False if the edge is there already. */
-static bool add_edge(struct spec_reader *reader, const struct spec_draft *draft, uint32_t from)
+static bool add_edge(struct spec_reader *reader, const struct spec_draft *draft, uint32_t from,
+                     const struct spec_path *path)
 {
     if (reader->stamps[from] == draft->index + 1) {
         return false;
@@ -53,7 +54,7 @@ static bool add_edge(struct spec_reader *reader, const struct spec_draft *draft,
     size_t count = reader->edges.length / sizeof(struct plan_edge);
     if (count == PLAN_EDGES_MAX) {
         spec_report_add(&reader->report, "too_large", spec_node_place(reader->nodes[draft->index]),
-                        NULL, NULL, "more than %d dependencies", PLAN_EDGES_MAX);
+                        path, NULL, "more than %d dependencies", PLAN_EDGES_MAX);
         return true;
     }
     const struct plan_edge edge = { .from = from, .to = draft->index, .when = EDGE_WHEN_SUCCESS };
@@ -70,7 +71,7 @@ static void add_need(struct spec_reader *reader, const struct spec_draft *draft,
         !find_task(reader, draft, key, node, path, &from)) {
         return;
     }
-    if (!add_edge(reader, draft, from)) {
+    if (!add_edge(reader, draft, from, path)) {
         key = spec_report_shorten(key);
         spec_report_add(&reader->report, "bad_value", spec_node_place(node), path, NULL,
                         "\"%.*s\" is needed already", STR_ARG(key));
@@ -160,10 +161,11 @@ void spec_note_references(struct spec_reader *reader, const struct spec_draft *d
     }
 }
 
-void spec_add_references(struct spec_reader *reader, const struct spec_draft *draft)
+void spec_add_references(struct spec_reader *reader, const struct spec_draft *draft,
+                         const struct spec_path *path)
 {
     const uint32_t *from = (const void *)reader->references.data;
     for (size_t i = 0; i < reader->references.length / sizeof *from; i++) {
-        add_edge(reader, draft, from[i]);
+        add_edge(reader, draft, from[i], path);
     }
 }

@@ -108,7 +108,7 @@ static void read_task(struct spec_reader *reader, uint32_t index, int64_t priori
     task->has_references = reader->references.length > 0;
     take_class(reader, &draft, task, &path);
     take_policy(reader, &draft, task);
-    spec_add_references(reader, &draft);
+    spec_add_references(reader, &draft, &path);
     reader->bodies[index] = draft.body;
 }
 

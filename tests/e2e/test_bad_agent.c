@@ -96,6 +96,31 @@ static void an_envelope_over_the_limit_is_refused(void **state)
     fleet_passed(fleet);
 }
 
+/* Envelopes of a kind that nobody knows yet, so that it is their number alone that is too much. */
+static void more_envelopes_than_a_frame_may_have_are_refused(void **state)
+{
+    static const uint8_t unknown[] = { 3, 0xa2, 0x06, 0 };
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    struct msg welcome;
+    struct buf frame = { NULL, 0, 0 };
+    for (int i = 0; i < MSG_FRAME_ENVELOPES_MAX; i++) {
+        buf_append(&frame, unknown, sizeof(unknown));
+    }
+    aip_open(&peers[0], fleet, "aip.v1", "");
+    assert_true(aip_greet(&peers[0], "many", "j", &welcome));
+    assert_true(aip_frame(&peers[0], AIP_BINARY, frame.data, frame.length));
+    buf_append(&frame, unknown, sizeof(unknown));
+    assert_true(aip_frame(&peers[0], AIP_BINARY, frame.data, frame.length));
+    assert_true(aip_expect_closed(&peers[0], LIMIT_MS));
+    assert_non_null(strstr(peers[0].error_reason, "too many envelopes"));
+    assert_int_equal(file_count(fleet->daemon.err, "channel.bad_frame"), 1);
+    aip_done(&peers[0]);
+    buf_done(&frame);
+    daemon_serves_on(fleet);
+    fleet_passed(fleet);
+}
+
 static void text_is_refused_and_so_is_a_message_before_hello(void **state)
 {
     struct fleet *fleet = *state;
@@ -225,6 +250,7 @@ int main(void)
         ROW(garbage_closes_the_connection_with_a_reason),
         ROW(a_frame_over_the_limit_is_refused_before_it_is_taken),
         ROW(an_envelope_over_the_limit_is_refused),
+        ROW(more_envelopes_than_a_frame_may_have_are_refused),
         ROW(text_is_refused_and_so_is_a_message_before_hello),
         ROW(the_silent_and_the_slow_are_closed),
         ROW(a_device_that_is_live_elsewhere_is_refused),

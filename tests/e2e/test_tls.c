@@ -14,30 +14,8 @@
 
 enum { LIMIT_MS = 40000 };
 
-/* A key and a certificate for 127.0.0.1 that vouches for itself: NAME.key and NAME.pem. */
-static void make_certificate(struct fleet *fleet, const char *name)
+static void run_openssl(struct fleet *fleet, const char *name, const char *const *argv)
 {
-    char *key = mem_format("%s.key", fleet_path(fleet, name));
-    char *cert = mem_format("%s.pem", fleet_path(fleet, name));
-    const char *argv[] = { "/usr/bin/openssl",
-                           "req",
-                           "-x509",
-                           "-newkey",
-                           "ec",
-                           "-pkeyopt",
-                           "ec_paramgen_curve:prime256v1",
-                           "-nodes",
-                           "-days",
-                           "2",
-                           "-subj",
-                           "/CN=127.0.0.1",
-                           "-addext",
-                           "subjectAltName=IP:127.0.0.1",
-                           "-keyout",
-                           key,
-                           "-out",
-                           cert,
-                           NULL };
     struct process openssl = { 0 };
     snprintf(openssl.err, sizeof openssl.err, "%s.log", fleet_path(fleet, name));
     process_start(&openssl, argv, NULL);
@@ -46,19 +24,57 @@ static void make_certificate(struct fleet *fleet, const char *name)
         file_show(openssl.err);
         fail();
     }
-    mem_free(key);
-    mem_free(cert);
 }
 
-static void start_with_tls(struct fleet *fleet, char *cert, char *key)
+/* A key and a certificate for these names that vouches for itself: NAME.key and NAME.pem. */
+static void make_certificate(struct fleet *fleet, const char *name, const char *names,
+                             const char *days)
 {
-    make_certificate(fleet, "good");
-    make_certificate(fleet, "wrong");
+    char *key = mem_format("%s.key", fleet_path(fleet, name));
+    char *request = mem_format("%s.csr", fleet_path(fleet, name));
+    char *cert = mem_format("%s.pem", fleet_path(fleet, name));
+    char *names_extension = mem_format("subjectAltName=%s", names);
+    const char *ask[] = { "/usr/bin/openssl",
+                          "req",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:prime256v1",
+                          "-nodes",
+                          "-subj",
+                          "/CN=asterismd",
+                          "-addext",
+                          names_extension,
+                          "-keyout",
+                          key,
+                          "-out",
+                          request,
+                          NULL };
+    const char *sign[] = { "/usr/bin/openssl", "x509", "-req",  "-in", request, "-key", key,
+                           "-copy_extensions", "copy", "-days", days,  "-out",  cert,   NULL };
+    run_openssl(fleet, name, ask);
+    run_openssl(fleet, name, sign);
+    mem_free(names_extension);
+    mem_free(cert);
+    mem_free(request);
+    mem_free(key);
+}
+
+static void start_with(struct fleet *fleet, const char *names, const char *days, char *cert,
+                       char *key)
+{
+    make_certificate(fleet, "good", names, days);
     snprintf(cert, FLEET_PATH_MAX, "%s", fleet_path(fleet, "good.pem"));
     snprintf(key, FLEET_PATH_MAX, "%s", fleet_path(fleet, "good.key"));
     fleet_flags(fleet, "--tls-cert", cert, "--tls-key", key, NULL);
     fleet->scheme = "https";
     fleet_daemon_start(fleet);
+}
+
+static void start_with_tls(struct fleet *fleet, char *cert, char *key)
+{
+    make_certificate(fleet, "wrong", "IP:127.0.0.1", "2");
+    start_with(fleet, "IP:127.0.0.1", "2", cert, key);
 }
 
 static void the_right_authority_is_all_it_takes(void **state)
@@ -93,13 +109,15 @@ static void a_wrong_authority_is_refused_by_agent_and_cli(void **state)
     char wrong[FLEET_PATH_MAX];
     snprintf(wrong, sizeof wrong, "%s", fleet_path(fleet, "wrong.pem"));
     fleet->ca_file = wrong;
-    cli_expect(fleet, 3, "certificate", "list", NULL);
+    cli_expect(fleet, 3, "--ca-file names the file", "list", NULL);
     fleet->ca_file = NULL;
-    cli_expect(fleet, 3, "certificate", "list", NULL);
+    cli_expect(fleet, 3, "--ca-file names the file", "list", NULL);
+    fleet->ca_file = fleet_write(fleet, "none.pem", "no certificate\n");
+    cli_expect(fleet, 3, "holds no certificates", "list", NULL);
     struct fleet_agent *agent = fleet_agent_add(fleet, "edge", 2);
     agent->ca_file = wrong;
     fleet_agent_start(fleet, agent);
-    EVENTUALLY(LIMIT_MS, file_count(agent->process.err, "connection.failed") > 0);
+    EVENTUALLY(LIMIT_MS, file_count(agent->process.err, "no authority that is trusted here") > 0);
     assert_int_equal(file_count(agent->process.err, "session.ready"), 0);
     fleet->ca_file = cert;
     json_t *devices = ask_json(fleet, "/api/v1/devices");
@@ -109,7 +127,38 @@ static void a_wrong_authority_is_refused_by_agent_and_cli(void **state)
     fleet->scheme = "http";
     fleet->ca_file = NULL;
     assert_int_not_equal(ask_status(fleet, "GET", "/api/v1/devices", NULL), 200);
+    cli_expect(fleet, 3, "https:// in --url", "list", NULL);
     fleet_passed(fleet);
+}
+
+/* What the CLI and an agent say about a certificate that they do not take. */
+static void expect_refused(struct fleet *fleet, char *cert, const char *cli_words,
+                           const char *agent_words)
+{
+    fleet->ca_file = cert;
+    cli_expect(fleet, 3, cli_words, "list", NULL);
+    struct fleet_agent *agent = fleet_agent_add(fleet, "edge", 2);
+    agent->ca_file = cert;
+    fleet_agent_start(fleet, agent);
+    EVENTUALLY(LIMIT_MS, file_count(agent->process.err, agent_words) > 0);
+    assert_int_equal(file_count(agent->process.err, "session.ready"), 0);
+    fleet_passed(fleet);
+}
+
+static void a_certificate_of_another_name_is_refused_in_words(void **state)
+{
+    char cert[FLEET_PATH_MAX];
+    char key[FLEET_PATH_MAX];
+    start_with(*state, "DNS:elsewhere.example", "2", cert, key);
+    expect_refused(*state, cert, "does not name it so", "does not name 127.0.0.1");
+}
+
+static void a_certificate_that_has_expired_is_refused_in_words(void **state)
+{
+    char cert[FLEET_PATH_MAX];
+    char key[FLEET_PATH_MAX];
+    start_with(*state, "IP:127.0.0.1", "-1", cert, key);
+    expect_refused(*state, cert, "has expired", "has expired");
 }
 
 static void another_address_is_served_with_tls_and_a_token_only(void **state)
@@ -154,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(the_right_authority_is_all_it_takes),
         ROW(a_wrong_authority_is_refused_by_agent_and_cli),
+        ROW(a_certificate_of_another_name_is_refused_in_words),
+        ROW(a_certificate_that_has_expired_is_refused_in_words),
         ROW(another_address_is_served_with_tls_and_a_token_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

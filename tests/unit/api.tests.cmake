@@ -9,5 +9,9 @@ asterism_test(unit_api_limits
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_limits.c
         ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c
     LINK api net cnet store engine spec sys base PkgConfig::JANSSON)
+asterism_test(unit_api_pages
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_pages.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c
+    LINK api net cnet store engine spec sys base PkgConfig::JANSSON)
 asterism_test(unit_query SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query.c
     LINK api store engine sys base)

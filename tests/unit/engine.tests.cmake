@@ -2,3 +2,5 @@ asterism_test(unit_selector SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_selector
     LINK engine msg base)
 asterism_test(unit_engine SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_engine.c
     LINK engine msg base)
+asterism_test(unit_engine_limits SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_engine_limits.c
+    LINK engine msg base)

@@ -7,3 +7,6 @@ asterism_test(unit_net SOURCES
 asterism_test(unit_cnet SOURCES
     ${CMAKE_SOURCE_DIR}/tests/unit/test_cnet.c ${CMAKE_SOURCE_DIR}/tests/unit/net_house.c
     LINK net cnet base PkgConfig::CURL)
+asterism_test(unit_net_limits SOURCES
+    ${CMAKE_SOURCE_DIR}/tests/unit/test_net_limits.c ${CMAKE_SOURCE_DIR}/tests/unit/net_house.c
+    LINK net cnet base)

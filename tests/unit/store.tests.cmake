@@ -5,3 +5,6 @@ asterism_test(unit_store
 asterism_test(unit_store_sqlite
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_sqlite.c ${store_bench}
     LINK store engine base PkgConfig::SQLITE)
+asterism_test(unit_store_limits
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_limits.c ${store_bench}
+    LINK store engine base)

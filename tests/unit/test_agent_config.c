@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "agent/config.h"
+#include "agent/engine/agent_engine.h"
 #include "agent/profile.h"
 #include "common/sys/file.h"
 
@@ -85,6 +86,21 @@ static void settings_that_the_protocol_would_refuse_are_refused_at_the_start(voi
     refused(label, "128 bytes");
 }
 
+static void more_slots_than_an_agent_may_have_are_refused(void **state)
+{
+    (void)state;
+    char flag[32];
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason;
+    snprintf(flag, sizeof flag, "--slots=%d", AGENT_SLOTS_MAX);
+    assert_int_equal(load(&config, &settings, nothing, &reason, flag, NULL), ERR_NONE);
+    assert_int_equal(settings.slots, AGENT_SLOTS_MAX);
+    config_done(&config);
+    snprintf(flag, sizeof flag, "--slots=%d", AGENT_SLOTS_MAX + 1);
+    refused(flag, "not within 1 to 2048");
+}
+
 static bool has_label(const struct msg_profile *profile, const char *key, const char *value)
 {
     for (size_t i = 0; i < profile->labels_count; i++) {
@@ -141,6 +157,7 @@ int main(void)
         cmocka_unit_test(what_is_not_given_is_derived_from_the_machine),
         cmocka_unit_test(flags_win_over_the_environment),
         cmocka_unit_test(settings_that_the_protocol_would_refuse_are_refused_at_the_start),
+        cmocka_unit_test(more_slots_than_an_agent_may_have_are_refused),
         cmocka_unit_test(labels_of_the_operator_win_over_those_of_the_machine),
         cmocka_unit_test(the_document_has_the_table_of_settings),
     };

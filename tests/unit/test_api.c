@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/sys/file.h"
+#include "orchestrator/api/reply.h"
 #include "tests/unit/api_house.h"
 
 #define SPEC     "name: demo\ntasks:\n  first: {run: [echo, hi]}\n  second: {run: [ls], needs: first}\n"
@@ -52,6 +53,78 @@ static const yaml_node_t *value_of(yaml_document_t *document, const yaml_node_t 
         }
     }
     return NULL;
+}
+
+/* Statuses that the table promises: of the good answers and of the problems. */
+static bool is_promised(const struct api_route_view *route, int status)
+{
+    bool found = status == route->status || (status == route->other && status != 0);
+    for (unsigned code = 0; code < PROBLEM_CODES_COUNT; code++) {
+        bool is_set = (route->problems >> code & 1U) != 0;
+        found = found || (is_set && problem_status((enum problem_code)code) == status);
+    }
+    return found;
+}
+
+static bool lists(yaml_document_t *document, const yaml_node_t *responses, int status)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "%d", status);
+    return status == 0 || value_of(document, responses, name) != NULL;
+}
+
+/* Every status and every code of the row is in the document, and no other is. */
+static void expect_answers(yaml_document_t *document, const yaml_node_t *operation,
+                           const struct api_route_view *route)
+{
+    const yaml_node_t *responses = value_of(document, operation, "responses");
+    for (yaml_node_pair_t *pair = responses->data.mapping.pairs.start;
+         pair < responses->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *name = yaml_document_get_node(document, pair->key);
+        const char *text = (const char *)name->data.scalar.value;
+        if (!is_promised(route, (int)strtol(text, NULL, 10))) {
+            fail_msg("%s never answers %s", route->operation, text);
+        }
+    }
+    const yaml_node_t *codes = value_of(document, operation, "x-problems");
+    struct buf written = { NULL, 0, 0 };
+    struct buf promised = { NULL, 0, 0 };
+    if (codes != NULL) {
+        for (yaml_node_item_t *item = codes->data.sequence.items.start;
+             item < codes->data.sequence.items.top; item++) {
+            const yaml_node_t *code = yaml_document_get_node(document, *item);
+            buf_printf(&written, "%s ", (const char *)code->data.scalar.value);
+        }
+    }
+    bool is_listed =
+        lists(document, responses, route->status) && lists(document, responses, route->other);
+    for (unsigned code = 0; code < PROBLEM_CODES_COUNT; code++) {
+        if ((route->problems >> code & 1U) != 0) {
+            is_listed =
+                is_listed && lists(document, responses, problem_status((enum problem_code)code));
+            buf_printf(&promised, "%s ", problem_name((enum problem_code)code));
+        }
+    }
+    if (!is_listed) {
+        fail_msg("docs/openapi.yaml lacks an answer of %s", route->operation);
+    }
+    assert_string_equal(buf_text(&written), buf_text(&promised));
+    buf_done(&written);
+    buf_done(&promised);
+}
+
+static void expect_every_code_named(yaml_document_t *document)
+{
+    const yaml_node_t *node = yaml_document_get_root_node(document);
+    static const char *const path[] = { "components", "responses", "Problem", "description" };
+    for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+        node = value_of(document, node, path[i]);
+        assert_non_null(node);
+    }
+    for (unsigned code = 0; code < PROBLEM_CODES_COUNT; code++) {
+        assert_non_null(
+            strstr((const char *)node->data.scalar.value, problem_name((enum problem_code)code)));
+    }
 }
 
 static bool is_method(const char *name)
@@ -108,9 +181,11 @@ static void the_document_and_the_table_of_routes_agree(void **state)
             strstr((const char *)summary->data.scalar.value, route.role) == NULL) {
             fail_msg("%s: the summary does not name the role %s", route.operation, route.role);
         }
+        expect_answers(&document, operation, &route);
         routes++;
     }
     assert_int_equal(count_operations(&document, paths), routes);
+    expect_every_code_named(&document);
     yaml_document_delete(&document);
     yaml_parser_delete(&parser);
     buf_done(&text);

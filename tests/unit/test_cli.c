@@ -220,17 +220,58 @@ static void the_completion_script_is_good_bash(void **state)
     buf_done(&script);
 }
 
+static void print_help(void)
+{
+    verbs_help(false);
+}
+
+static void print_help_as_json(void)
+{
+    verbs_help(true);
+}
+
 static void the_help_names_every_verb_that_is_not_hidden(void **state)
 {
     (void)state;
     struct buf help = { 0 };
-    capture(verbs_help, &help);
+    capture(print_help, &help);
     for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
         char line[64];
         snprintf(line, sizeof line, "\n  %s ", (*verb)->name);
         assert_int_equal(strstr(buf_text(&help), line) == NULL, (*verb)->hidden);
     }
     buf_done(&help);
+}
+
+static void the_help_is_one_json_document_for_programs(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    capture(print_help_as_json, &text);
+    json_t *help = json_loadb((const char *)text.data, text.length, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(help);
+    const json_t *list = json_object_get(help, "verbs");
+    size_t at = 0;
+    for (const struct verb *const *verb = verbs; *verb != NULL; verb++) {
+        if ((*verb)->hidden) {
+            continue;
+        }
+        const json_t *row = json_array_get(list, at++);
+        assert_string_equal(json_string_value(json_object_get(row, "name")), (*verb)->name);
+        assert_string_equal(json_string_value(json_object_get(row, "example")), (*verb)->example);
+        size_t options = 0;
+        while ((*verb)->options != NULL && (*verb)->options[options].name != NULL) {
+            options++;
+        }
+        assert_int_equal(json_array_size(json_object_get(row, "options")), options);
+    }
+    assert_int_equal(json_array_size(list), at);
+    const json_t *output = json_array_get(json_object_get(help, "options"), 3);
+    assert_string_equal(json_string_value(json_object_get(output, "letter")), "o");
+    assert_int_equal(json_array_size(json_object_get(output, "words")), 2);
+    assert_non_null(json_object_get(json_object_get(help, "exit_codes"), "124"));
+    json_decref(help);
+    buf_done(&text);
 }
 
 static void a_url_names_a_daemon_or_is_refused(void **state)
@@ -389,6 +430,7 @@ int main(void)
         cmocka_unit_test(the_document_says_what_the_table_says),
         cmocka_unit_test(the_completion_script_is_good_bash),
         cmocka_unit_test(the_help_names_every_verb_that_is_not_hidden),
+        cmocka_unit_test(the_help_is_one_json_document_for_programs),
         cmocka_unit_test(a_url_names_a_daemon_or_is_refused),
         cmocka_unit_test(a_status_has_its_exit_code),
         cmocka_unit_test(a_name_is_an_id_or_an_id_and_a_task),

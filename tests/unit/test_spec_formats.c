@@ -138,6 +138,18 @@ static void a_flood_of_lists_is_refused_at_the_limit(void **state)
     buf_done(&text);
 }
 
+static void a_flood_of_values_is_refused_at_the_limit(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    buf_append_text(&text, "[");
+    fill(&text, "1,", SPEC_NODES_MAX - 1); /* with the list itself as many as there may be */
+    buf_append_text(&text, "1]");
+    refuse(str_of(buf_text(&text)), SPEC_FORMAT_JSON);
+    assert_first("too_large", 1, 20000000, "/9999999", "more values than a spec may have");
+    buf_done(&text);
+}
+
 static void a_key_twice_is_refused_at_the_second(void **state)
 {
     (void)state;
@@ -312,6 +324,7 @@ int main(void)
         cmocka_unit_test_teardown(too_much_is_refused_before_it_is_read, forget),
         cmocka_unit_test_teardown(deep_nesting_is_refused_however_deep, forget),
         cmocka_unit_test_teardown(a_flood_of_lists_is_refused_at_the_limit, forget),
+        cmocka_unit_test_teardown(a_flood_of_values_is_refused_at_the_limit, forget),
         cmocka_unit_test_teardown(a_key_twice_is_refused_at_the_second, forget),
         cmocka_unit_test_teardown(anchors_aliases_merges_and_tags_are_refused, forget),
         cmocka_unit_test_teardown(yaml_that_is_broken_is_refused_where_it_breaks, forget),

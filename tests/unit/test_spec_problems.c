@@ -325,6 +325,28 @@ static void more_tasks_than_a_plan_may_have_are_refused(void **state)
     buf_done(&text);
 }
 
+/* Each task needs those before it, until the last one needs one more than there may be. */
+static void more_dependencies_than_a_plan_may_have_are_refused(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    buf_append_text(&text, "{\"name\": \"n\", \"tasks\": {");
+    unsigned task = 0;
+    unsigned need = 0;
+    for (int edges = 0; edges <= PLAN_EDGES_MAX; task++) {
+        buf_printf(&text, "%s\"%x\":{\"noop\":true,\"needs\":[", task > 0 ? "," : "", task);
+        for (need = 0; need < task && edges <= PLAN_EDGES_MAX; need++, edges++) {
+            buf_printf(&text, "%s\"%x\"", need > 0 ? "," : "", need);
+        }
+        buf_append_text(&text, "]}");
+    }
+    buf_append_text(&text, "}}");
+    char path[64];
+    snprintf(path, sizeof path, "/tasks/%x/needs/%u", task - 1, need - 1);
+    assert_refused(buf_text(&text), "too_large", 0, 0, path, "more than 4000000 dependencies");
+    buf_done(&text);
+}
+
 static void all_problems_come_at_once_in_order(void **state)
 {
     (void)state;
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test_teardown(a_long_cycle_is_cut, forget),
         cmocka_unit_test_teardown(what_is_too_large_is_refused, forget),
         cmocka_unit_test_teardown(more_tasks_than_a_plan_may_have_are_refused, forget),
+        cmocka_unit_test_teardown(more_dependencies_than_a_plan_may_have_are_refused, forget),
         cmocka_unit_test_teardown(all_problems_come_at_once_in_order, forget),
         cmocka_unit_test_teardown(problems_are_counted_to_a_limit, forget),
         cmocka_unit_test_teardown(what_a_key_holds_cannot_reach_the_terminal, forget),

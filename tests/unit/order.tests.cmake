@@ -1,0 +1,3 @@
+asterism_test(unit_order SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_order.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/graph_world.c
+    LINK engine msg base)
