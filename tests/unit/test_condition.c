@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "orchestrator/spec/condition.h"
 
 static struct condition_engine *engine;
@@ -292,6 +294,42 @@ static void values_must_be_as_many_as_placeholders(void **state)
     assert_reason("not UTF-8");
 }
 
+/* A text of chance from letters that mean something to LIKE. */
+static void draw_text(struct rng *rng, size_t length_max, char *ret_text)
+{
+    static const char *const letters[] = { "a", "b", "A", "%", "_", "\\", "\xc3\xa4", "%", "a" };
+    ret_text[0] = 0;
+    for (uint64_t left = rng_below(rng, length_max); left > 0; left--) {
+        strcat(ret_text, letters[rng_below(rng, sizeof letters / sizeof letters[0])]);
+    }
+}
+
+static void like_answers_as_that_of_sqlite_does(void **state)
+{
+    (void)state;
+    struct rng rng;
+    unsigned matches = 0;
+    rng_init(&rng, 1);
+    for (int i = 0; i < 30000; i++) {
+        char text[64];
+        char pattern[64];
+        draw_text(&rng, 12, text);
+        draw_text(&rng, 8, pattern);
+        const struct condition_value values[] = { text_value(text), text_value(pattern) };
+        bool has_escape = rng_below(&rng, 2) == 1;
+        struct str condition =
+            has_escape ? STR("${{ a }} like ${{ b }} escape '\\'") : STR("${{ a }} like ${{ b }}");
+        bool expected = sqlite3_strlike(pattern, text, has_escape ? '\\' : 0) == 0;
+        enum condition_verdict verdict =
+            condition_evaluate(engine, condition, &inputs, values, 2, &reason);
+        if (verdict != (expected ? CONDITION_OPEN : CONDITION_CLOSED)) {
+            fail_msg("'%s' like '%s': %d", text, pattern, verdict);
+        }
+        matches += expected;
+    }
+    assert_true(matches > 1000 && matches < 29000);
+}
+
 static void what_is_guarded_does_not_fail(void **state)
 {
     (void)state;
@@ -377,6 +415,7 @@ int main(void)
         TEST(the_value_of_a_placeholder_is_never_sql),
         TEST(placeholders_are_found_in_order),
         TEST(values_must_be_as_many_as_placeholders),
+        TEST(like_answers_as_that_of_sqlite_does),
         TEST(what_is_guarded_does_not_fail),
         TEST(what_fails_says_why),
         TEST(the_same_is_answered_again),
