@@ -12,7 +12,7 @@ enum { PLAN_LARGE_TASKS = 10000 };
 
 static const int64_t RETAIN_EVERY_MS = 60 * 1000;
 static const int64_t IDEMPOTENCY_KEEP_MS = (int64_t)7 * 24 * 3600 * 1000;
-static const int64_t RETAIN_AGAIN_MS = 50; /* while there is more to delete */
+static const int64_t RETAIN_AGAIN_MS = 25; /* while there is more to delete */
 
 static void step(struct loop *loop, enum event_kind kind)
 {

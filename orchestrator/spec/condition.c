@@ -132,19 +132,27 @@ static void say_place(struct str text, size_t offset, struct reason *reason)
     }
 }
 
+/* Compiles it if it is not kept compiled; a refusal begins with its place. */
+static enum err prepare(struct condition_engine *engine, struct str text,
+                        struct compiled **ret_compiled, size_t *ret_offset, struct reason *reason)
+{
+    size_t offset = SIZE_MAX;
+    enum err err = compile(engine, text, ret_compiled, &offset, reason);
+    if (err != ERR_NONE) {
+        /* What is missing at the end stands behind it. */
+        *ret_offset = offset == SIZE_MAX || offset <= text.length ? offset : text.length;
+        say_place(text, *ret_offset, reason);
+    }
+    return err;
+}
+
 enum err condition_check(struct condition_engine *engine, struct str text, size_t *ret_offset,
                          struct reason *reason)
 {
     struct compiled *compiled = NULL;
     size_t offset = SIZE_MAX;
-    enum err err = compile(engine, text, &compiled, &offset, reason);
-    if (err == ERR_NONE) {
-        return ERR_NONE;
-    }
-    /* A refusal at the end stands where the end is. */
-    offset = offset == SIZE_MAX || offset <= text.length ? offset : text.length;
-    say_place(text, offset, reason);
-    if (ret_offset != NULL) {
+    enum err err = prepare(engine, text, &compiled, &offset, reason);
+    if (err != ERR_NONE && ret_offset != NULL) {
         *ret_offset = offset;
     }
     return err;
@@ -321,7 +329,7 @@ enum condition_verdict condition_evaluate(struct condition_engine *engine, struc
     struct compiled *compiled = NULL;
     size_t offset = SIZE_MAX;
     engine->steps = 0;
-    if (compile(engine, text, &compiled, &offset, reason) != ERR_NONE) {
+    if (prepare(engine, text, &compiled, &offset, reason) != ERR_NONE) {
         return CONDITION_ERROR;
     }
     if (values_count != compiled->placeholders) {

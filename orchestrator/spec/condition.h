@@ -15,7 +15,7 @@ enum {
     CONDITION_BYTES_MAX = 4096,
     CONDITION_PLACEHOLDERS_MAX = 32,
     CONDITION_INPUT_BYTES_MAX = 64 * 1024, /* of output, stdout, and the text of a placeholder */
-    CONDITION_STEPS_MAX = 4 * 1024 * 1024, /* of an evaluation: instructions, bytes searched */
+    CONDITION_STEPS_MAX = 1024 * 1024,     /* of an evaluation: instructions, items of patterns */
     CONDITION_STATEMENTS_MAX = 256,        /* that an engine keeps compiled */
 };
 

@@ -5,7 +5,8 @@
 
 #include "orchestrator/spec/condition_lex.h"
 
-enum { PATTERN_BYTES_MAX = 1000 };
+/* A byte that is only compared with another one costs less than a step of a pattern. */
+enum { PATTERN_BYTES_MAX = 1000, BYTES_PER_STEP = 8 };
 
 static const struct condition_function functions[] = {
     { "abs", 1, 1, "A number without its sign." },
@@ -129,41 +130,101 @@ static bool item_takes(const struct item *item, struct str text, size_t at, size
     return true;
 }
 
-/* False when the budget is used up. When an item does not fit, the last % before it takes one
-   character more: earlier ones need never be tried again, so the work is at most text × pattern. */
-static bool match(struct str text, struct str pattern, struct str escape,
-                  struct condition_budget *budget, bool *ret_matches)
+/* A byte of the pattern that is a character by itself and stands for itself: nearly all of them. */
+static bool is_plain(struct str pattern, size_t at, struct str escape)
 {
-    size_t at = 0;
-    size_t in = 0;
-    size_t any_at = 0; /* where the text of the last % ends as yet */
-    size_t any_in = 0; /* behind the last %; 0: there was none */
-    while (at < text.length || in < pattern.length) {
-        if (!condition_budget_take(budget, 1)) {
+    char byte = pattern.data[at];
+    return (unsigned char)byte < 0x80 && byte != '%' && byte != '_' &&
+           (escape.length == 0 || byte != escape.data[0]);
+}
+
+/* Where the text next has the plain byte, or its end. */
+static size_t find_plain(struct str text, size_t at, char byte)
+{
+    const unsigned char wanted = fold(byte);
+    while (at < text.length && fold(text.data[at]) != wanted) {
+        at++;
+    }
+    return at;
+}
+
+/* One LIKE: how far it has come. */
+struct matching {
+    struct str text;
+    struct str pattern;
+    struct str escape;
+    size_t at;     /* in the text */
+    size_t in;     /* in the pattern */
+    size_t any_at; /* where the text of the last % ends as yet */
+    size_t any_in; /* behind the last %; 0: there was none */
+};
+
+/* False: the next item of the pattern does not fit here. */
+static bool match_item(struct matching *matching)
+{
+    struct str text = matching->text;
+    if (matching->in == matching->pattern.length) {
+        return false;
+    }
+    bool is_end = matching->at == text.length;
+    if (is_plain(matching->pattern, matching->in, matching->escape)) {
+        if (is_end || fold(text.data[matching->at]) != fold(matching->pattern.data[matching->in])) {
             return false;
         }
-        if (in < pattern.length) {
-            struct item item = item_at(pattern, in, escape);
-            if (item.next > 0 && item.kind == ITEM_ANY) {
-                in = item.next;
-                any_in = in;
-                any_at = at;
-                continue;
-            }
-            size_t bytes = at < text.length ? character_bytes(text, at) : 0;
-            if (item.next > 0 && bytes > 0 && item_takes(&item, text, at, bytes)) {
-                in = item.next;
-                at += bytes;
-                continue;
-            }
-        }
-        if (any_in == 0 || any_at >= text.length) {
+        matching->at++;
+        matching->in++;
+        return true;
+    }
+    struct item item = item_at(matching->pattern, matching->in, matching->escape);
+    if (item.next > 0 && item.kind == ITEM_ANY) {
+        matching->in = item.next;
+        matching->any_in = item.next;
+        matching->any_at = matching->at;
+        return true;
+    }
+    size_t bytes = is_end ? 0 : character_bytes(text, matching->at);
+    if (item.next == 0 || is_end || !item_takes(&item, text, matching->at, bytes)) {
+        return false;
+    }
+    matching->at += bytes;
+    matching->in = item.next;
+    return true;
+}
+
+/* The last % takes one character more, or as many as there are before what must follow it. False: it
+   cannot. *ret_skipped: how many. */
+static bool match_more(struct matching *matching, size_t *ret_skipped)
+{
+    struct str text = matching->text;
+    if (matching->any_in == 0 || matching->any_at == text.length) {
+        return false;
+    }
+    size_t at = matching->any_at + character_bytes(text, matching->any_at);
+    if (matching->any_in == matching->pattern.length) {
+        at = text.length;
+    } else if (is_plain(matching->pattern, matching->any_in, matching->escape)) {
+        at = find_plain(text, at, matching->pattern.data[matching->any_in]);
+    }
+    *ret_skipped = at - matching->any_at;
+    matching->any_at = at;
+    matching->at = at;
+    matching->in = matching->any_in;
+    return true;
+}
+
+/* False when the budget is used up. When an item does not fit, only the last % before it takes more:
+   earlier ones need never be tried again, so the work is at most text × pattern. */
+static bool match(struct matching *matching, struct condition_budget *budget, bool *ret_matches)
+{
+    while (matching->at < matching->text.length || matching->in < matching->pattern.length) {
+        size_t skipped = 0;
+        if (!match_item(matching) && !match_more(matching, &skipped)) {
             *ret_matches = false;
             return true;
         }
-        any_at += character_bytes(text, any_at);
-        at = any_at;
-        in = any_in;
+        if (!condition_budget_take(budget, 1 + skipped / BYTES_PER_STEP)) {
+            return false;
+        }
     }
     *ret_matches = true;
     return true;
@@ -197,8 +258,9 @@ static void like(sqlite3_context *context, int count, sqlite3_value **values)
     if (pattern.data == NULL || text.data == NULL) {
         return; /* NULL */
     }
+    struct matching matching = { .text = text, .pattern = pattern, .escape = escape };
     bool matches = false;
-    if (!match(text, pattern, escape, sqlite3_user_data(context), &matches)) {
+    if (!match(&matching, sqlite3_user_data(context), &matches)) {
         refuse_budget(context);
         return;
     }
@@ -213,7 +275,8 @@ static void instr(sqlite3_context *context, int count, sqlite3_value **values)
     if (text.data == NULL || part.data == NULL) {
         return; /* NULL */
     }
-    if (!condition_budget_take(sqlite3_user_data(context), text.length + part.length)) {
+    if (!condition_budget_take(sqlite3_user_data(context),
+                               (text.length + part.length) / BYTES_PER_STEP)) {
         refuse_budget(context);
         return;
     }

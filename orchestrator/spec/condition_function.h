@@ -22,7 +22,8 @@ struct condition_function {
 const struct condition_function *condition_function_find(struct str name);
 const struct condition_function *condition_function_at(size_t index); /* NULL: behind the last */
 
-/* What the functions of one evaluation may still do, in steps: about a byte looked at. */
+/* What the functions of one evaluation may still do, in steps: an instruction of SQLite, an item
+   of a pattern, eight bytes searched. */
 struct condition_budget {
     uint64_t steps_left;
     uint64_t steps_used;

@@ -7,7 +7,7 @@
 
 #include "orchestrator/spec/condition.h"
 #include "orchestrator/spec/condition_lex.h"
-#include "orchestrator/spec/condition_order.h"
+#include "orchestrator/spec/condition_mistake.h"
 #include "orchestrator/spec/condition_sql.h"
 #include "orchestrator/spec/spec_nearest.h"
 #include "orchestrator/spec/spec_text.h"
@@ -51,6 +51,8 @@ struct open {
     size_t function_at;
     size_t commas;
     bool is_empty;
+    bool holds_states; /* state in (…) */
+    bool takes_paths;  /* from its second argument on */
 };
 
 struct scan {
@@ -64,8 +66,9 @@ struct scan {
     size_t placeholders;
     size_t copied;                /* the bytes of the text that are in the expression */
     size_t fault;                 /* the byte that a refusal is about */
-    struct condition_word before; /* the last two words */
+    struct condition_word before; /* the last words */
     struct condition_word before_that;
+    struct condition_word before_all; /* the one before these */
 };
 
 static bool is_one_of(struct str word, const char *const *list, size_t count)
@@ -172,7 +175,13 @@ static enum err scan_opens(struct scan *scan, const struct condition_word *word)
         !is_one_of(scan->before.text, keywords, sizeof keywords / sizeof keywords[0])) {
         open->function = condition_function_find(scan->before.text);
         open->function_at = scan->before.at;
+        open->takes_paths = condition_word_is(scan->before.text, "json_extract") ||
+                            condition_word_is(scan->before.text, "json_type") ||
+                            condition_word_is(scan->before.text, "json_array_length");
     }
+    open->holds_states = condition_word_is(scan->before.text, "in") &&
+                         condition_word_is(scan->before_that.text, "state") &&
+                         condition_is_edge(&scan->before_all);
     return ERR_NONE;
 }
 
@@ -227,11 +236,35 @@ static enum err scan_placeholder(struct scan *scan, const struct condition_word 
     return ERR_NONE;
 }
 
-static enum err scan_word(struct scan *scan, const struct condition_word *word, bool is_called)
+/* A text in quotes. Only where it is all of an operand or argument: '$.' || stdout is none of ours. */
+static enum err scan_text(struct scan *scan, const struct condition_word *word,
+                          const struct condition_word *next)
+{
+    const struct condition_word *before = &scan->before;
+    bool is_arrow = before->kind == CONDITION_OPERATOR &&
+                    (str_is(before->text, "->") || str_is(before->text, "->>"));
+    if (is_arrow && word->text.data[1] == '$') {
+        return condition_check_path(word->text, scan->reason);
+    }
+    bool is_whole = (before->kind == CONDITION_OPENS || before->kind == CONDITION_COMMA) &&
+                    (next->kind == CONDITION_CLOSES || next->kind == CONDITION_COMMA);
+    if (!is_whole || scan->depth == 0) {
+        return ERR_NONE;
+    }
+    const struct open *open = &scan->open[scan->depth - 1];
+    if (open->holds_states) {
+        return condition_check_state(word->text, scan->reason);
+    }
+    return open->takes_paths && open->commas > 0 ? condition_check_path(word->text, scan->reason)
+                                                 : ERR_NONE;
+}
+
+static enum err scan_word(struct scan *scan, const struct condition_word *word,
+                          const struct condition_word *next)
 {
     switch (word->kind) {
     case CONDITION_NAME:
-        return scan_name(scan, word, is_called);
+        return scan_name(scan, word, next->kind == CONDITION_OPENS);
     case CONDITION_OPENS:
         return scan_opens(scan, word);
     case CONDITION_CLOSES:
@@ -243,8 +276,9 @@ static enum err scan_word(struct scan *scan, const struct condition_word *word, 
     case CONDITION_OPERATOR:
         scan->calls += str_is(word->text, "->") || str_is(word->text, "->>");
         return ERR_NONE;
-    case CONDITION_NUMBER:
     case CONDITION_TEXT:
+        return scan_text(scan, word, next);
+    case CONDITION_NUMBER:
     case CONDITION_END:
         break;
     }
@@ -255,7 +289,6 @@ static enum err scan_words(struct scan *scan)
 {
     struct condition_word word;
     struct condition_word next;
-    struct condition_word first = { .kind = CONDITION_END }; /* before the last three */
     size_t at = 0;
     enum err err = condition_lex(scan->text, &at, &word, scan->reason);
     scan->fault = word.at;
@@ -273,17 +306,17 @@ static enum err scan_words(struct scan *scan)
         if (scan->depth > 0 && word.kind != CONDITION_CLOSES) {
             scan->open[scan->depth - 1].is_empty = false;
         }
-        err = scan_word(scan, &word, next.kind == CONDITION_OPENS);
+        err = scan_word(scan, &word, &next);
         if (err == ERR_NONE && scan->calls > CONDITION_CALLS_MAX) {
             err = reason_set(scan->reason, ERR_INVALID,
                              "more than %d calls of functions, LIKE, -> and ->>",
                              CONDITION_CALLS_MAX);
         }
-        if (err == ERR_NONE && condition_is_edge(&first) && condition_is_edge(&next)) {
+        if (err == ERR_NONE && condition_is_edge(&scan->before_all) && condition_is_edge(&next)) {
             const struct condition_word comparison[] = { scan->before_that, scan->before, word };
-            err = condition_check_order(comparison, &scan->fault, scan->reason);
+            err = condition_check_comparison(comparison, &scan->fault, scan->reason);
         }
-        first = scan->before_that;
+        scan->before_all = scan->before_that;
         scan->before_that = scan->before;
         scan->before = word;
         word = next;

@@ -132,7 +132,7 @@ static void a_wrong_authority_is_refused_by_agent_and_cli(void **state)
 }
 
 /* What the CLI and an agent say about a certificate that they do not take. */
-static void expect_refused(struct fleet *fleet, char *cert, const char *cli_words,
+static void expect_refused(struct fleet *fleet, const char *cert, const char *cli_words,
                            const char *agent_words)
 {
     fleet->ca_file = cert;

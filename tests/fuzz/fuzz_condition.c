@@ -67,7 +67,9 @@ static void check_wall(struct str text)
 
 static void check_answer(struct str text, const struct condition_inputs *inputs)
 {
-    struct condition_value values[CONDITION_PLACEHOLDERS_MAX + 1] = { { CONDITION_VALUE_NULL } };
+    struct condition_value values[CONDITION_PLACEHOLDERS_MAX + 1] = {
+        { .type = CONDITION_VALUE_NULL }
+    };
     size_t count = 0;
     size_t at = 0;
     struct str whole;
