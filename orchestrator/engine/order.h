@@ -15,9 +15,9 @@
    in a list", ESA 2002).
 
    The cost. An insert looks at no more than twice the edges of the smaller search, and sorts what it
-   moves. Forward goes depth first, backward breadth first: in a dense plan such a pair meets after a few
-   hundred tasks, however far apart the ends are. There is no better bound for one insert than the edges
-   between the ends: two long chains whose labels interleave cost half of their tasks once.
+   moves. Each search goes by breadth and by depth in turn, which meets after some hundred tasks in a
+   dense plan, however near or far apart the ends are. There is no better bound for one insert than the
+   edges between the ends: two long chains whose labels interleave cost half of their tasks once.
 
    Where a total order is wanted, equal labels, which no edge joins, go by index. */
 #ifndef ORCHESTRATOR_ENGINE_ORDER_H

@@ -83,24 +83,41 @@ void search_begin(struct search *search, const struct constellation *constellati
     backward->bound = search_key(backward, target->order);
     forward->limit = UINT64_MAX;
     backward->limit = UINT64_MAX;
-    forward->at = 0;
-    backward->at = 0;
+    forward->head = 0;
+    backward->head = 0;
+    forward->deep = 0;
+    backward->deep = 0;
+    forward->dive = 0;
+    backward->dive = 0;
+    forward->is_diving = false;
+    backward->is_diving = false;
     forward->is_tight = false;
     backward->is_tight = false;
     visit_add(search, forward, target, SEARCH_NONE, slot_find(search, target->index));
     visit_add(search, backward, source, SEARCH_NONE, slot_find(search, source->index));
 }
 
-/* To the next visit that has edges left. Forward goes depth first, with the visits' parents for a
-   stack; backward breadth first. False: there is none. */
+/* To a visit that has edges left, in turn by breadth and by depth: near ends are found by the first,
+   far ones in a dense plan by the second. False: there is none. */
 static bool side_advance(struct side *side)
 {
-    while (side->visits[side->at].edge == 0) {
-        uint32_t next = side->is_forward ? side->visits[side->at].parent : side->at + 1;
-        if (next == SEARCH_NONE || next == side->count) {
-            return false;
+    while (side->head < side->count && side->visits[side->head].edge == 0) {
+        side->head++;
+    }
+    if (side->head == side->count) {
+        return false;
+    }
+    side->is_diving = !side->is_diving;
+    side->at = side->head;
+    if (side->is_diving) {
+        while (side->visits[side->deep].edge == 0 && side->deep != side->dive) {
+            side->deep = side->visits[side->deep].parent;
         }
-        side->at = next;
+        if (side->visits[side->deep].edge == 0) {
+            side->dive = side->head;
+            side->deep = side->head;
+        }
+        side->at = side->deep;
     }
     return true;
 }
@@ -123,8 +140,8 @@ static uint32_t side_step(struct search *search, struct side *side)
     uint32_t value = search->slots[slot];
     if (value == 0) {
         visit_add(search, side, task, from, slot);
-        if (side->is_forward) {
-            side->at = side->count - 1;
+        if (side->is_diving) {
+            side->deep = side->count - 1;
         }
         return SEARCH_NONE;
     }

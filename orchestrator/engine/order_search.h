@@ -26,7 +26,11 @@ struct side {
     struct visit *visits;
     uint32_t count;
     uint32_t capacity;
-    uint32_t at; /* the visit whose edges are looked at */
+    uint32_t head; /* breadth first: the visits before this one have no edges left */
+    uint32_t deep; /* depth first: the visit it has come to */
+    uint32_t dive; /* and where it began, which is as far as it goes back */
+    uint32_t at;   /* the visit whose edge is looked at now: one of these two */
+    bool is_diving;
     bool is_forward;
     bool is_tight;  /* of order.c: what it has seen is too much for its window */
     uint64_t bound; /* the key of the other side's start: nothing beyond it is visited */

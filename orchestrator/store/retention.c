@@ -106,14 +106,39 @@ enum err store_delete_constellation(struct store *store, int64_t id, struct reas
     return err;
 }
 
+/* What an attempt has decided. ERR_NONE with budget left: all of it is gone. */
+static enum err drop_decisions(struct pass *pass, int64_t fence)
+{
+    int dropped = 1;
+    while (dropped > 0 && pass->budget > 0) {
+        enum err err = run(pass,
+                           "DELETE FROM edge_decided WHERE fence = ?1 AND edge_id IN"
+                           " (SELECT edge_id FROM edge_decided WHERE fence = ?1 LIMIT ?2)",
+                           fence, pass->budget);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        dropped = sqlite3_changes(pass->self->db);
+        pass->budget -= dropped;
+    }
+    return ERR_NONE;
+}
+
 /* A task's attempts from the latest back. The task's own row says where to go on in the next slice. */
 static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence)
 {
     while (fence != 0 && pass->budget > 0) {
         int64_t columns[3] = { 0 };
-        enum err err = read_row(
-            pass, "SELECT previous, stdout_bytes, stderr_bytes FROM attempt WHERE fence = ?", fence,
-            0, columns, 3);
+        enum err err = drop_decisions(pass, fence);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        if (pass->budget <= 0) {
+            break;
+        }
+        err = read_row(pass,
+                       "SELECT previous, stdout_bytes, stderr_bytes FROM attempt WHERE fence = ?",
+                       fence, 0, columns, 3);
         if (err != ERR_NONE && err != ERR_NOT_FOUND) {
             return err;
         }
@@ -133,7 +158,7 @@ static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence)
         fence = columns[0];
     }
     return fence == 0 ? ERR_NONE
-                      : run(pass, "UPDATE task SET fence = ?2 WHERE id = ?1", task_id, fence);
+                      : run(pass, "UPDATE task_row SET fence = ?2 WHERE id = ?1", task_id, fence);
 }
 
 static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
@@ -141,7 +166,7 @@ static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t 
     while (pass->budget > 0) {
         int64_t columns[3] = { 0 };
         enum err err = read_row(pass,
-                                "SELECT id, fence, constellation_id FROM task"
+                                "SELECT id, fence, constellation_id FROM task_row"
                                 " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
                                 from, to, columns, 3);
         if (err != ERR_NONE) {
@@ -158,7 +183,7 @@ static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t 
         }
         err = run(pass, "DELETE FROM task_text WHERE id = ?", columns[0], 0);
         if (err == ERR_NONE) {
-            err = run(pass, "DELETE FROM task WHERE id = ?", columns[0], 0);
+            err = run(pass, "DELETE FROM task_row WHERE id = ?", columns[0], 0);
         }
         if (err != ERR_NONE) {
             return err;
@@ -173,7 +198,7 @@ static enum err drop_edges(struct pass *pass, int64_t constellation_id, int64_t 
     while (pass->budget > 0) {
         int64_t columns[2] = { 0 };
         enum err err = read_row(pass,
-                                "SELECT id, constellation_id FROM edge WHERE id BETWEEN ? AND ?"
+                                "SELECT id, constellation_id FROM edge_row WHERE id BETWEEN ? AND ?"
                                 " ORDER BY id LIMIT 1",
                                 from, to, columns, 2);
         if (err != ERR_NONE) {
@@ -182,7 +207,7 @@ static enum err drop_edges(struct pass *pass, int64_t constellation_id, int64_t 
         from = columns[0] + 1;
         pass->budget--;
         if (columns[1] == constellation_id) {
-            err = run(pass, "DELETE FROM edge WHERE id = ?", columns[0], 0);
+            err = run(pass, "DELETE FROM edge_row WHERE id = ?", columns[0], 0);
             if (err != ERR_NONE) {
                 return err;
             }

@@ -4,7 +4,12 @@
    The layout is what makes the daemon fast. Rows have integer keys in the order of submission, so a
    turn touches neighbouring pages; what a transition changes is apart from text, so the pages are few;
    and no column that a transition changes has an index. What must be found otherwise is found by a
-   range of ids (constellation.first_task_id …) or along a chain (task.fence → attempt.previous). */
+   range of ids (constellation.first_task_id …) or along a chain (task.fence → attempt.previous).
+
+   Tasks that run in another order than they were submitted in would still touch a page each, of the
+   tasks and of the edges, at every step. So only the end of a task goes to its own row; what happens
+   before stands in a table so small that its pages are always at hand, and what its end decides stands
+   in the order of the attempts. Readers see it put together, in the views task and edge. */
 #include "orchestrator/store/schema.h"
 
 #include <stddef.h>
@@ -37,21 +42,43 @@ static const char *const step_1[] = {
     " first_seq INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
     " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '') STRICT",
-    "CREATE TABLE task(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    /* A task as it was when no attempt had it. */
+    "CREATE TABLE task_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, attempts INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, state INTEGER NOT NULL, has_references "
     "INTEGER NOT NULL,"
     " prepared INTEGER NOT NULL) STRICT",
+    /* What is true instead while it is assigned or running: as many rows as there are slots in use. */
+    "CREATE TABLE task_live(id INTEGER PRIMARY KEY, fence INTEGER NOT NULL,"
+    " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, lost INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " prepared INTEGER NOT NULL, body_bytes INTEGER NOT NULL) STRICT",
+    "CREATE VIEW task AS SELECT r.id, r.constellation_id, r.class_id, r.policy_id,"
+    " coalesce(l.fence, r.fence) AS fence, coalesce(l.wake_wall_ms, r.wake_wall_ms) AS"
+    " wake_wall_ms, coalesce(l.wake_length_ms, r.wake_length_ms) AS wake_length_ms, r.priority,"
+    " coalesce(l.attempts, r.attempts) AS attempts, coalesce(l.tries, r.tries) AS tries,"
+    " coalesce(l.lost, r.lost) AS lost, coalesce(l.body_bytes, r.body_bytes) AS body_bytes,"
+    " coalesce(l.state, r.state) AS state, r.has_references,"
+    " coalesce(l.prepared, r.prepared) AS prepared"
+    " FROM task_row r LEFT JOIN task_live l ON l.id = r.id",
     /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL. */
     "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " key TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB, reason TEXT) STRICT",
     "CREATE UNIQUE INDEX task_text_by_key ON task_text(constellation_id, key)",
-    "CREATE TABLE edge(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    /* decision, fence: unless the latest attempt of from_id has made one. */
+    "CREATE TABLE edge_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " from_id INTEGER NOT NULL, to_id INTEGER NOT NULL, \"when\" INTEGER NOT NULL,"
     " decision INTEGER NOT NULL, fence INTEGER NOT NULL) STRICT",
-    "CREATE INDEX edge_by_to ON edge(to_id)",
+    "CREATE INDEX edge_by_to ON edge_row(to_id)",
+    /* What the latest attempt of a task has decided; it moves to edge_row when another follows. */
+    "CREATE TABLE edge_decided(fence INTEGER NOT NULL, edge_id INTEGER NOT NULL,"
+    " decision INTEGER NOT NULL, PRIMARY KEY(fence, edge_id)) STRICT, WITHOUT ROWID",
+    "CREATE VIEW edge AS SELECT r.id, r.constellation_id, r.from_id, r.to_id, r.\"when\","
+    " coalesce(d.decision, r.decision) AS decision, coalesce(d.fence, r.fence) AS fence"
+    " FROM edge_row r LEFT JOIN edge_decided d ON d.edge_id = r.id"
+    " AND d.fence = (SELECT t.fence FROM task t WHERE t.id = r.from_id)",
     /* previous: the fence of the task's attempt before, 0 at the first. */
     "CREATE TABLE attempt(fence INTEGER PRIMARY KEY, previous INTEGER NOT NULL,"
     " constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL, device_id INTEGER NOT NULL,"

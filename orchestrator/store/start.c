@@ -143,13 +143,13 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
     }
     return run_sql(
         db,
-        "DELETE FROM task_text WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task t"
+        "DELETE FROM task_text WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task_row t"
         " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
         " AND t.constellation_id = c.id WHERE c.state = 1);"
-        "DELETE FROM task WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task t"
+        "DELETE FROM task_row WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task_row t"
         " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
         " AND t.constellation_id = c.id WHERE c.state = 1);"
-        "DELETE FROM edge WHERE id IN (SELECT e.id FROM constellation c CROSS JOIN edge e"
+        "DELETE FROM edge_row WHERE id IN (SELECT e.id FROM constellation c CROSS JOIN edge_row e"
         " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id"
         " AND e.constellation_id = c.id WHERE c.state = 1);"
         "DELETE FROM constellation_text"
@@ -159,7 +159,8 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
 }
 
 #define LIVE_TASKS                                                                                 \
-    "FROM constellation c CROSS JOIN task t ON t.id BETWEEN c.first_task_id AND c.last_task_id"    \
+    "FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN c.first_task_id AND "              \
+    "c.last_task_id"                                                                               \
     " AND t.constellation_id = c.id WHERE c.state IN (2, 3)"
 
 /* The engine hears only of classes and policies that live tasks refer to, so that those it holds do not
@@ -286,12 +287,12 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
                       &start->next_constellation_id, reason);
     }
     if (err == ERR_NONE) {
-        err =
-            next_id(db, "SELECT max(id) FROM task", "spent_task_id", &start->next_task_id, reason);
+        err = next_id(db, "SELECT max(id) FROM task_row", "spent_task_id", &start->next_task_id,
+                      reason);
     }
     if (err == ERR_NONE) {
-        err =
-            next_id(db, "SELECT max(id) FROM edge", "spent_edge_id", &start->next_edge_id, reason);
+        err = next_id(db, "SELECT max(id) FROM edge_row", "spent_edge_id", &start->next_edge_id,
+                      reason);
     }
     if (err == ERR_NONE) {
         err = read_number(db, "SELECT max(seq) FROM event", NULL, &start->last_seq, reason);

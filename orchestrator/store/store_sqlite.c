@@ -26,7 +26,7 @@ static enum err turn_commit(struct store *store, struct reason *reason)
     }
     self->began = false;
     self->doomed = false;
-    return ERR_NONE;
+    return checkpointer_committed(self->checkpointer, reason);
 }
 
 static enum err turn_sync_output(struct store *store, int64_t boot_ms, bool all,
@@ -53,6 +53,7 @@ void sqlite_store_free(struct store *store)
     }
     strmap_done(&self->statements);
     output_files_free(self->files);
+    checkpointer_free(self->checkpointer);
     sqlite3_close(self->db); /* rolls back what is open */
     if (self->lock_fd >= 0) {
         close(self->lock_fd);

@@ -4,6 +4,7 @@
        store_sqlite_row.c    effects to rows
        store_sqlite_load.c   rows to the engine
        store_sqlite_read.c   what the evaluator, the assignment and the API read
+       checkpoint.c          the log into the database, beside the turns
        sqlite_db.c           statements and results */
 #ifndef ORCHESTRATOR_STORE_STORE_SQLITE_H
 #define ORCHESTRATOR_STORE_STORE_SQLITE_H
@@ -11,6 +12,7 @@
 #include <sqlite3.h>
 
 #include "common/base/map.h"
+#include "orchestrator/store/checkpoint.h"
 #include "orchestrator/store/output_file.h"
 #include "orchestrator/store/sqlite_db.h"
 #include "orchestrator/store/store_ops.h"
@@ -34,6 +36,7 @@ enum { ROW_STATEMENTS_MAX = 40, EDGES_AT_ONCE = 16 };
 struct store_sqlite {
     struct store store;
     sqlite3 *db;
+    struct checkpointer *checkpointer; /* NULL until the store is open */
     char *data_dir;
     int lock_fd;
     bool began; /* the turn has written: SQLite's transaction is open */

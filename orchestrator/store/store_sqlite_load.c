@@ -173,16 +173,44 @@ static enum err load_task(struct store_sqlite *self, sqlite3_stmt *row, struct e
     return ERR_NONE;
 }
 
+/* What the latest attempt of the edge's source has decided, if it has. The view edge would look for it
+   at every edge; the sources, which are loaded by now, say where there can be one. */
+static enum err load_decision(struct store_sqlite *self, const struct engine *engine,
+                              int64_t constellation_id, struct edge_record *record)
+{
+    const struct task_record *from = engine_task(engine, constellation_id, record->from_id);
+    if (from == NULL || from->fence == 0) {
+        return ERR_NONE;
+    }
+    sqlite3_stmt *row = store_sqlite_statement(
+        &self->store, "SELECT decision FROM edge_decided WHERE fence = ? AND edge_id = ?", NULL);
+    if (row == NULL) {
+        return ERR_CORRUPT;
+    }
+    sqlite3_bind_int64(row, 1, (int64_t)from->fence);
+    sqlite3_bind_int64(row, 2, record->id);
+    int rc = sqlite3_step(row);
+    int64_t decision = EDGE_OPEN;
+    bool sound = rc == SQLITE_DONE ||
+                 (rc == SQLITE_ROW && column_in(row, 0, EDGE_OPEN, EDGE_CLOSED, &decision));
+    if (rc == SQLITE_ROW) {
+        record->decision = (enum edge_decision)decision;
+        record->fence = from->fence;
+    }
+    sqlite3_reset(row);
+    return sound ? ERR_NONE : ERR_CORRUPT;
+}
+
 static enum err load_edge(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
 {
-    (void)self;
     int64_t when;
     int64_t decision;
     if (!column_in(row, 4, EDGE_WHEN_SUCCESS, EDGE_WHEN_SUCCESS, &when) ||
         !column_in(row, 5, EDGE_UNDECIDED, EDGE_CLOSED, &decision)) {
         return ERR_CORRUPT;
     }
-    const struct edge_record record = {
+    int64_t constellation_id = sqlite3_column_int64(row, 0);
+    struct edge_record record = {
         .id = sqlite3_column_int64(row, 1),
         .from_id = sqlite3_column_int64(row, 2),
         .to_id = sqlite3_column_int64(row, 3),
@@ -190,8 +218,11 @@ static enum err load_edge(struct store_sqlite *self, sqlite3_stmt *row, struct e
         .decision = (enum edge_decision)decision,
         .fence = (uint64_t)sqlite3_column_int64(row, 6),
     };
-    engine_load_edge(engine, sqlite3_column_int64(row, 0), &record);
-    return ERR_NONE;
+    enum err err = load_decision(self, engine, constellation_id, &record);
+    if (err == ERR_NONE) {
+        engine_load_edge(engine, constellation_id, &record);
+    }
+    return err;
 }
 
 /* A stream's length is in its row at the commit, the bytes of its file are on the disk at the next sync:
@@ -298,7 +329,7 @@ static const struct pass passes[] = {
       " WHERE c.state IN (2, 3) ORDER BY c.id, t.id",
       load_task },
     { "SELECT e.constellation_id, e.id, e.from_id, e.to_id, e.\"when\", e.decision, e.fence"
-      " FROM constellation c CROSS JOIN edge e"
+      " FROM constellation c CROSS JOIN edge_row e"
       " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
       " WHERE c.state IN (2, 3) ORDER BY c.id, e.id",
       load_edge },

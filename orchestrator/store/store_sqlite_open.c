@@ -17,7 +17,7 @@
 enum {
     CHECK_BYTES_MAX = 8 * 1024 * 1024, /* a larger database is not checked whole at each start */
     CACHE_KIB = 16384,                 /* at most; only what is touched is held */
-    CHECKPOINT_PAGES = 1000,
+    LOG_BYTES_KEPT = 64 * 1024 * 1024, /* beyond that a log is cut when its long read is over */
 };
 
 static enum err damaged(const struct store_sqlite *self, const char *what, struct reason *reason)
@@ -63,8 +63,8 @@ static enum err open_database(struct store_sqlite *self, struct reason *reason)
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;"
              "PRAGMA automatic_index=OFF; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; "
              "PRAGMA cache_size=-%d;"
-             "PRAGMA wal_autocheckpoint=%d",
-             CACHE_KIB, CHECKPOINT_PAGES);
+             "PRAGMA journal_size_limit=%d",
+             CACHE_KIB, LOG_BYTES_KEPT);
     if (sqlite3_exec(self->db, pragmas, NULL, NULL, NULL) != SQLITE_OK) {
         return refuse(self, reason);
     }
@@ -202,6 +202,9 @@ enum err store_sqlite_open(const char *data_dir, const struct store_seed *seed,
         sqlite_store_free(&self->store);
         return err;
     }
+    char *path = mem_format("%s/asterism.db", data_dir);
+    self->checkpointer = checkpointer_new(self->db, path);
+    mem_free(path);
     self->files = output_files_new(data_dir);
     self->epoch = start.epoch;
     self->ahead_epoch = start.ahead_epoch;

@@ -21,9 +21,15 @@ enum row {
     ROW_ADD_TASK,
     ROW_ADD_TASK_TEXT,
     ROW_SAVE_TASK,
+    ROW_TASK_LIVE,
+    ROW_TASK_RESTS,
     ROW_ADD_EDGE,
     ROW_ADD_EDGES,
     ROW_SAVE_EDGE,
+    ROW_DECIDE_EDGE,
+    ROW_FORGET_DECISION,
+    ROW_KEEP_DECISIONS,
+    ROW_DROP_DECISIONS,
     ROW_ADD_ATTEMPT,
     ROW_SAVE_ATTEMPT,
     ROW_SAVE_DEVICE,
@@ -62,18 +68,30 @@ static const char *const texts[ROWS_END] = {
     [ROW_SUBMITTED] = "UPDATE constellation SET first_seq=?2 WHERE id=?1",
     [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
     [ROW_ADD_TASK] =
-        "INSERT INTO task(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
+        "INSERT INTO task_row(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
         " lost, state, prepared, body_bytes, class_id, policy_id, priority, has_references,"
         " constellation_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body) VALUES(?,?,?,?)",
-    [ROW_SAVE_TASK] = "UPDATE task SET fence=?2, wake_wall_ms=?3, wake_length_ms=?4, attempts=?5,"
-                      " tries=?6, lost=?7, state=?8, prepared=?9, body_bytes=?10 WHERE id=?1",
-    [ROW_ADD_EDGE] = "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
+    [ROW_SAVE_TASK] =
+        "UPDATE task_row SET fence=?2, wake_wall_ms=?3, wake_length_ms=?4, attempts=?5,"
+        " tries=?6, lost=?7, state=?8, prepared=?9, body_bytes=?10 WHERE id=?1",
+    [ROW_TASK_LIVE] = "REPLACE INTO task_live(id, fence, wake_wall_ms, wake_length_ms, attempts,"
+                      " tries, lost, state, prepared, body_bytes)"
+                      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
+                      " WHERE EXISTS (SELECT 1 FROM task_row WHERE id=?1)",
+    [ROW_TASK_RESTS] = "DELETE FROM task_live WHERE id=?1",
+    [ROW_ADD_EDGE] = "INSERT INTO edge_row(id, decision, fence, from_id, to_id, \"when\","
                      " constellation_id) VALUES(?,?,?,?,?,?,?)",
     [ROW_ADD_EDGES] =
-        "INSERT INTO edge(id, decision, fence, from_id, to_id, \"when\","
+        "INSERT INTO edge_row(id, decision, fence, from_id, to_id, \"when\","
         " constellation_id) VALUES" FOUR_EDGES "," FOUR_EDGES "," FOUR_EDGES "," FOUR_EDGES,
-    [ROW_SAVE_EDGE] = "UPDATE edge SET decision=?2, fence=?3 WHERE id=?1",
+    [ROW_SAVE_EDGE] = "UPDATE edge_row SET decision=?2, fence=?3 WHERE id=?1",
+    [ROW_DECIDE_EDGE] = "REPLACE INTO edge_decided(edge_id, decision, fence) VALUES(?,?,?)",
+    [ROW_FORGET_DECISION] = "DELETE FROM edge_decided WHERE edge_id=?1 AND fence ="
+                            " (SELECT fence FROM task WHERE id=?2)",
+    [ROW_KEEP_DECISIONS] = "UPDATE edge_row SET decision=d.decision, fence=d.fence"
+                           " FROM edge_decided d WHERE d.fence=?1 AND edge_row.id=d.edge_id",
+    [ROW_DROP_DECISIONS] = "DELETE FROM edge_decided WHERE fence=?1",
     [ROW_ADD_ATTEMPT] =
         "INSERT INTO attempt(fence, state, outcome, exit_code, signal, output_truncated,"
         " stop_wanted, started_wall_ms, ended_wall_ms, stdout_bytes, stderr_bytes, previous,"
@@ -252,13 +270,21 @@ static enum err add_task(struct store_sqlite *self, const struct effect *effect,
     return run(self, ROW_ADD_TASK_TEXT, reason);
 }
 
+/* While an attempt has the task its own row, which lies anywhere, is left alone. */
 static enum err save_task(struct store_sqlite *self, const struct task_record *record,
                           struct reason *reason)
 {
-    BIND_NUMBERS(self->rows[ROW_SAVE_TASK], record->id, (int64_t)record->fence,
-                 record->wake_wall_ms, record->wake_length_ms, record->attempts, record->tries,
-                 record->lost, record->state, record->prepared, record->body_bytes);
-    return run_on_row(self, ROW_SAVE_TASK, reason);
+    bool live = record->state == TASK_ASSIGNED || record->state == TASK_RUNNING;
+    enum row row = live ? ROW_TASK_LIVE : ROW_SAVE_TASK;
+    BIND_NUMBERS(self->rows[row], record->id, (int64_t)record->fence, record->wake_wall_ms,
+                 record->wake_length_ms, record->attempts, record->tries, record->lost,
+                 record->state, record->prepared, record->body_bytes);
+    enum err err = run_on_row(self, row, reason);
+    if (err != ERR_NONE || live || record->fence == 0) {
+        return err;
+    }
+    BIND_NUMBERS(self->rows[ROW_TASK_RESTS], record->id);
+    return run(self, ROW_TASK_RESTS, reason);
 }
 
 enum { EDGE_COLUMNS = 7 };
@@ -308,11 +334,31 @@ static enum err add_edge(struct store_sqlite *self, const struct edge_record *re
     return run(self, ROW_ADD_EDGES, reason);
 }
 
+/* A decision that an attempt has made stands beside those of its time, not at its edge. */
 static enum err save_edge(struct store_sqlite *self, const struct edge_record *record,
                           struct reason *reason)
 {
-    BIND_NUMBERS(self->rows[ROW_SAVE_EDGE], record->id, record->decision, (int64_t)record->fence);
-    return run_on_row(self, ROW_SAVE_EDGE, reason);
+    bool by_attempt = record->decision != EDGE_UNDECIDED && record->fence != 0;
+    enum row row = by_attempt ? ROW_DECIDE_EDGE : ROW_SAVE_EDGE;
+    BIND_NUMBERS(self->rows[row], record->id, record->decision, (int64_t)record->fence);
+    enum err err = run_on_row(self, row, reason);
+    if (err != ERR_NONE || by_attempt) {
+        return err;
+    }
+    BIND_NUMBERS(self->rows[ROW_FORGET_DECISION], record->id, record->from_id);
+    return run(self, ROW_FORGET_DECISION, reason);
+}
+
+/* Another attempt follows: a decision is found by the latest one only. */
+static enum err keep_decisions(struct store_sqlite *self, uint64_t fence, struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_KEEP_DECISIONS], (int64_t)fence);
+    enum err err = run(self, ROW_KEEP_DECISIONS, reason);
+    if (err != ERR_NONE || sqlite3_changes(self->db) == 0) {
+        return err;
+    }
+    BIND_NUMBERS(self->rows[ROW_DROP_DECISIONS], (int64_t)fence);
+    return run(self, ROW_DROP_DECISIONS, reason);
 }
 
 static enum err add_attempt(struct store_sqlite *self, const struct attempt_record *record,
@@ -326,7 +372,11 @@ static enum err add_attempt(struct store_sqlite *self, const struct attempt_reco
                  record->device_id, (int64_t)record->session, record->number,
                  record->assigned_wall_ms);
     self->fence = record->fence > self->fence ? record->fence : self->fence;
-    return run(self, ROW_ADD_ATTEMPT, reason);
+    enum err err = run(self, ROW_ADD_ATTEMPT, reason);
+    if (err != ERR_NONE || record->previous == 0) {
+        return err;
+    }
+    return keep_decisions(self, record->previous, reason);
 }
 
 static enum err save_attempt(struct store_sqlite *self, const struct attempt_record *record,

@@ -80,7 +80,8 @@ static void a_history_that_was_tampered_with_is_seen(void **state)
                   "INSERT INTO event SELECT seq + 1000, wall_ms, kind, constellation_id, task_id,"
                   " device_id, fence, state, outcome, number, text FROM event WHERE kind = 4",
                   "a constellation ends once");
-    expect_broken(fleet, "UPDATE task SET state = 2 WHERE id = (SELECT max(id) FROM task)", "P9");
+    expect_broken(fleet, "UPDATE task_row SET state = 2 WHERE id = (SELECT max(id) FROM task)",
+                  "P9");
     expect_broken(fleet,
                   "INSERT INTO event SELECT seq + 2000, wall_ms, kind, constellation_id, task_id,"
                   " device_id, fence, state, outcome, number, text FROM event WHERE kind = 8",

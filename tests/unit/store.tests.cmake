@@ -8,3 +8,7 @@ asterism_test(unit_store_sqlite
 asterism_test(unit_store_limits
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_limits.c ${store_bench}
     LINK store engine base)
+asterism_test(unit_checkpoint
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_checkpoint.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/watched_vfs.c ${store_bench}
+    LINK store engine base PkgConfig::SQLITE)

@@ -175,6 +175,113 @@ static void a_result_keeps_its_words_and_its_value(void **state)
     arena_done(&arena);
 }
 
+static void expect_loaded(struct store_world *world, const char *line)
+{
+    struct buf text = { 0 };
+    world_commit(world);
+    world_reopen(world);
+    world_dump(world, &text);
+    if (strstr(buf_text(&text), line) == NULL) {
+        fail_msg("%s is not in\n%s", line, buf_text(&text));
+    }
+    buf_done(&text);
+}
+
+static void save_task(struct store_world *world, enum task_state state)
+{
+    world->task.state = (uint8_t)state;
+    effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
+}
+
+static void end_attempt(struct store_world *world)
+{
+    world->attempt.state = ATTEMPT_ENDED;
+    world->attempt.outcome = OUTCOME_EXITED;
+    effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
+}
+
+static void assign_again(struct store_world *world)
+{
+    world->attempt.previous = world->attempt.fence++;
+    world->attempt.number++;
+    world->attempt.state = ATTEMPT_SENT;
+    world->attempt.outcome = 0;
+    world->attempt.stop_wanted = false;
+    effects_add(&world->effects, EFFECT_ADD_ATTEMPT)->attempt = &world->attempt;
+    world->task.fence = world->attempt.fence;
+    world->task.attempts++;
+}
+
+static void save_edge(struct store_world *world, enum edge_decision decision, uint64_t fence)
+{
+    struct effect *effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
+    effect->edge.record = (struct edge_record){ 1, 1, 2, EDGE_WHEN_SUCCESS, decision, fence };
+    effect->edge.constellation_id = 1;
+}
+
+static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    save_task(world, TASK_RUNNING);
+    expect_loaded(world, "task 1 running class 2 policy 3 fence 77 ");
+    end_attempt(world);
+    world->task.tries = 1;
+    world->task.wake_wall_ms = 4000;
+    world->task.wake_length_ms = 500;
+    save_task(world, TASK_BACKOFF);
+    expect_loaded(world, "task 1 backoff class 2 policy 3 fence 77 ");
+    expect_loaded(world, "fence 77 wake 4000+500 priority -7 attempts 1 tries 1 lost 0");
+    assign_again(world);
+    world->task.wake_wall_ms = 0;
+    world->task.wake_length_ms = 0;
+    save_task(world, TASK_ASSIGNED);
+    expect_loaded(world, "task 1 assigned class 2 policy 3 fence 78 ");
+    expect_loaded(world, "fence 78 wake 0+0 priority -7 attempts 2 tries 1 lost 0");
+    /* Within one turn: lost with its agent, and assigned to another. */
+    world->attempt.state = ATTEMPT_LOST;
+    effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
+    world_commit(world);
+    assign_again(world);
+    world->task.lost = 1;
+    save_task(world, TASK_ASSIGNED);
+    expect_loaded(world, "task 1 assigned class 2 policy 3 fence 79 ");
+    expect_loaded(world, "attempts 3 tries 1 lost 1");
+    end_attempt(world);
+    save_task(world, TASK_SUCCEEDED);
+    expect_loaded(world, "task 1 succeeded class 2 policy 3 fence 79 ");
+}
+
+static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    expect_loaded(world, "edge 1 0-1 when 1 decision 0");
+    end_attempt(world);
+    save_task(world, TASK_SUCCEEDED);
+    save_edge(world, EDGE_OPEN, 77);
+    expect_loaded(world, "edge 1 0-1 when 1 decision 1");
+    assign_again(world);
+    save_task(world, TASK_ASSIGNED);
+    expect_loaded(world, "edge 1 0-1 when 1 decision 1");
+    save_edge(world, EDGE_CLOSED, 78);
+    expect_loaded(world, "edge 1 0-1 when 1 decision 2");
+}
+
+static void a_decision_that_is_taken_back_is_gone(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    end_attempt(world);
+    save_task(world, TASK_FAILED);
+    save_edge(world, EDGE_CLOSED, 77);
+    expect_loaded(world, "edge 1 0-1 when 1 decision 2");
+    save_edge(world, EDGE_UNDECIDED, 0);
+    expect_loaded(world, "edge 1 0-1 when 1 decision 0");
+    save_edge(world, EDGE_CLOSED, 0); /* skipped, say: no attempt has made it */
+    expect_loaded(world, "edge 1 0-1 when 1 decision 2");
+}
+
 static void history_is_numbered_without_a_gap(void **state)
 {
     struct store_world *world = world_of(state);
@@ -441,6 +548,9 @@ int main(void)
         BOTH(inputs_stand_in_for_the_body_once_they_are_filled_in),
         BOTH(a_task_without_an_attempt_has_an_outcome_without_output),
         BOTH(a_result_keeps_its_words_and_its_value),
+        BOTH(a_task_is_loaded_as_it_last_was_with_and_without_an_attempt),
+        BOTH(a_decision_stays_when_the_task_that_made_it_is_assigned_again),
+        BOTH(a_decision_that_is_taken_back_is_gone),
         BOTH(history_is_numbered_without_a_gap),
         BOTH(a_half_loaded_constellation_is_removed_at_the_next_start),
         BOTH(a_final_constellation_is_not_loaded_but_can_be_read),

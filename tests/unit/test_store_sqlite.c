@@ -277,6 +277,34 @@ static void everything_acknowledged_is_there_after_a_kill(void **state)
     world_expect_output(world, STREAM_STDOUT, 0, (uint64_t)(1500 * world->start.last_seq));
 }
 
+/* --- Layout --- */
+
+static void only_the_end_of_a_task_is_written_to_its_own_row(void **state)
+{
+    struct store_world *world = world_of(state);
+    world->task.state = TASK_WAITING;
+    world_add_sample(world);
+    world_commit(world);
+    world->task.state = TASK_RUNNING;
+    world->task.prepared = true;
+    effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
+    world_commit(world);
+    assert_int_equal(query(world, "SELECT state FROM task_row WHERE id = 1"), TASK_WAITING);
+    assert_int_equal(query(world, "SELECT state FROM task WHERE id = 1"), TASK_RUNNING);
+    assert_int_equal(query(world, "SELECT prepared FROM task WHERE id = 1"), 1);
+    assert_int_equal(query(world, "SELECT state FROM task WHERE id = 2"), TASK_WAITING);
+    world->task.state = TASK_SUCCEEDED;
+    effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
+    struct effect *effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
+    effect->edge.record = (struct edge_record){ 1, 1, 2, EDGE_WHEN_SUCCESS, EDGE_OPEN, 77 };
+    world_commit(world);
+    assert_int_equal(query(world, "SELECT state FROM task_row WHERE id = 1"), TASK_SUCCEEDED);
+    assert_int_equal(query(world, "SELECT count(*) FROM task_live"), 0);
+    assert_int_equal(query(world, "SELECT decision FROM edge_row"), EDGE_UNDECIDED);
+    assert_int_equal(query(world, "SELECT decision FROM edge"), EDGE_OPEN);
+    assert_int_equal(query(world, "SELECT fence FROM edge"), 77);
+}
+
 /* --- Retention --- */
 
 static void finish_sample(struct store_world *world, int64_t wall_ms)
@@ -379,6 +407,38 @@ static void a_deleted_constellation_is_gone_at_once_and_its_rows_in_slices(void 
     assert_int_equal(query(world, "SELECT count(*) FROM task"), 0);
     assert_int_equal(query(world, "SELECT count(*) FROM task_text"), 0);
     assert_int_equal(query(world, "SELECT count(*) FROM doomed"), 0);
+}
+
+static void the_decisions_of_one_attempt_go_in_slices(void **state)
+{
+    struct store_world *world = world_of(state);
+    const struct retention_policy policy = { 0 };
+    world_add_sample(world);
+    for (int64_t id = 2; id <= 5000; id++) {
+        struct effect *effect = effects_add(&world->effects, EFFECT_ADD_EDGE);
+        effect->edge.record =
+            (struct edge_record){ id, 1, 2, EDGE_WHEN_SUCCESS, EDGE_UNDECIDED, 0 };
+        effect->edge.constellation_id = 1;
+        effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
+        effect->edge.record = (struct edge_record){ id, 1, 2, EDGE_WHEN_SUCCESS, EDGE_OPEN, 77 };
+        effect->edge.constellation_id = 1;
+    }
+    finish_sample(world, 1);
+    world_commit(world);
+    world_apply(world);
+    assert_int_equal(store_delete_constellation(world->store, 1, NULL), ERR_NONE);
+    world_commit(world);
+    assert_int_equal(query(world, "SELECT count(*) FROM edge_decided"), 4999);
+    bool more = false;
+    world_apply(world);
+    assert_int_equal(store_retain(world->store, 2, &policy, &more, NULL), ERR_NONE);
+    world_commit(world);
+    assert_true(more);
+    assert_int_equal(query(world, "SELECT count(*) FROM edge_decided"), 4999 - RETENTION_SLICE);
+    retain(world, 2, &policy);
+    assert_int_equal(query(world, "SELECT (SELECT count(*) FROM edge_decided) +"
+                                  " (SELECT count(*) FROM edge) + (SELECT count(*) FROM attempt)"),
+                     0);
 }
 
 static void old_events_go_but_never_the_newest(void **state)
@@ -547,9 +607,11 @@ int main(void)
         ROW(classes_and_policies_out_of_use_are_not_loaded_but_their_numbers_stay_taken),
         ROW(a_turn_that_writes_nothing_opens_no_transaction),
         ROW(everything_acknowledged_is_there_after_a_kill),
+        ROW(only_the_end_of_a_task_is_written_to_its_own_row),
         ROW(a_constellation_that_ended_long_ago_goes_with_its_output),
         ROW(a_constellation_that_runs_is_never_removed),
         ROW(a_deleted_constellation_is_gone_at_once_and_its_rows_in_slices),
+        ROW(the_decisions_of_one_attempt_go_in_slices),
         ROW(old_events_go_but_never_the_newest),
         ROW(nothing_is_removed_while_a_backup_is_taken),
         ROW(a_backup_taken_while_the_store_is_open_is_restored_as_it_was),

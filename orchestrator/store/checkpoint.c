@@ -1,0 +1,257 @@
+/* The checkpointer: a checkpoint's passes in a thread, its end in the writer's turn. Between the two
+   stands one lock, and nothing of SQLite's. */
+#include "orchestrator/store/checkpoint.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "orchestrator/store/sqlite_db.h"
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_ASKED, /* the thread works, or is about to */
+    PHASE_DONE,  /* it has, and the writer has not looked yet */
+};
+
+struct checkpointer {
+    char *path;
+    pthread_t thread;
+    bool has_thread;
+    /* The writer's own. All counts are frames of the log; it counts from 0 when it begins anew. */
+    sqlite3 *writer;
+    int length; /* after the last commit, as the hook was told it */
+    int length_before;
+    int ask_at;
+    int wait_at;
+    /* Under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    enum phase phase;
+    bool stopping;
+    bool waited_for; /* the writer stands still: no further pass */
+    int written;     /* the log's length, for the thread */
+    int moved;       /* how much of it the thread has put into the database */
+    int rc;          /* of the first failure */
+};
+
+/* --- The thread --- */
+
+static bool has_failed(int rc)
+{
+    /* Another process is at it, or a statement of the writer's is open: later, then. */
+    return sqlite_err(rc) != ERR_NONE && sqlite_err(rc) != ERR_BUSY;
+}
+
+static int open_own(const char *path, sqlite3 **ret_db)
+{
+    int rc = sqlite3_open_v2(path, ret_db,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                                 SQLITE_OPEN_NOFOLLOW,
+                             NULL);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    sqlite3_busy_timeout(*ret_db, 2000);
+    /* The last is read for its own sake: a connection opens the log at its first read. */
+    return sqlite3_exec(*ret_db,
+                        "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; "
+                        "PRAGMA user_version",
+                        NULL, NULL, NULL);
+}
+
+/* SQLite syncs the database only at the end of the log, which is the writer's part: without this it
+   would wait there for all that the passes have written. */
+static int sync_database(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return rc != SQLITE_OK ? rc
+                           : file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+static int pass(sqlite3 *db, int *ret_moved)
+{
+    int moved = 0;
+    int rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, &moved);
+    if (rc == SQLITE_OK) {
+        rc = sync_database(db);
+        *ret_moved = moved;
+    }
+    return rc;
+}
+
+/* Each pass finds what the writer has written during the last one, until that is little or does not
+   become less: somebody reads an old state, or the writer is as fast as the thread. */
+static void checkpoint(struct checkpointer *self, sqlite3 *db)
+{
+    int rest = INT_MAX;
+    for (bool again = true; again;) {
+        int moved = 0;
+        int rc = pass(db, &moved);
+        pthread_mutex_lock(&self->lock);
+        int rest_before = rest;
+        rest = self->written - moved;
+        self->moved = moved;
+        self->rc = has_failed(rc) ? rc : SQLITE_OK;
+        again = rc == SQLITE_OK && !self->stopping && !self->waited_for &&
+                rest > CHECKPOINT_REST_FRAMES && rest < rest_before - rest_before / 4;
+        pthread_mutex_unlock(&self->lock);
+    }
+}
+
+static void *work(void *context)
+{
+    struct checkpointer *self = context;
+    sqlite3 *db = NULL;
+    int rc = open_own(self->path, &db);
+    pthread_mutex_lock(&self->lock);
+    self->rc = rc;
+    while (!self->stopping && self->rc == SQLITE_OK) {
+        if (self->phase != PHASE_ASKED) {
+            pthread_cond_wait(&self->changed, &self->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&self->lock);
+        checkpoint(self, db);
+        pthread_mutex_lock(&self->lock);
+        self->phase = PHASE_DONE;
+        pthread_cond_broadcast(&self->changed);
+    }
+    self->phase = PHASE_DONE;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    sqlite3_close(db);
+    return NULL;
+}
+
+/* --- The writer --- */
+
+static int note_length(void *context, sqlite3 *db, const char *name, int frames)
+{
+    (void)db;
+    (void)name;
+    ((struct checkpointer *)context)->length = frames;
+    return SQLITE_OK;
+}
+
+static void begin_marks(struct checkpointer *self)
+{
+    self->ask_at = CHECKPOINT_SOFT_FRAMES;
+    self->wait_at = CHECKPOINT_HARD_FRAMES;
+}
+
+struct checkpointer *checkpointer_new(sqlite3 *writer, const char *path)
+{
+    CHECK(sqlite3_threadsafe() != 0);
+    struct checkpointer *self = mem_alloc(sizeof *self);
+    self->writer = writer;
+    self->path = mem_copy_text(path);
+    begin_marks(self);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, NULL);
+    sqlite3_wal_hook(writer, note_length, self); /* takes the place of the automatic checkpoint */
+    return self;
+}
+
+void checkpointer_free(struct checkpointer *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    sqlite3_wal_hook(self->writer, NULL, NULL);
+    pthread_mutex_lock(&self->lock);
+    self->stopping = true;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    if (self->has_thread) {
+        pthread_join(self->thread, NULL);
+    }
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    mem_free(self->path);
+    mem_free(self);
+}
+
+/* False: the system has no thread for us now. */
+static bool start_thread(struct checkpointer *self)
+{
+    if (!self->has_thread) {
+        sigset_t all;
+        sigset_t before;
+        sigfillset(&all); /* signals are the loop's */
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        self->has_thread = pthread_create(&self->thread, NULL, work, self) == 0;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    return self->has_thread;
+}
+
+static void ask(struct checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->phase = PHASE_ASKED;
+    self->waited_for = false;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* Tells the thread how long the log is; takes what it has done. */
+static enum phase exchange(struct checkpointer *self, bool wait, int *ret_rest, int *ret_rc)
+{
+    pthread_mutex_lock(&self->lock);
+    self->written = self->length;
+    self->waited_for = wait;
+    while (wait && self->phase == PHASE_ASKED) {
+        pthread_cond_wait(&self->changed, &self->lock);
+    }
+    enum phase phase = self->phase;
+    if (phase == PHASE_DONE) {
+        self->phase = PHASE_IDLE;
+    }
+    *ret_rest = self->length - self->moved;
+    *ret_rc = self->rc;
+    pthread_mutex_unlock(&self->lock);
+    return phase;
+}
+
+static enum err refuse(int rc, struct reason *reason)
+{
+    return reason_set(reason, sqlite_err(rc), "the database's log cannot be moved into it: %s",
+                      sqlite3_errstr(rc));
+}
+
+enum err checkpointer_committed(struct checkpointer *self, struct reason *reason)
+{
+    if (self->length < self->length_before) {
+        begin_marks(self); /* the log has begun anew */
+    }
+    self->length_before = self->length;
+    int rest = 0;
+    int rc = SQLITE_OK;
+    bool wait = self->length >= self->wait_at;
+    enum phase phase = exchange(self, wait, &rest, &rc);
+    bool ask_now = phase != PHASE_ASKED && self->length >= self->ask_at;
+    /* Nothing left: the log begins anew, or has, by itself. */
+    bool end_now = wait || (phase == PHASE_DONE && rest > 0 && rest <= CHECKPOINT_REST_FRAMES);
+    if (wait) {
+        self->wait_at = self->length + CHECKPOINT_HARD_FRAMES;
+    }
+    if (rc != SQLITE_OK) {
+        return refuse(rc, reason);
+    }
+    if (ask_now && !end_now) {
+        self->ask_at = self->length + CHECKPOINT_SOFT_FRAMES;
+        end_now = !start_thread(self);
+        if (!end_now) {
+            ask(self);
+        }
+    }
+    if (end_now) {
+        rc = sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
+    return has_failed(rc) ? refuse(rc, reason) : ERR_NONE;
+}

@@ -1,0 +1,322 @@
+/* The log and the thread that empties it: how long it may become, who waits for whom, and what is said
+   of a failure. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/store/checkpoint.h"
+#include "orchestrator/store/idempotency.h"
+#include "orchestrator/store/sqlite_db.h"
+#include "tests/unit/store_world.h"
+#include "tests/unit/watched_vfs.h"
+
+enum {
+    ROWS = 4000, /* a page each */
+    COMMIT_ROWS = 100,
+    COMMIT_FRAMES_MAX = COMMIT_ROWS + 10,
+    FRAME_BYTES = 4096 + 24,
+    COMMITS_TO_HARD = CHECKPOINT_HARD_FRAMES / COMMIT_ROWS + 2,
+};
+
+/* A database of rows that fill a page, and its checkpointer. */
+struct rig {
+    char directory[64];
+    char path[80];
+    sqlite3 *db;
+    struct checkpointer *checkpointer;
+    sqlite3_stmt *update;
+    int64_t commits;
+};
+
+static void run(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
+}
+
+static sqlite3 *connect(const struct rig *rig)
+{
+    sqlite3 *db = NULL;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    assert_int_equal(sqlite3_open_v2(rig->path, &db, flags, NULL), SQLITE_OK);
+    return db;
+}
+
+static int64_t number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static int open_rig(void **state)
+{
+    watched_vfs_start();
+    struct rig *rig = mem_alloc(sizeof *rig);
+    const char *base = getenv("TMPDIR");
+    snprintf(rig->directory, sizeof rig->directory, "%s/asterism-log-XXXXXX",
+             base == NULL || strlen(base) > 30 ? "/tmp" : base);
+    assert_non_null(mkdtemp(rig->directory));
+    snprintf(rig->path, sizeof rig->path, "%s/t.db", rig->directory);
+    rig->db = connect(rig);
+    run(rig->db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;"
+                 "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, fill BLOB NOT NULL);"
+                 "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 4000)"
+                 "INSERT INTO t SELECT n, 0, zeroblob(3000) FROM i;"
+                 "PRAGMA wal_checkpoint(TRUNCATE)");
+    assert_int_equal(number(rig->db, "SELECT count(*) FROM t"), ROWS);
+    const char *sql = "UPDATE t SET n = ?2 WHERE id = ?1";
+    assert_int_equal(sqlite3_prepare_v2(rig->db, sql, -1, &rig->update, NULL), SQLITE_OK);
+    rig->checkpointer = checkpointer_new(rig->db, rig->path);
+    watched_vfs_own();
+    *state = rig;
+    return 0;
+}
+
+static void shut(struct rig *rig)
+{
+    sqlite3_finalize(rig->update);
+    rig->update = NULL;
+    checkpointer_free(rig->checkpointer);
+    rig->checkpointer = NULL;
+    assert_int_equal(sqlite3_close(rig->db), SQLITE_OK);
+    rig->db = NULL;
+}
+
+static int close_rig(void **state)
+{
+    struct rig *rig = *state;
+    watched_vfs_hold(false);
+    shut(rig);
+    unlink(rig->path);
+    rmdir(rig->directory);
+    mem_free(rig);
+    watched_vfs_stop();
+    return 0;
+}
+
+/* COMMIT_ROWS rows in as many pages. */
+static enum err commit(struct rig *rig, struct reason *reason)
+{
+    rig->commits++;
+    run(rig->db, "BEGIN IMMEDIATE");
+    for (int64_t i = 0; i < COMMIT_ROWS; i++) {
+        sqlite3_bind_int64(rig->update, 1, (rig->commits * COMMIT_ROWS + i) % ROWS + 1);
+        sqlite3_bind_int64(rig->update, 2, rig->commits);
+        assert_int_equal(sqlite3_step(rig->update), SQLITE_DONE);
+        sqlite3_reset(rig->update);
+    }
+    run(rig->db, "COMMIT");
+    return checkpointer_committed(rig->checkpointer, reason);
+}
+
+static void commit_times(struct rig *rig, int times)
+{
+    for (int i = 0; i < times; i++) {
+        struct reason reason = { "" };
+        if (commit(rig, &reason) != ERR_NONE) {
+            fail_msg("%s", reason.text);
+        }
+    }
+}
+
+/* The file keeps its length when the log begins anew. */
+static int64_t longest_log(const struct rig *rig)
+{
+    char path[96];
+    struct stat status = { 0 };
+    snprintf(path, sizeof path, "%s-wal", rig->path);
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_size / FRAME_BYTES;
+}
+
+/* Rises each time that the log begins anew: the checkpoint sequence number of its header. */
+static unsigned log_number(const struct rig *rig)
+{
+    char path[96];
+    unsigned char header[16] = { 0 };
+    snprintf(path, sizeof path, "%s-wal", rig->path);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fread(header, 1, sizeof header, file), sizeof header);
+    fclose(file);
+    return (unsigned)header[12] << 24 | (unsigned)header[13] << 16 | (unsigned)header[14] << 8 |
+           header[15];
+}
+
+/* --- How long the log becomes --- */
+
+static void the_log_of_a_writer_that_never_pauses_stays_bounded(void **state)
+{
+    struct rig *rig = *state;
+    commit_times(rig, 5 * COMMITS_TO_HARD);
+    assert_in_range(longest_log(rig), CHECKPOINT_SOFT_FRAMES,
+                    CHECKPOINT_HARD_FRAMES + 2 * COMMIT_FRAMES_MAX);
+    watched_vfs_wait_for_others();
+}
+
+static void *let_go(void *context)
+{
+    (void)context;
+    watched_vfs_hold(false);
+    return NULL;
+}
+
+static void a_thread_that_does_not_keep_up_is_waited_for(void **state)
+{
+    struct rig *rig = *state;
+    pthread_t helper;
+    watched_vfs_hold(true);
+    while (longest_log(rig) < CHECKPOINT_HARD_FRAMES - 3 * COMMIT_FRAMES_MAX) {
+        commit_times(rig, 1);
+    }
+    unsigned before = log_number(rig);
+    assert_int_equal(pthread_create(&helper, NULL, let_go, NULL), 0);
+    commit_times(rig, COMMITS_TO_HARD);
+    pthread_join(helper, NULL);
+    assert_true(log_number(rig) > before);
+    assert_in_range(longest_log(rig), CHECKPOINT_HARD_FRAMES - 3 * COMMIT_FRAMES_MAX,
+                    CHECKPOINT_HARD_FRAMES + 2 * COMMIT_FRAMES_MAX);
+}
+
+static void a_long_read_keeps_its_state_and_the_log_begins_anew_after_it(void **state)
+{
+    struct rig *rig = *state;
+    commit_times(rig, 1);
+    sqlite3 *reader = connect(rig);
+    run(reader, "BEGIN");
+    int64_t seen = number(reader, "SELECT sum(n) FROM t");
+    unsigned before = log_number(rig);
+    commit_times(rig, 2 * COMMITS_TO_HARD);
+    assert_true(longest_log(rig) > 2 * CHECKPOINT_HARD_FRAMES);
+    assert_int_equal(log_number(rig), before);
+    assert_int_equal(number(reader, "SELECT sum(n) FROM t"), seen);
+    run(reader, "COMMIT");
+    sqlite3_close(reader);
+    int64_t longest = longest_log(rig);
+    commit_times(rig, 2 * COMMITS_TO_HARD);
+    assert_true(log_number(rig) > before);
+    assert_in_range(longest_log(rig), longest,
+                    longest + CHECKPOINT_HARD_FRAMES + 2 * COMMIT_FRAMES_MAX);
+}
+
+/* --- Who waits for whom --- */
+
+static void the_writer_does_no_more_than_the_rest_within_its_turn(void **state)
+{
+    struct rig *rig = *state;
+    for (int i = 0; i < CHECKPOINT_HARD_FRAMES / COMMIT_FRAMES_MAX - 1; i++) {
+        commit_times(rig, 1);
+        assert_in_range(watched_vfs_own(), 0, CHECKPOINT_REST_FRAMES);
+    }
+    watched_vfs_wait_for_others();
+}
+
+static void a_close_waits_for_the_checkpoint_that_runs(void **state)
+{
+    struct rig *rig = *state;
+    pthread_t helper;
+    watched_vfs_hold(true);
+    commit_times(rig, CHECKPOINT_SOFT_FRAMES / COMMIT_ROWS + 1);
+    watched_vfs_wait_for_others();
+    assert_int_equal(pthread_create(&helper, NULL, let_go, NULL), 0);
+    shut(rig);
+    pthread_join(helper, NULL);
+    rig->db = connect(rig);
+    assert_int_equal(number(rig->db, "SELECT count(*) FROM t WHERE n > 0"),
+                     rig->commits * COMMIT_ROWS);
+    assert_int_equal(number(rig->db, "SELECT count(*) FROM pragma_integrity_check"
+                                     " WHERE integrity_check = 'ok'"),
+                     1);
+}
+
+static void one_thread_is_started_and_none_for_a_short_log(void **state)
+{
+    struct rig *rig = *state;
+    commit_times(rig, 3);
+    assert_int_equal(watched_vfs_others_opened(), 0);
+    commit_times(rig, 2 * COMMITS_TO_HARD);
+    assert_int_equal(watched_vfs_others_opened(), 1);
+}
+
+/* --- Failures --- */
+
+static void a_failure_of_the_thread_is_told_to_the_writer(void **state)
+{
+    struct rig *rig = *state;
+    struct reason reason = { "" };
+    enum err err = ERR_NONE;
+    watched_vfs_fail(true);
+    /* At the hard mark at the latest: there the writer waits for the thread. */
+    for (int i = 0; err == ERR_NONE && i < COMMITS_TO_HARD; i++) {
+        err = commit(rig, &reason);
+    }
+    assert_int_equal(err, ERR_IO);
+    assert_non_null(strstr(reason.text, "disk I/O error"));
+    assert_int_equal(commit(rig, &reason), ERR_IO);
+}
+
+static void a_turn_after_a_failed_checkpoint_fails_and_nothing_committed_is_lost(void **state)
+{
+    (void)state;
+    watched_vfs_start();
+    struct store_world *world = world_new(true);
+    struct reason reason = { "" };
+    char *text = mem_array(200 * 1024, 1);
+    char key[16];
+    struct idempotency_record record = { .scope = STR("scope"),
+                                         .response = { text, 200 * 1024 },
+                                         .created_wall_ms = 1 };
+    enum err err = ERR_NONE;
+    int turns = 0;
+    memset(text, 'x', 200 * 1024);
+    watched_vfs_fail(true);
+    for (; err == ERR_NONE && turns < CHECKPOINT_HARD_FRAMES / 50 + 2; turns++) {
+        snprintf(key, sizeof key, "%d", turns);
+        record.key = str_of(key);
+        assert_int_equal(store_begin(world->store, NULL), ERR_NONE);
+        assert_int_equal(idempotency_put(world->store, &record, NULL), ERR_NONE);
+        err = store_commit(world->store, &reason);
+    }
+    assert_int_equal(err, ERR_IO);
+    assert_int_equal(store_begin(world->store, NULL), ERR_CLOSED);
+    watched_vfs_fail(false);
+    world_reopen(world);
+    sqlite3 *db = store_sqlite_handle(world->store);
+    assert_int_equal(number(db, "SELECT count(*) FROM idempotency"), turns);
+    mem_free(text);
+    world_free(world);
+    watched_vfs_stop();
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROW(the_log_of_a_writer_that_never_pauses_stays_bounded),
+        ROW(a_thread_that_does_not_keep_up_is_waited_for),
+        ROW(a_long_read_keeps_its_state_and_the_log_begins_anew_after_it),
+        ROW(the_writer_does_no_more_than_the_rest_within_its_turn),
+        ROW(a_close_waits_for_the_checkpoint_that_runs),
+        ROW(one_thread_is_started_and_none_for_a_short_log),
+        ROW(a_failure_of_the_thread_is_told_to_the_writer),
+        cmocka_unit_test(a_turn_after_a_failed_checkpoint_fails_and_nothing_committed_is_lost),
+    };
+    return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
+}

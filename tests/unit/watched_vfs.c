@@ -1,0 +1,122 @@
+/* See watched_vfs.h. */
+#include "tests/unit/watched_vfs.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "common/base/check.h"
+
+static struct {
+    sqlite3_vfs vfs;
+    sqlite3_vfs *real;
+    sqlite3_io_methods methods;
+    int (*real_write)(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at);
+    pthread_t owner;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool failing;
+    bool holding;
+    size_t own;
+    size_t others;
+    size_t others_opened;
+} watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static int watched_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at)
+{
+    pthread_mutex_lock(&watch.lock);
+    bool fails = false;
+    if (pthread_equal(pthread_self(), watch.owner)) {
+        watch.own++;
+    } else {
+        watch.others++;
+        pthread_cond_broadcast(&watch.changed);
+        while (watch.holding) {
+            pthread_cond_wait(&watch.changed, &watch.lock);
+        }
+        fails = watch.failing;
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return fails ? SQLITE_IOERR_WRITE : watch.real_write(file, data, bytes, at);
+}
+
+static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                        int *ret_flags)
+{
+    (void)vfs;
+    int rc = watch.real->xOpen(watch.real, name, file, flags, ret_flags);
+    if (rc == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
+        pthread_mutex_lock(&watch.lock);
+        if (watch.real_write == NULL) {
+            watch.methods = *file->pMethods;
+            watch.real_write = watch.methods.xWrite;
+            watch.methods.xWrite = watched_write;
+        }
+        watch.others_opened += !pthread_equal(pthread_self(), watch.owner);
+        pthread_mutex_unlock(&watch.lock);
+        file->pMethods = &watch.methods;
+    }
+    return rc;
+}
+
+void watched_vfs_start(void)
+{
+    watch.real = sqlite3_vfs_find(NULL);
+    CHECK(watch.real != NULL && watch.real != &watch.vfs);
+    watch.vfs = *watch.real;
+    watch.vfs.zName = "watched";
+    watch.vfs.xOpen = watched_open;
+    watch.owner = pthread_self();
+    watch.failing = false;
+    watch.holding = false;
+    watch.own = 0;
+    watch.others = 0;
+    watch.others_opened = 0;
+    sqlite3_vfs_register(&watch.vfs, 1);
+}
+
+void watched_vfs_stop(void)
+{
+    sqlite3_vfs_unregister(&watch.vfs);
+    sqlite3_vfs_register(watch.real, 1);
+}
+
+void watched_vfs_fail(bool fail)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.failing = fail;
+    pthread_mutex_unlock(&watch.lock);
+}
+
+void watched_vfs_hold(bool hold)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.holding = hold;
+    pthread_cond_broadcast(&watch.changed);
+    pthread_mutex_unlock(&watch.lock);
+}
+
+void watched_vfs_wait_for_others(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    while (watch.others == 0) {
+        pthread_cond_wait(&watch.changed, &watch.lock);
+    }
+    pthread_mutex_unlock(&watch.lock);
+}
+
+size_t watched_vfs_own(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    size_t own = watch.own;
+    watch.own = 0;
+    pthread_mutex_unlock(&watch.lock);
+    return own;
+}
+
+size_t watched_vfs_others_opened(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    size_t opened = watch.others_opened;
+    pthread_mutex_unlock(&watch.lock);
+    return opened;
+}
