@@ -61,6 +61,8 @@ struct exec {
     /* Processes so young that the loop does not watch their pipes yet, and when it shall begin. */
     struct run *unwatched;
     struct event watch;
+    /* Goes on with the removing of what ended attempts left, a step at a time. */
+    struct event tidy;
     char *home;
     bool keep_environment;
     bool is_broken;

@@ -68,7 +68,8 @@ static enum err append_environment(struct command *command, const struct exec *e
     /* Ours first: the helper looks for them in /proc. */
     buf_printf(text, "ASTERISM_FENCE=%" PRIu64, order->fence);
     buf_append(text, "", 1);
-    buf_printf(text, "ASTERISM_OUTPUT=%s%" PRIu64 "/output", exec->place.root, order->fence);
+    buf_printf(text, "ASTERISM_OUTPUT=%s%" PRIu64 "/output", exec->place.root,
+               place_number(&exec->place, order->fence));
     buf_append(text, "", 1);
     buf_append_text(text, "ASTERISM_TASK=");
     append_string(text, order->task_name);
@@ -145,8 +146,8 @@ enum err command_build(struct command *command, const struct exec *exec,
     }
     /* A relative directory is relative to the work directory. */
     if (cwd.length == 0 || cwd.data[0] != '/') {
-        buf_printf(&command->text, "%s%" PRIu64 "/work%s", exec->place.root, order->fence,
-                   cwd.length > 0 ? "/" : "");
+        buf_printf(&command->text, "%s%" PRIu64 "/work%s", exec->place.root,
+                   place_number(&exec->place, order->fence), cwd.length > 0 ? "/" : "");
     }
     append_string(&command->text, cwd);
     append_string(&command->text, path != NULL ? path->value : str_of(COMMAND_PATH));

@@ -230,9 +230,9 @@ static void run_start(struct exec *exec, const struct executor_kind *kind,
 
     struct command command = { .args_count = 0 };
     struct reason reason = { .text = "" };
-    enum err err = command_build(&command, exec, order, &reason);
+    enum err err = place_make(&exec->place, order->fence, &reason);
     if (err == ERR_NONE) {
-        err = place_make(&exec->place, order->fence, &reason);
+        err = command_build(&command, exec, order, &reason);
     }
     if (err == ERR_NONE) {
         err = run_launch(run, order, &command, &reason);
@@ -240,7 +240,7 @@ static void run_start(struct exec *exec, const struct executor_kind *kind,
     buf_done(&command.text);
     if (err != ERR_NONE) {
         attempt_set_reason(attempt, "%s", reason.text);
-        (void)place_recycle(&exec->place, order->fence);
+        place_leave(&exec->place, order->fence, true);
         attempt_end(attempt, OUTCOME_START_FAILED);
     }
 }
@@ -287,6 +287,7 @@ static void on_dead(struct run *run, const struct report *report)
     run->pid = 0;
     run->status = report->status;
     run->was_signalled = (report->flags & REPORT_WAS_SIGNALLED) != 0;
+    run->has_survivors = (report->flags & REPORT_HAS_SURVIVORS) != 0;
     attempt->end.started_wall_ms = report->wall_ms;
     attempt->end.duration_ms = report->duration_ms;
     bool has_grown = stream_drain(&run->streams[0]);
@@ -319,7 +320,7 @@ void run_on_report(void *context, const struct report *report, struct str text)
     case REPORT_FAILED:
         attempt_set_reason(attempt, "%.*s", STR_ARG(text));
         run_release(attempt);
-        (void)place_recycle(&exec->place, attempt->fence);
+        place_leave(&exec->place, attempt->fence, true);
         attempt_end(attempt, OUTCOME_START_FAILED);
         break;
     case REPORT_ENDED:

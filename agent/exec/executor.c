@@ -129,6 +129,24 @@ static void tell_ends(evutil_socket_t fd, short what, void *context)
     }
 }
 
+enum { TIDY_PAUSE_MS = 1 };
+
+static void tidy_later(struct exec *exec)
+{
+    if (place_is_untidy(&exec->place) && !event_pending(&exec->tidy, EV_TIMEOUT, NULL)) {
+        attempt_arm(&exec->tidy, TIDY_PAUSE_MS);
+    }
+}
+
+static void tidy(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct exec *exec = context;
+    place_tidy(&exec->place);
+    tidy_later(exec);
+}
+
 static char *home_of_user(void)
 {
     struct passwd entry;
@@ -174,6 +192,8 @@ enum err exec_new(struct event_base *base, const struct exec_config *config,
     exec->keep_environment = config->keep_environment;
     event_assign(&exec->ending, base, -1, 0, tell_ends, exec);
     event_assign(&exec->watch, base, -1, 0, run_watch_all, exec);
+    event_assign(&exec->tidy, base, -1, 0, tidy, exec);
+    tidy_later(exec);
     struct channel_callbacks channel_callbacks = {
         .context = exec,
         .report = run_on_report,
@@ -198,6 +218,7 @@ void exec_free(struct exec *exec)
     channel_close(exec->channel);
     event_del(&exec->ending);
     event_del(&exec->watch);
+    event_del(&exec->tidy);
     size_t at = 0;
     uint64_t fence;
     void *value;
@@ -273,6 +294,7 @@ void exec_forget(struct exec *exec, uint64_t fence)
 {
     if (map_get(&exec->attempts, fence) == NULL) {
         place_remove(&exec->place, fence);
+        tidy_later(exec);
     }
 }
 
@@ -294,6 +316,7 @@ void exec_forget_others(struct exec *exec, const uint64_t *fences, size_t count)
         map_put(&kept.fences, fences[i], exec);
     }
     place_remove_others(&exec->place, is_kept, &kept);
+    tidy_later(exec);
     map_done(&kept.fences);
 }
 

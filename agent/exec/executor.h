@@ -45,14 +45,14 @@ struct exec_callbacks {
 };
 
 struct exec_config {
-    const char *work_dir;  /* attempts live below: FENCE/{work,stdout,stderr,output} */
+    const char *work_dir;  /* attempts live below, as place.h says */
     const char *helper;    /* path of the asterism-exec program; NULL: beside this program */
     bool keep_environment; /* never in production; false: the plain environment */
 };
 
 /* Starts the resident helper (and kills processes that an earlier agent on the same work_dir left).
-   ERR_IO if it cannot; the files that earlier agents left in work_dir are for the caller to remove
-   by exec_forget. One exec a work_dir at a time. Two descriptors an attempt that runs are needed,
+   ERR_IO if it cannot; exec_forget_others must follow: it takes up the output that earlier agents left
+   in work_dir, and removes the rest. One exec a work_dir at a time. Two descriptors an attempt that runs are needed,
    and two more while it is handed over: the caller sees to RLIMIT_NOFILE. */
 enum err exec_new(struct event_base *base, const struct exec_config *config,
                   const struct exec_callbacks *callbacks, struct exec **ret_exec,
@@ -76,7 +76,8 @@ void exec_stop(struct exec *exec, uint64_t fence, enum outcome outcome, int64_t 
 enum err exec_read(struct exec *exec, uint64_t fence, enum stream stream, uint64_t offset,
                    size_t bytes, struct buf *into);
 
-/* Removes spool and work directory of an attempt that is not running. */
+/* Removes spool and work directory of an attempt that is not running: large ones bit by bit, from
+   the loop. */
 void exec_forget(struct exec *exec, uint64_t fence);
 /* Removes all that stands in work_dir but the `count` attempts named: at the agent's start. */
 void exec_forget_others(struct exec *exec, const uint64_t *fences, size_t count);

@@ -29,8 +29,25 @@ static void kill_group_of(pid_t pid)
     kill(pid, SIGKILL);
 }
 
+/* One that cannot be told whose it is, or does not die: it may sit in the task's directory. */
+static bool has_survivors(const struct helper *helper, const struct task *task)
+{
+    size_t at = 0;
+    uint64_t pid;
+    void *value;
+    while (map_each(&helper->orphans, &at, &pid, &value)) {
+        const struct orphan *orphan = value;
+        if (orphan->fence == 0 || orphan->fence == task->fence) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void task_ended(struct helper *helper, struct task *task)
 {
+    uint32_t flags = task->signalled ? REPORT_WAS_SIGNALLED : 0;
+    flags |= has_survivors(helper, task) ? REPORT_HAS_SURVIVORS : 0;
     struct report report = {
         .kind = REPORT_ENDED,
         .fence = task->fence,
@@ -38,7 +55,7 @@ static void task_ended(struct helper *helper, struct task *task)
         .duration_ms = task->duration_ms,
         .pid = task->pid,
         .status = task->status,
-        .flags = task->signalled ? REPORT_WAS_SIGNALLED : 0,
+        .flags = flags,
     };
     helper_report(helper, &report, NULL);
     mem_free(task);

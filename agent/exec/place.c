@@ -11,20 +11,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/exec/tree.h"
+#include "agent/exec/moment.h"
+#include "common/base/buf.h"
+#include "common/base/check.h"
 #include "common/base/mem.h"
 
-enum { PLACE_NAME_BYTES = 48 };
+#define TRASH_NAME "trash"
 
-static void name_of(char *name, uint64_t fence, const char *below)
+enum {
+    PLACE_NAME_BYTES = 48,
+    PLACE_TIDY_STEPS = 128,  /* about 3 ms: between two of them the loop does all else */
+    PLACE_ROOM_STEPS = 4096, /* when nothing else can go on anyway */
+    PLACE_CLOSE_MS = 1000,
+};
+
+/* What stands on the disk of an attempt. One of which nothing does has none. */
+struct trace {
+    struct workdir *workdir; /* NULL: given back, or of an earlier agent */
+    bool has_spool[2];       /* stdout, stderr */
+    bool is_untouched;       /* its directory, as was seen after its end */
+};
+
+static const char *const spool_endings[] = { ".stdout", ".stderr" };
+
+static size_t spool_index(enum stream stream)
 {
-    snprintf(name, PLACE_NAME_BYTES, "%" PRIu64 "%s", fence, below);
+    return stream == STREAM_STDERR ? 1 : 0;
 }
 
-static const char *spool_name(enum stream stream)
+static void spool_name(char *name, uint64_t fence, size_t index)
 {
-    return stream == STREAM_STDERR ? "/stderr" : "/stdout";
+    snprintf(name, PLACE_NAME_BYTES, "%" PRIu64 "%s", fence, spool_endings[index]);
 }
+
+static struct trace *trace_of(struct place *place, uint64_t fence)
+{
+    struct trace *trace = map_get(&place->traces, fence);
+    if (trace == NULL) {
+        trace = mem_alloc(sizeof *trace);
+        map_put(&place->traces, fence, trace);
+    }
+    return trace;
+}
+
+/* --- The whole --- */
 
 enum err place_open(struct place *place, const char *directory, struct reason *reason)
 {
@@ -33,13 +63,18 @@ enum err place_open(struct place *place, const char *directory, struct reason *r
     }
     char *path = realpath(directory, NULL);
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
+    struct trash trash = { .fd = -1 };
+    if (fd < 0 || trash_open(&trash, fd, TRASH_NAME) != ERR_NONE) {
         enum err err =
             reason_set(reason, ERR_IO, "cannot open %.300s: %s", directory, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
         free(path);
         return err;
     }
-    *place = (struct place){ .root_fd = fd, .root = mem_format("%s/", path) };
+    *place = (struct place){ .root_fd = fd, .root = mem_format("%s/", path), .trash = trash };
+    workdirs_init(&place->workdirs, fd);
     free(path);
     return ERR_NONE;
 }
@@ -49,77 +84,114 @@ void place_close(struct place *place)
     if (place->root == NULL) {
         return;
     }
-    while (place->spares_count > 0) {
-        char name[PLACE_NAME_BYTES];
-        name_of(name, place->spares[--place->spares_count], "");
-        tree_remove(place->root_fd, name);
+    workdirs_done(&place->workdirs, &place->trash);
+    int64_t until_ms = moment_boot_ms() + PLACE_CLOSE_MS;
+    while (trash_remove(&place->trash, PLACE_TIDY_STEPS) && moment_boot_ms() < until_ms) {
     }
+    trash_close(&place->trash);
+    (void)unlinkat(place->root_fd, TRASH_NAME, AT_REMOVEDIR);
     close(place->root_fd);
+    size_t at = 0;
+    uint64_t fence;
+    void *trace;
+    while (map_each(&place->traces, &at, &fence, &trace)) {
+        mem_free(trace);
+    }
+    map_done(&place->traces);
     mem_free(place->root);
     *place = (struct place){ .root_fd = -1 };
 }
 
+bool place_is_untidy(const struct place *place)
+{
+    return place->has_strays || !place->trash.is_done;
+}
+
+void place_tidy(struct place *place)
+{
+    if (place->has_strays) {
+        place->has_strays = false;
+        place_remove_others(place, NULL, NULL);
+    }
+    (void)trash_remove(&place->trash, PLACE_TIDY_STEPS);
+}
+
+bool place_make_room(struct place *place)
+{
+    bool had_trash = !place->trash.is_done;
+    (void)trash_remove(&place->trash, PLACE_ROOM_STEPS);
+    return had_trash;
+}
+
+/* --- An attempt's directory --- */
+
+static bool is_disk_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
 enum err place_make(struct place *place, uint64_t fence, struct reason *reason)
 {
-    char name[PLACE_NAME_BYTES];
-    name_of(name, fence, "");
-    while (place->spares_count > 0) {
-        char spare[PLACE_NAME_BYTES];
-        name_of(spare, place->spares[--place->spares_count], "");
-        /* Refused if something stands there, unless that is empty. */
-        if (renameat(place->root_fd, spare, place->root_fd, name) == 0) {
-            return ERR_NONE;
-        }
-        tree_remove(place->root_fd, spare);
+    struct workdir *workdir = workdir_take(&place->workdirs, &place->trash);
+    while (workdir == NULL && is_disk_full(errno) && place_make_room(place)) {
+        workdir = workdir_take(&place->workdirs, &place->trash);
     }
-    if (mkdirat(place->root_fd, name, 0700) != 0) {
-        /* Somebody left it: fences are never used twice. */
-        if (errno == EEXIST) {
-            tree_remove(place->root_fd, name);
-        }
-        if (mkdirat(place->root_fd, name, 0700) != 0) {
-            return reason_set(reason, ERR_IO, "cannot make a work directory: %s", strerror(errno));
-        }
+    if (workdir == NULL) {
+        return reason_set(reason, ERR_IO, "cannot make a work directory: %s", strerror(errno));
     }
-    char work[PLACE_NAME_BYTES];
-    name_of(work, fence, "/work");
-    if (mkdirat(place->root_fd, work, 0700) != 0) {
-        enum err err =
-            reason_set(reason, ERR_IO, "cannot make a work directory: %s", strerror(errno));
-        tree_remove(place->root_fd, name);
-        return err;
-    }
+    struct trace *trace = trace_of(place, fence);
+    CHECK(trace->workdir == NULL);
+    trace->workdir = workdir;
     return ERR_NONE;
 }
 
-bool place_recycle(struct place *place, uint64_t fence)
+uint64_t place_number(const struct place *place, uint64_t fence)
 {
-    char name[PLACE_NAME_BYTES];
-    if (place->spares_count == PLACE_SPARES_MAX) {
-        return false;
-    }
-    name_of(name, fence, "");
-    if (!tree_holds_only(place->root_fd, name, "work")) {
-        return false;
-    }
-    name_of(name, fence, "/work");
-    if (!tree_holds_only(place->root_fd, name, NULL)) {
-        return false;
-    }
-    place->spares[place->spares_count++] = fence;
-    return true;
+    const struct trace *trace = map_get(&place->traces, fence);
+    CHECK(trace != NULL && trace->workdir != NULL);
+    return trace->workdir->number;
 }
 
-int place_create_spool(const struct place *place, uint64_t fence, enum stream stream)
+static void trace_drop_if_empty(struct place *place, uint64_t fence, struct trace *trace)
+{
+    if (trace->workdir == NULL && !trace->has_spool[0] && !trace->has_spool[1]) {
+        map_remove(&place->traces, fence);
+        mem_free(trace);
+    }
+}
+
+void place_leave(struct place *place, uint64_t fence, bool may_be_reused)
+{
+    struct trace *trace = map_get(&place->traces, fence);
+    /* What put out something may have put out the name of its directory: that one is its own. */
+    if (trace == NULL || trace->workdir == NULL || !may_be_reused || trace->has_spool[0] ||
+        trace->has_spool[1]) {
+        return;
+    }
+    if (workdir_keep_if_clean(&place->workdirs, trace->workdir, trace->is_untouched)) {
+        trace->workdir = NULL;
+        trace_drop_if_empty(place, fence, trace);
+    }
+}
+
+/* --- Files --- */
+
+int place_create_spool(struct place *place, uint64_t fence, enum stream stream)
 {
     char name[PLACE_NAME_BYTES];
-    name_of(name, fence, spool_name(stream));
+    spool_name(name, fence, spool_index(stream));
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
     int fd = openat(place->root_fd, name, flags, 0600);
     if (fd < 0 && errno == EEXIST) {
-        /* The task put something where only we write. */
-        unlinkat(place->root_fd, name, 0);
+        /* A task put something where only we write. */
+        (void)trash_add(&place->trash, place->root_fd, name);
         fd = openat(place->root_fd, name, flags, 0600);
+    }
+    while (fd < 0 && is_disk_full(errno) && place_make_room(place)) {
+        fd = openat(place->root_fd, name, flags, 0600);
+    }
+    if (fd >= 0) {
+        trace_of(place, fence)->has_spool[spool_index(stream)] = true;
     }
     return fd;
 }
@@ -145,49 +217,92 @@ static int open_regular(const struct place *place, const char *name)
 int place_open_spool(const struct place *place, uint64_t fence, enum stream stream)
 {
     char name[PLACE_NAME_BYTES];
-    name_of(name, fence, spool_name(stream));
+    spool_name(name, fence, spool_index(stream));
     return open_regular(place, name);
 }
 
-int place_open_output(const struct place *place, uint64_t fence)
+int place_open_output(struct place *place, uint64_t fence)
 {
+    struct trace *trace = map_get(&place->traces, fence);
+    if (trace != NULL && trace->workdir != NULL) {
+        trace->is_untouched = workdir_is_untouched(&place->workdirs, trace->workdir);
+    }
+    if (trace == NULL || trace->workdir == NULL || trace->is_untouched) {
+        errno = ENOENT;
+        return -1;
+    }
     char name[PLACE_NAME_BYTES];
-    name_of(name, fence, "/output");
+    snprintf(name, sizeof name, "%" PRIu64 "/output", trace->workdir->number);
     return open_regular(place, name);
 }
 
-static bool is_spare(const struct place *place, uint64_t fence)
+bool place_exists(const struct place *place, uint64_t fence)
 {
-    for (size_t i = 0; i < place->spares_count; i++) {
-        if (place->spares[i] == fence) {
-            return true;
+    return map_get(&place->traces, fence) != NULL;
+}
+
+/* --- Removing --- */
+
+void place_remove(struct place *place, uint64_t fence)
+{
+    struct trace *trace = map_remove(&place->traces, fence);
+    if (trace == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (trace->has_spool[i]) {
+            char name[PLACE_NAME_BYTES];
+            spool_name(name, fence, i);
+            (void)trash_add(&place->trash, place->root_fd, name);
+        }
+    }
+    if (trace->workdir != NULL) {
+        place->has_strays |= !workdir_remove_take(&place->workdirs, trace->workdir, &place->trash);
+    }
+    mem_free(trace);
+}
+
+/* FENCE.stdout or FENCE.stderr. */
+static bool spool_parse(struct str name, uint64_t *ret_fence, size_t *ret_index)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct str ending = str_of(spool_endings[i]);
+        if (name.length > ending.length &&
+            memcmp(name.data + name.length - ending.length, ending.data, ending.length) == 0) {
+            *ret_index = i;
+            return str_to_uint64((struct str){ name.data, name.length - ending.length }, UINT64_MAX,
+                                 ret_fence);
         }
     }
     return false;
 }
 
-bool place_exists(const struct place *place, uint64_t fence)
+/* Of the attempts that are known. */
+static void remove_known(struct place *place, bool (*is_kept)(void *context, uint64_t fence),
+                         void *context)
 {
-    char name[PLACE_NAME_BYTES];
-    name_of(name, fence, "");
-    struct stat status;
-    return !is_spare(place, fence) &&
-           fstatat(place->root_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-void place_remove(struct place *place, uint64_t fence)
-{
-    if (is_spare(place, fence)) {
-        return;
+    struct buf fences = { 0 };
+    size_t at = 0;
+    uint64_t fence;
+    void *trace;
+    while (map_each(&place->traces, &at, &fence, &trace)) {
+        if (!is_kept(context, fence)) {
+            buf_append(&fences, &fence, sizeof fence);
+        }
     }
-    char name[PLACE_NAME_BYTES];
-    name_of(name, fence, "");
-    tree_remove(place->root_fd, name);
+    for (at = 0; at < fences.length; at += sizeof fence) {
+        memcpy(&fence, fences.data + at, sizeof fence);
+        place_remove(place, fence);
+    }
+    buf_done(&fences);
 }
 
 void place_remove_others(struct place *place, bool (*is_kept)(void *context, uint64_t fence),
                          void *context)
 {
+    if (is_kept != NULL) {
+        remove_known(place, is_kept, context);
+    }
     int fd = openat(place->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (directory == NULL) {
@@ -199,15 +314,19 @@ void place_remove_others(struct place *place, bool (*is_kept)(void *context, uin
     struct dirent *entry;
     while ((entry = readdir(directory)) != NULL) {
         const char *name = entry->d_name;
-        uint64_t fence = 0;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        uint64_t number = 0;
+        size_t index = 0;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, TRASH_NAME) == 0 ||
+            (str_to_uint64(str_of(name), UINT64_MAX, &number) &&
+             map_get(&place->workdirs.by_number, number) != NULL)) {
             continue;
         }
-        if (str_to_uint64(str_of(name), UINT64_MAX, &fence) &&
-            (is_spare(place, fence) || is_kept(context, fence))) {
+        if (spool_parse(str_of(name), &number, &index) &&
+            (is_kept == NULL ? place_exists(place, number) : is_kept(context, number))) {
+            trace_of(place, number)->has_spool[index] = true;
             continue;
         }
-        tree_remove(place->root_fd, name);
+        (void)trash_add(&place->trash, place->root_fd, name);
     }
     closedir(directory);
 }

@@ -1,43 +1,56 @@
-/* Where attempts live on disk: FENCE/{work,stdout,stderr,output} below one directory. Only numbers
-   make paths, and no path that a task could have put a link into is ever followed.
-
-   Making and removing two directories costs a third of what a small process costs, so the place of
-   an attempt that left nothing in it becomes the place of a later one by renaming. */
+/* Where attempts live on disk, below one directory: NUMBER/{work,output} belongs to the attempt that
+   runs in it (workdir.h), FENCE.stdout and FENCE.stderr are its spools, trash is what is being
+   removed (trash.h). Only numbers make paths, and no path that a task could have put a link into is
+   ever followed. */
 #ifndef AGENT_EXEC_PLACE_H
 #define AGENT_EXEC_PLACE_H
 
+#include "agent/exec/trash.h"
+#include "agent/exec/workdir.h"
 #include "common/base/err.h"
+#include "common/base/map.h"
 #include "proto/msg/msg.h"
-
-enum { PLACE_SPARES_MAX = 64 };
 
 struct place {
     int root_fd;
-    char *root;                        /* absolute, without links, a slash behind it */
-    uint64_t spares[PLACE_SPARES_MAX]; /* names of empty places that belong to nobody */
-    size_t spares_count;
+    char *root; /* absolute, without links, a slash behind it */
+    struct workdirs workdirs;
+    struct trash trash;
+    struct map traces; /* struct trace by fence: what stands there of an attempt */
+    bool has_strays;   /* a task moved its directory: it may stand where nobody looks */
 };
 
 /* Makes `directory` if it is missing (not its parents). */
 enum err place_open(struct place *place, const char *directory, struct reason *reason);
+/* What is in the trash is removed, as far as that can be done in a second. */
 void place_close(struct place *place);
 
-/* FENCE and FENCE/work, empty. */
+/* A work directory for the attempt, empty. */
 enum err place_make(struct place *place, uint64_t fence, struct reason *reason);
-/* The attempt has ended and wrote neither output nor a value: keep its place for another if it is
-   as it was made. True: nothing stands there any more. */
-bool place_recycle(struct place *place, uint64_t fence);
+/* Its number: NUMBER/work and NUMBER/output are the attempt's. */
+uint64_t place_number(const struct place *place, uint64_t fence);
+/* The attempt has ended. One that put out nothing and left its directory as it was gives it back at
+   once; for any other it stands until place_remove. may_be_reused is false if a process of the
+   attempt may live yet. */
+void place_leave(struct place *place, uint64_t fence, bool may_be_reused);
 
 /* The file to append a stream to, made anew. -1: errno says why. */
-int place_create_spool(const struct place *place, uint64_t fence, enum stream stream);
+int place_create_spool(struct place *place, uint64_t fence, enum stream stream);
 /* -1 with errno. Only ever a regular file: ENXIO if it is something else. */
 int place_open_spool(const struct place *place, uint64_t fence, enum stream stream);
-int place_open_output(const struct place *place, uint64_t fence);
+/* After its end. */
+int place_open_output(struct place *place, uint64_t fence);
 bool place_exists(const struct place *place, uint64_t fence);
 
 void place_remove(struct place *place, uint64_t fence);
-/* Removes every entry for which `is_kept` says false. It is asked about numbers only. */
+/* Removes all that belongs to no attempt for which `is_kept` says true. NULL: to none that is known;
+   that is for what a task put beside its own directory. */
 void place_remove_others(struct place *place, bool (*is_kept)(void *context, uint64_t fence),
                          void *context);
+/* There is something to remove. place_tidy goes on with it, a bounded step. */
+bool place_is_untidy(const struct place *place);
+void place_tidy(struct place *place);
+/* The disk is full. True: something was removed, it is worth trying again. */
+bool place_make_room(struct place *place);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_VERSION = 1,
+    PROTOCOL_VERSION = 2,
     PROTOCOL_FD = 3, /* the helper finds its end of the pair here */
     PROTOCOL_PACKET_BYTES_MAX = 64 * 1024,
     PROTOCOL_PACKET_FDS_MAX = 96,          /* the kernel allows 253 */
@@ -48,11 +48,12 @@ enum report_kind {
     REPORT_READY = 1,   /* once; status is PROTOCOL_VERSION */
     REPORT_STARTED = 2, /* pid, wall_ms */
     REPORT_FAILED = 3,  /* nothing ran; the text says why */
-    REPORT_ENDED = 4,   /* it and what it left behind are dead; status as waitpid gives it */
+    REPORT_ENDED = 4,   /* it is dead, and what it left behind; status as waitpid gives it */
 };
 
 enum {
     REPORT_WAS_SIGNALLED = 1, /* a signal of ours reached it before it ended */
+    REPORT_HAS_SURVIVORS = 2, /* a descendant could not be killed, or may be a running task's */
 };
 
 /* Helper to agent; text_bytes of text follow. */

@@ -32,6 +32,7 @@ struct run {
     bool was_asked; /* by SIGTERM, and its grace has run out */
     bool is_dead;
     bool was_signalled; /* our signal reached it alive */
+    bool has_survivors; /* a process of it may live yet, in its directory */
 };
 
 static inline struct run *run_of(struct attempt *attempt)

@@ -58,11 +58,9 @@ static enum err read_value(int fd, struct buf *into)
     return err;
 }
 
-/* *ret_has_file: something stands in the place of the attempt. */
-static enum err run_value(struct run *run, bool *ret_has_file, char **ret_json,
-                          struct reason *reason)
+static enum err run_value(const struct run *run, char **ret_json, struct reason *reason)
 {
-    struct attempt *attempt = &run->attempt;
+    const struct attempt *attempt = &run->attempt;
     struct place *place = &attempt->exec->place;
     const char *what = run->output_json ? "stdout" : "the output file";
     *ret_json = NULL;
@@ -75,8 +73,7 @@ static enum err run_value(struct run *run, bool *ret_has_file, char **ret_json,
         }
     } else {
         fd = place_open_output(place, attempt->fence);
-        *ret_has_file = fd >= 0 || errno != ENOENT;
-        if (!*ret_has_file) {
+        if (fd < 0 && errno == ENOENT) {
             return ERR_NONE;
         }
     }
@@ -103,18 +100,14 @@ void run_conclude(struct run *run)
     struct attempt *attempt = &run->attempt;
     enum outcome outcome = run_outcome(run);
     bool has_succeeded = outcome == OUTCOME_EXITED && attempt->end.exit_code == 0;
-    bool has_file = false;
     if (!run->output_json || has_succeeded) {
         struct reason reason = { .text = "" };
-        enum err err = run_value(run, &has_file, &attempt->result, &reason);
+        enum err err = run_value(run, &attempt->result, &reason);
         /* Of one that failed anyway, half a value is no news. */
         if (err != ERR_NONE && has_succeeded) {
             attempt_set_reason(attempt, "%s", reason.text);
         }
     }
-    if (!has_file && attempt->end.output.stdout_bytes == 0 &&
-        attempt->end.output.stderr_bytes == 0) {
-        (void)place_recycle(&attempt->exec->place, attempt->fence);
-    }
+    place_leave(&attempt->exec->place, attempt->fence, !run->has_survivors);
     attempt_end(attempt, outcome);
 }

@@ -71,6 +71,10 @@ static void keep(struct stream_reader *reader, const char *data, size_t length)
         if (written < 0 && reader->spool_fd >= 0 && errno == EINTR) {
             continue;
         }
+        bool is_full = written < 0 && (errno == ENOSPC || errno == EDQUOT);
+        if (is_full && reader->spool_fd >= 0 && place_make_room(reader->place)) {
+            continue;
+        }
         if (written <= 0) {
             truncate_here(reader); /* no room on the disk: the task goes on */
             return;

@@ -7,3 +7,8 @@ asterism_test(unit_exec_death SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_d
 asterism_test(unit_exec_files SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_files.c
         ${CMAKE_SOURCE_DIR}/tests/unit/exec_rig.c
     LINK exec msg base)
+asterism_test(unit_exec_trash SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_trash.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/exec_rig.c
+    LINK exec msg base)
+asterism_test(unit_exec_workdir SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_workdir.c
+    LINK exec msg base)

@@ -171,10 +171,12 @@ static void a_task_runs_in_an_empty_directory_of_its_own(void **state)
     struct rig *rig = *state;
     uint64_t fence = rig_start_shell(rig, "pwd -P; ls -A | wc -l; umask; stat -c %a .");
     rig_wait(rig, fence);
-    char expected[256];
-    snprintf(expected, sizeof expected, "%s/%" PRIu64 "/work\n0\n0022\n700\n", rig->directory,
-             fence);
-    assert_string_equal(rig_output(rig, fence, STREAM_STDOUT), expected);
+    const char *said = rig_output(rig, fence, STREAM_STDOUT);
+    size_t length = strlen(rig->directory);
+    assert_memory_equal(said, rig->directory, length);
+    said += length;
+    said += strcspn(said, "w"); /* the number is the agent's own affair */
+    assert_string_equal(said, "work\n0\n0022\n700\n");
 }
 
 static void a_task_runs_in_the_directory_that_it_names(void **state)
@@ -221,9 +223,9 @@ static void the_environment_is_exactly_the_plain_one(void **state)
     assert_string_equal(lines[0], "ASTERISM_ATTEMPT=3");
     snprintf(expected, sizeof expected, "ASTERISM_FENCE=%" PRIu64, fence);
     assert_string_equal(lines[1], expected);
-    snprintf(expected, sizeof expected, "ASTERISM_OUTPUT=%s/%" PRIu64 "/output", rig->directory,
-             fence);
-    assert_string_equal(lines[2], expected);
+    snprintf(expected, sizeof expected, "ASTERISM_OUTPUT=%s/", rig->directory);
+    assert_memory_equal(lines[2], expected, strlen(expected));
+    assert_string_equal(strrchr(lines[2], '/'), "/output");
     assert_string_equal(lines[3], "ASTERISM_TASK=fleet-ab12/scan");
     assert_memory_equal(lines[4], "HOME=/", 6);
     assert_string_equal(lines[5], "LANG=C");
@@ -329,7 +331,7 @@ static void ten_thousand_noops_end_from_the_loop(void **state)
     }
     assert_int_equal(rig->told, 0); /* never from inside exec_start */
     rig_until(rig, all_noops_ended, &count);
-    assert_int_equal(rig_entries(rig->directory), 0);
+    assert_int_equal(rig_entries(rig->directory), 1); /* the trash */
 }
 
 static void a_sleep_ends_in_time_or_when_it_is_stopped(void **state)

@@ -1,4 +1,6 @@
 /* What attempts leave on disk: spools, their caps, and that all of it goes away. */
+#include <event2/event.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,12 +25,28 @@ static int close_rig(void **state)
     return 0;
 }
 
-static bool exists(const struct rig *rig, uint64_t fence, const char *below)
+/* Its spool of stdout. */
+static bool has_spool(const struct rig *rig, uint64_t fence)
 {
     char path[128];
     struct stat status;
-    snprintf(path, sizeof path, "%s/%" PRIu64 "%s", rig->directory, fence, below);
+    snprintf(path, sizeof path, "%s/%" PRIu64 ".stdout", rig->directory, fence);
     return lstat(path, &status) == 0;
+}
+
+/* The first line of what it put out. */
+static void line_of(struct rig *rig, uint64_t fence, char *line, size_t line_bytes)
+{
+    const char *text = rig_output(rig, fence, STREAM_STDOUT);
+    snprintf(line, line_bytes, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+static bool is_there(const char *path, const char *below)
+{
+    char whole[256];
+    struct stat status;
+    snprintf(whole, sizeof whole, "%s%s", path, below);
+    return lstat(whole, &status) == 0;
 }
 
 static void both_streams_are_kept_as_bytes(void **state)
@@ -108,7 +126,17 @@ static void a_spool_outlives_the_process_that_wrote_it(void **state)
     assert_int_equal(exec_new(rig->base, &config, &callbacks, &rig->exec, NULL), ERR_NONE);
     exec_forget_others(rig->exec, &kept, 1);
     assert_string_equal(rig_output(rig, kept, STREAM_STDOUT), "kept\n");
-    assert_false(exists(rig, other, ""));
+    assert_false(has_spool(rig, other));
+    exec_forget(rig->exec, kept);
+    assert_false(has_spool(rig, kept));
+}
+
+static bool is_trash_empty(struct rig *rig, void *context)
+{
+    (void)context;
+    char path[128];
+    snprintf(path, sizeof path, "%s/trash", rig->directory);
+    return rig_entries(path) == 0;
 }
 
 static void forgetting_removes_whatever_the_task_left(void **state)
@@ -121,15 +149,19 @@ static void forgetting_removes_whatever_the_task_left(void **state)
     rig->body.env = env;
     rig->body.env_count = 1;
     uint64_t fence = rig_start_shell(
-        rig, "echo; touch $OUTSIDE/kept; ln -s $OUTSIDE link; mkfifo fifo; "
+        rig, "pwd; touch $OUTSIDE/kept; ln -s $OUTSIDE link; mkfifo fifo; "
              "mkdir -p closed/inner; touch closed/inner/file; chmod 0 closed/inner closed; "
              "i=0; while [ $i -lt 300 ]; do mkdir deep; touch f1; cd deep; i=$((i+1)); done; "
              "touch .deep-0");
     const struct rig_end *end = rig_wait(rig, fence);
     assert_int_equal(end->exit_code, 0);
-    assert_true(exists(rig, fence, "/work/closed"));
+    char work[128];
+    line_of(rig, fence, work, sizeof work);
+    assert_true(is_there(work, "/closed"));
     exec_forget(rig->exec, fence);
-    assert_false(exists(rig, fence, ""));
+    assert_false(is_there(work, "/.."));
+    assert_false(has_spool(rig, fence));
+    rig_until(rig, is_trash_empty, NULL);
     assert_int_equal(rig_entries(outside), 1);
 }
 
@@ -140,7 +172,7 @@ static void what_runs_is_not_forgotten(void **state)
     rig_wait_output(rig, fence, 1);
     exec_forget(rig->exec, fence);
     exec_forget_others(rig->exec, NULL, 0);
-    assert_true(exists(rig, fence, "/stdout"));
+    assert_true(has_spool(rig, fence));
     exec_stop(rig->exec, fence, OUTCOME_CANCELLED, 30000, "enough");
     rig_wait(rig, fence);
 }
@@ -150,9 +182,21 @@ static void a_place_that_is_used_again_is_empty(void **state)
 {
     struct rig *rig = *state;
     static const char *const spoilers[] = {
-        "true",         "touch left",    "mkdir ../beside",
-        "chmod 0755 .", "rmdir ../work", "echo 1 > $ASTERISM_OUTPUT",
+        "true",
+        "touch left",
+        "mkdir ../beside",
+        "chmod 0755 .",
+        "rmdir ../work",
+        "echo 1 > $ASTERISM_OUTPUT",
         "echo said",
+        "chmod 0 .",
+        "chmod 0 ..",
+        "mv ../work ../../moved",
+        "mv $(dirname $PWD) ../../moved2",
+        "touch gone; rm gone",
+        "rmdir ../work; mkdir ../work; chmod 700 ../work",
+        "mkdir ../../trash/more; touch ../../trash/more/file",
+        "rmdir ../work; ln -s /tmp ../work",
     };
     for (size_t i = 0; i < sizeof spoilers / sizeof spoilers[0]; i++) {
         uint64_t fence = rig_start_shell(rig, spoilers[i]);
@@ -164,7 +208,125 @@ static void a_place_that_is_used_again_is_empty(void **state)
         exec_forget(rig->exec, fence);
     }
     exec_forget_others(rig->exec, NULL, 0);
-    assert_true(rig_entries(rig->directory) <= 1);
+    assert_true(rig_entries(rig->directory) <= 2); /* an idle one, the trash */
+}
+
+/* Where the task's directory was, told through a file outside of it. */
+static uint64_t told_directory(struct rig *rig, const char *text)
+{
+    char path[128];
+    char script[256];
+    snprintf(path, sizeof path, "%s/told", rig->directory);
+    snprintf(script, sizeof script, "basename $(dirname $PWD) > ../../told; %s", text);
+    uint64_t fence = rig_start_shell(rig, script);
+    assert_int_equal(rig_wait(rig, fence)->exit_code, 0);
+    exec_forget(rig->exec, fence);
+    return (uint64_t)rig_number_in(path);
+}
+
+static void a_directory_left_as_it_was_is_used_again(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t first = told_directory(rig, "true");
+    assert_true(first > 0);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(told_directory(rig, "true"), first);
+    }
+    assert_int_equal(told_directory(rig, "touch left"), first);
+    assert_int_not_equal(told_directory(rig, "true"), first);
+}
+
+static void a_directory_in_which_a_process_may_live_is_not_used_again(void **state)
+{
+    struct rig *rig = *state;
+    /* While this one runs, the orphan cannot be told from one of its own. */
+    uint64_t older = rig_start_shell(rig, "echo; exec sleep 3600");
+    rig_wait_output(rig, older, 1);
+    uint64_t first =
+        told_directory(rig, "setsid env -i sleep 3600 < /dev/null > /dev/null 2>&1 & "
+                            "while [ \"$(tr '\\0' ' ' < /proc/$!/cmdline)\" != 'sleep 3600 ' ]; "
+                            "do sleep 0.01; done");
+    assert_int_not_equal(told_directory(rig, "true"), first);
+    exec_stop(rig->exec, older, OUTCOME_CANCELLED, 30000, "enough");
+    rig_wait(rig, older);
+}
+
+static bool is_moved_gone(struct rig *rig, void *context)
+{
+    (void)context;
+    return !is_there(rig->directory, "/moved") && is_trash_empty(rig, NULL);
+}
+
+static void a_directory_that_its_task_moved_away_is_found(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const texts[] = { "touch left; mv ../work ../../moved",
+                                         "touch left; mv $(dirname $PWD) ../../moved" };
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t other = rig_start_shell(rig, "pwd");
+        rig_wait(rig, other);
+        uint64_t fence = rig_start_shell(rig, texts[i]);
+        assert_int_equal(rig_wait(rig, fence)->exit_code, 0);
+        assert_true(is_there(rig->directory, "/moved"));
+        exec_forget(rig->exec, fence);
+        rig_until(rig, is_moved_gone, NULL);
+        char work[128];
+        line_of(rig, other, work, sizeof work);
+        assert_true(is_there(work, "")); /* what is held stays */
+        assert_true(has_spool(rig, other));
+        exec_forget(rig->exec, other);
+    }
+}
+
+/* 20,000 files, in each pass of the loop so few of them that all else goes on between. */
+static void a_large_tree_does_not_hold_up_the_loop(void **state)
+{
+    enum { FILES = 20000, A_PASS_MAX = 200 };
+    struct rig *rig = *state;
+    uint64_t fence = rig_start_shell(rig, "pwd; : > 0");
+    rig_wait(rig, fence);
+    rig_until(rig, is_trash_empty, NULL);
+    char path[128];
+    line_of(rig, fence, path, sizeof path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (int i = 1; i < FILES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(linkat(fd, "0", fd, name, 0), 0);
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    exec_forget(rig->exec, fence);
+    size_t left = FILES;
+    for (int passes = 0; passes < 20; passes++) {
+        size_t before = left;
+        event_base_loop(rig->base, EVLOOP_ONCE);
+        left = rig_entries(path);
+        assert_in_range(before - left, 0, A_PASS_MAX);
+    }
+    assert_true(left < FILES);
+    close(fd);
+    rig_until(rig, is_trash_empty, NULL);
+}
+
+static void trash_that_a_kill_left_is_removed_by_the_next_start(void **state)
+{
+    struct rig *rig = *state;
+    char path[160];
+    exec_free(rig->exec);
+    snprintf(path, sizeof path, "%s/trash", rig->directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/trash/17", rig->directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (int i = 0; i < 500; i++) {
+        snprintf(path, sizeof path, "%s/trash/17/%d", rig->directory, i);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    struct exec_config config = { .work_dir = rig->directory };
+    struct exec_callbacks callbacks = { .context = NULL };
+    assert_int_equal(exec_new(rig->base, &config, &callbacks, &rig->exec, NULL), ERR_NONE);
+    assert_false(is_trash_empty(rig, NULL));
+    rig_until(rig, is_trash_empty, NULL);
 }
 
 /* The task puts a link where its spool will be. */
@@ -176,7 +338,8 @@ static void a_spool_is_never_written_through_a_link(void **state)
     const struct msg_pair env[] = { { STR("VICTIM"), str_of(victim) } };
     rig->body.env = env;
     rig->body.env_count = 1;
-    uint64_t fence = rig_start_shell(rig, ": > $VICTIM; ln -s $VICTIM ../stdout; echo text");
+    uint64_t fence =
+        rig_start_shell(rig, ": > $VICTIM; ln -s $VICTIM ../../$ASTERISM_FENCE.stdout; echo text");
     rig_wait(rig, fence);
     assert_string_equal(rig_output(rig, fence, STREAM_STDOUT), "text\n");
     struct stat status;
@@ -198,6 +361,11 @@ int main(void)
         TEST(forgetting_removes_whatever_the_task_left),
         TEST(what_runs_is_not_forgotten),
         TEST(a_place_that_is_used_again_is_empty),
+        TEST(a_directory_left_as_it_was_is_used_again),
+        TEST(a_directory_in_which_a_process_may_live_is_not_used_again),
+        TEST(a_directory_that_its_task_moved_away_is_found),
+        TEST(a_large_tree_does_not_hold_up_the_loop),
+        TEST(trash_that_a_kill_left_is_removed_by_the_next_start),
         TEST(a_spool_is_never_written_through_a_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,284 @@
+#include "agent/exec/workdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+
+enum {
+    FLAGS_OF_USERS = 0x000380ff | 0x40000000, /* FS_FL_USER_MODIFIABLE, and folding of case */
+    TAKEN_MAX = 4096,                         /* numbers tried, should something stand there */
+};
+
+/* --- What a directory looks like --- */
+
+static void name_of(char *name, const struct workdir *dir, const char *below)
+{
+    snprintf(name, WORKDIR_NAME_BYTES, "%" PRIu64 "%s", dir->number, below);
+}
+
+/* Of `name` below fd, or of fd itself if that is "". */
+static bool imprint_read(int fd, const char *name, struct imprint *ret_imprint)
+{
+    struct statx status;
+    if (statx(fd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
+              STATX_BASIC_STATS | STATX_MNT_ID, &status) != 0) {
+        return false;
+    }
+    *ret_imprint = (struct imprint){
+        .inode = status.stx_ino,
+        .device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
+        .mount = (status.stx_mask & STATX_MNT_ID) != 0 ? status.stx_mnt_id : 0,
+        .bytes = status.stx_size,
+        .changed_s = status.stx_ctime.tv_sec,
+        .changed_ns = status.stx_ctime.tv_nsec,
+        .mode = status.stx_mode,
+        .user = status.stx_uid,
+        .group = status.stx_gid,
+    };
+    return true;
+}
+
+static bool is_same_directory(const struct imprint *one, const struct imprint *other)
+{
+    return one->inode == other->inode && one->device == other->device &&
+           one->mount == other->mount && one->bytes == other->bytes && one->mode == other->mode &&
+           one->user == other->user && one->group == other->group;
+}
+
+static bool is_same_moment(const struct imprint *one, const struct imprint *other)
+{
+    return one->changed_s == other->changed_s && one->changed_ns == other->changed_ns;
+}
+
+/* getdents64 by hand: opendir would cost an allocation and two more system calls. */
+struct entry_header {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t bytes;
+    uint8_t type;
+    char name[1];
+};
+
+/* Nothing but `entry` (NULL: nothing at all) stands in it. */
+static bool holds_only(int fd, const char *entry)
+{
+    char data[2048];
+    long length;
+    while ((length = syscall(SYS_getdents64, fd, data, sizeof data)) > 0) {
+        for (size_t at = 0; at < (size_t)length;) {
+            uint16_t bytes;
+            memcpy(&bytes, data + at + offsetof(struct entry_header, bytes), sizeof bytes);
+            const char *name = data + at + offsetof(struct entry_header, name);
+            if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+                (entry == NULL || strcmp(name, entry) != 0)) {
+                return false;
+            }
+            at += bytes;
+        }
+    }
+    return length == 0;
+}
+
+/* Looks at the directory itself: what the time of change stands for, one by one. False: it cannot be
+   read, or holds more than `entry`. */
+static bool look(const struct workdirs *dirs, const char *name, const char *entry,
+                 struct imprint *ret_imprint)
+{
+    int fd = openat(dirs->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    /* The time first: what is done to it meanwhile is newer. */
+    bool is_empty = imprint_read(fd, "", ret_imprint) && holds_only(fd, entry);
+    int flags = 0;
+    ret_imprint->flags = ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 ? flags & FLAGS_OF_USERS : 0;
+    ret_imprint->attributes_bytes = flistxattr(fd, NULL, 0);
+    close(fd);
+    return is_empty;
+}
+
+/* As `look`, and takes the new imprint if it is as new. */
+static bool is_as_new(const struct workdirs *dirs, const char *name, const char *entry,
+                      struct imprint *imprint)
+{
+    struct imprint now;
+    if (!look(dirs, name, entry, &now) || !is_same_directory(&now, imprint) ||
+        now.flags != imprint->flags || now.attributes_bytes != imprint->attributes_bytes) {
+        return false;
+    }
+    *imprint = now;
+    return true;
+}
+
+/* --- The pool --- */
+
+void workdirs_init(struct workdirs *dirs, int root_fd)
+{
+    static const long local_kinds[] = {
+        EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+        F2FS_SUPER_MAGIC, TMPFS_MAGIC,     OVERLAYFS_SUPER_MAGIC,
+    };
+    *dirs = (struct workdirs){ .root_fd = root_fd, .next_number = 1 };
+    struct statfs status;
+    bool is_known = fstatfs(root_fd, &status) == 0;
+    for (size_t i = 0; i < sizeof local_kinds / sizeof local_kinds[0] && is_known; i++) {
+        dirs->has_local_clock |= (long)status.f_type == local_kinds[i];
+    }
+}
+
+static void workdir_free(struct workdirs *dirs, struct workdir *dir)
+{
+    map_remove(&dirs->by_number, dir->number);
+    mem_free(dir);
+}
+
+/* From the disk. An empty one, which most are, without a way round by the trash. */
+static void discard(struct workdirs *dirs, const struct workdir *dir, struct trash *trash)
+{
+    char name[WORKDIR_NAME_BYTES];
+    name_of(name, dir, "/work");
+    (void)unlinkat(dirs->root_fd, name, AT_REMOVEDIR);
+    name_of(name, dir, "");
+    (void)trash_add(trash, dirs->root_fd, name);
+}
+
+void workdirs_done(struct workdirs *dirs, struct trash *trash)
+{
+    while (dirs->idle != NULL) {
+        struct workdir *dir = dirs->idle;
+        dirs->idle = dir->next_idle;
+        discard(dirs, dir, trash);
+        workdir_free(dirs, dir);
+    }
+    size_t at = 0;
+    uint64_t number;
+    void *dir;
+    while (map_each(&dirs->by_number, &at, &number, &dir)) {
+        mem_free(dir);
+    }
+    map_done(&dirs->by_number);
+    *dirs = (struct workdirs){ .root_fd = -1 };
+}
+
+/* NULL with errno: EEXIST if another number may do. */
+static struct workdir *make(struct workdirs *dirs, struct trash *trash)
+{
+    struct workdir draft = { .number = dirs->next_number++ };
+    char outer[WORKDIR_NAME_BYTES];
+    char inner[WORKDIR_NAME_BYTES];
+    name_of(outer, &draft, "");
+    name_of(inner, &draft, "/work");
+    if (mkdirat(dirs->root_fd, outer, 0700) != 0) {
+        return NULL;
+    }
+    if (mkdirat(dirs->root_fd, inner, 0700) != 0 || !look(dirs, outer, "work", &draft.outer) ||
+        !look(dirs, inner, NULL, &draft.inner)) {
+        int error = errno;
+        discard(dirs, &draft, trash);
+        errno = error == EEXIST ? EIO : error;
+        return NULL;
+    }
+    struct workdir *dir = mem_copy(&draft, sizeof draft);
+    map_put(&dirs->by_number, dir->number, dir);
+    return dir;
+}
+
+static bool is_past(const struct imprint *imprint, const struct timespec *now)
+{
+    return imprint->changed_s < now->tv_sec ||
+           (imprint->changed_s == now->tv_sec && (long)imprint->changed_ns < now->tv_nsec);
+}
+
+struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash)
+{
+    struct workdir *dir = dirs->idle;
+    if (dir != NULL) {
+        dirs->idle = dir->next_idle;
+        dirs->idle_count--;
+        dir->next_idle = NULL;
+    }
+    for (int i = 0; i < TAKEN_MAX && dir == NULL; i++) {
+        dir = make(dirs, trash);
+        if (dir == NULL && errno != EEXIST) {
+            return NULL;
+        }
+    }
+    if (dir != NULL) {
+        /* The clock that the file system reads too: it moves in ticks. */
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        dir->is_provable =
+            dirs->has_local_clock && is_past(&dir->outer, &now) && is_past(&dir->inner, &now);
+    }
+    return dir;
+}
+
+static bool still_holds(const struct workdirs *dirs, const char *name,
+                        const struct imprint *imprint)
+{
+    struct imprint now;
+    return imprint_read(dirs->root_fd, name, &now) && is_same_directory(&now, imprint) &&
+           is_same_moment(&now, imprint);
+}
+
+bool workdir_is_untouched(const struct workdirs *dirs, const struct workdir *dir)
+{
+    if (!dir->is_provable) {
+        return false;
+    }
+    char outer[WORKDIR_NAME_BYTES];
+    char inner[WORKDIR_NAME_BYTES];
+    name_of(outer, dir, "");
+    name_of(inner, dir, "/work");
+    return still_holds(dirs, outer, &dir->outer) && still_holds(dirs, inner, &dir->inner);
+}
+
+static bool is_clean(const struct workdirs *dirs, struct workdir *dir)
+{
+    char outer[WORKDIR_NAME_BYTES];
+    char inner[WORKDIR_NAME_BYTES];
+    name_of(outer, dir, "");
+    name_of(inner, dir, "/work");
+    return is_as_new(dirs, outer, "work", &dir->outer) && is_as_new(dirs, inner, NULL, &dir->inner);
+}
+
+bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_untouched)
+{
+    CHECK(dir->next_idle == NULL);
+    if (dirs->idle_count == WORKDIR_IDLE_MAX ||
+        !(is_untouched || workdir_is_untouched(dirs, dir) || is_clean(dirs, dir))) {
+        return false;
+    }
+    dir->next_idle = dirs->idle;
+    dirs->idle = dir;
+    dirs->idle_count++;
+    return true;
+}
+
+bool workdir_remove_take(struct workdirs *dirs, struct workdir *dir, struct trash *trash)
+{
+    char name[WORKDIR_NAME_BYTES];
+    struct imprint now;
+    name_of(name, dir, "");
+    bool is_there = imprint_read(dirs->root_fd, name, &now) && now.inode == dir->outer.inode;
+    name_of(name, dir, "/work");
+    is_there = is_there && imprint_read(dirs->root_fd, name, &now) && now.inode == dir->inner.inode;
+    discard(dirs, dir, trash);
+    workdir_free(dirs, dir);
+    return is_there;
+}

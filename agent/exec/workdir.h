@@ -1,0 +1,70 @@
+/* The work directories of attempts: NUMBER and NUMBER/work, below one directory. One that an attempt
+   has left exactly as it found it is given to a later one, because making and removing two
+   directories costs a third of what a small process costs. What "exactly" means:
+
+   Whatever is done to a directory (an entry, its mode, owner, attributes, its name) gives it a new
+   time of change. So one whose imprint still holds is as it was, if that time lay in the past when it
+   was handed out: the clock of a file system ticks every few milliseconds, and what was done in the
+   same tick would not show. Where the clock may be another machine's, after a change, and where the
+   tick is the same, the directory itself is looked at. */
+#ifndef AGENT_EXEC_WORKDIR_H
+#define AGENT_EXEC_WORKDIR_H
+
+#include <stddef.h>
+
+#include "agent/exec/trash.h"
+#include "common/base/map.h"
+
+enum {
+    WORKDIR_IDLE_MAX = 256,
+    WORKDIR_NAME_BYTES = 40,
+};
+
+/* A directory at a moment when it was known to be empty, and ours. */
+struct imprint {
+    uint64_t inode;
+    uint64_t device;
+    uint64_t mount; /* 0 where the kernel does not say */
+    uint64_t bytes; /* one that held many entries stays large */
+    int64_t changed_s;
+    uint32_t changed_ns;
+    uint32_t mode;
+    uint32_t user;
+    uint32_t group;
+    /* Looked at only where the rest proves nothing. */
+    int flags;             /* those that users may set, such as "immutable" */
+    long attributes_bytes; /* of the names of its extended attributes; -1: it cannot have any */
+};
+
+struct workdir {
+    uint64_t number;
+    struct imprint outer; /* of NUMBER */
+    struct imprint inner; /* of NUMBER/work */
+    bool is_provable;     /* any change since it was handed out shows in its time of change */
+    struct workdir *next_idle;
+};
+
+struct workdirs {
+    int root_fd; /* borrowed */
+    bool has_local_clock;
+    uint64_t next_number;
+    struct map by_number; /* struct workdir, all of them */
+    struct workdir *idle;
+    size_t idle_count;
+};
+
+void workdirs_init(struct workdirs *dirs, int root_fd);
+/* Removes the idle ones. */
+void workdirs_done(struct workdirs *dirs, struct trash *trash);
+
+/* An empty one of its own. NULL with errno. */
+struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash);
+/* Nothing was put into or done to it: proven, and cheap. False: perhaps something was. */
+bool workdir_is_untouched(const struct workdirs *dirs, const struct workdir *dir);
+/* Takes it for another attempt, if it is as new (or the caller has just seen that it is untouched).
+   False: it is the caller's yet. */
+bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_untouched);
+/* False: it or its work is not what was made; perhaps somebody moved it to beside where it stood. */
+bool workdir_remove_take(struct workdirs *dirs, struct workdir *dir, struct trash *trash);
+
+#endif
