@@ -416,6 +416,28 @@ static void a_quadratic_search_ends_after_its_steps(void **state)
     buf_done(&buf);
 }
 
+/* No expression has a loop, so that the most that is allowed cannot be reached: allow less. */
+static void an_evaluation_ends_when_its_instructions_are_used_up(void **state)
+{
+    (void)state;
+    struct buf buf = { 0 };
+    struct condition_sql sql;
+    sqlite3_stmt *statement = NULL;
+    size_t offset = 0;
+    struct str text = repeat(&buf, "1 = 0", " or exit_code = 1", 200, "");
+    assert_int_equal(condition_sql_open(&sql, &reason), ERR_NONE);
+    assert_int_equal(condition_sql_prepare(&sql, text, text, 0, &statement, &offset, &reason),
+                     ERR_NONE);
+    assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
+    assert_true(sql.budget.steps_used >= 128 && sql.budget.steps_used < 4096);
+    sqlite3_reset(statement);
+    sql.budget = (struct condition_budget){ .steps_left = 100 };
+    assert_int_equal(sqlite3_step(statement), SQLITE_INTERRUPT);
+    sqlite3_finalize(statement);
+    condition_sql_close(&sql);
+    buf_done(&buf);
+}
+
 static void a_pattern_has_a_longest_length(void **state)
 {
     (void)state;
@@ -498,6 +520,7 @@ int main(void)
         TEST(every_function_of_the_table_can_be_called),
         TEST(every_limit_of_the_text_is_reached),
         TEST(a_quadratic_search_ends_after_its_steps),
+        TEST(an_evaluation_ends_when_its_instructions_are_used_up),
         TEST(a_pattern_has_a_longest_length),
         TEST(a_value_that_grows_too_long_is_an_error),
         TEST(the_memory_of_an_evaluation_is_bounded),
