@@ -110,28 +110,10 @@ void constellations_get(struct api *api, const struct api_call *call)
     reply_json(api, call->request->id, call->route->status, &body);
 }
 
-void constellations_cancel(struct api *api, const struct api_call *call)
+static enum err cancel_run(struct api *api, struct job *job, struct effects *effects,
+                           struct reason *reason)
 {
-    struct query_constellation constellation;
-    if (!api_find_constellation_whole(api, call, call->params[0], &constellation)) {
-        return;
-    }
-    if (constellation_state_is_final(constellation.record.state)) {
-        reply_problem(api, call->request->id, PROBLEM_ALREADY_FINAL, "%.*s has %s already",
-                      STR_ARG(constellation.uid),
-                      constellation_state_name(constellation.record.state));
-        return;
-    }
-    if (!job_may_start(api, call->request->id)) {
-        return;
-    }
-    struct job *job = job_new(api, JOB_CANCEL, call->request);
-    job->constellation_id = constellation.record.id;
-    job_queue(api, job);
-}
-
-enum err cancel_run(struct api *api, struct job *job, struct reason *reason)
-{
+    (void)effects;
     (void)reason;
     struct event event = {
         .kind = EVENT_CANCEL,
@@ -142,23 +124,24 @@ enum err cancel_run(struct api *api, struct job *job, struct reason *reason)
             .actor = str_of(job->actor),
         },
     };
-    job->is_posted = true;
-    map_put(&api->jobs.posted, job->id, job);
-    api->config.host.post(api->config.host.context, &event);
+    job_post(api, job, &event);
     return ERR_NONE;
 }
 
-void cancel_answer(struct api *api, struct job *job, const struct effect *effect)
+static enum err cancel_answer(struct api *api, struct job *job, const struct effect *effect,
+                              struct reason *reason)
 {
+    (void)reason;
     if (effect->reply.err == ERR_NONE) {
         job_answer(api, job); /* its body is rendered after the commit */
-        return;
+    } else {
+        /* It was live when it was asked for: it has ended since. */
+        job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "%.*s", STR_ARG(effect->reply.reason));
     }
-    /* It was live when it was asked for: it has ended since. */
-    job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "%.*s", STR_ARG(effect->reply.reason));
+    return ERR_NONE;
 }
 
-void cancel_render(struct api *api, struct job *job)
+static void cancel_render(struct api *api, struct job *job)
 {
     struct query_constellation constellation;
     struct reason reason;
@@ -176,29 +159,30 @@ void cancel_render(struct api *api, struct job *job)
     json_out_object_end(&out);
 }
 
-void constellations_delete(struct api *api, const struct api_call *call)
+static const struct job_type cancel_job = { cancel_run, cancel_answer, cancel_render };
+
+void constellations_cancel(struct api *api, const struct api_call *call)
 {
     struct query_constellation constellation;
     if (!api_find_constellation_whole(api, call, call->params[0], &constellation)) {
         return;
     }
-    if (!constellation_state_is_final(constellation.record.state)) {
-        reply_problem(
-            api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is %s", STR_ARG(constellation.uid),
-            constellation.record.cancel_requested ? "being cancelled: delete it when it has ended"
-                                                  : "running: cancel it first");
+    if (constellation_state_is_final(constellation.record.state)) {
+        reply_problem(api, call->request->id, PROBLEM_ALREADY_FINAL, "%.*s has %s already",
+                      STR_ARG(constellation.uid),
+                      constellation_state_name(constellation.record.state));
         return;
     }
     if (!job_may_start(api, call->request->id)) {
         return;
     }
-    struct job *job = job_new(api, JOB_DELETE, call->request);
+    struct job *job = job_new(api, &cancel_job, call->request);
     job->constellation_id = constellation.record.id;
     job_queue(api, job);
 }
 
-enum err delete_run(struct api *api, struct job *job, struct effects *effects,
-                    struct reason *reason)
+static enum err delete_run(struct api *api, struct job *job, struct effects *effects,
+                           struct reason *reason)
 {
     struct query_constellation constellation;
     enum err err = query_constellation(api->config.store, job->constellation_id, &api->arena,
@@ -210,7 +194,10 @@ enum err delete_run(struct api *api, struct job *job, struct effects *effects,
     if (err != ERR_NONE) {
         return err;
     }
-    err = store_delete_constellation(api->config.store, job->constellation_id, reason);
+    /* It may have been reopened in this very turn. */
+    err = engine_constellation(api->config.engine, job->constellation_id) != NULL
+              ? ERR_CONFLICT
+              : store_delete_constellation(api->config.store, job->constellation_id, reason);
     if (err == ERR_CONFLICT) {
         job_answer_problem(api, job, PROBLEM_NOT_FINAL, "it is running: cancel it first");
         return ERR_NONE;
@@ -230,4 +217,27 @@ enum err delete_run(struct api *api, struct job *job, struct effects *effects,
     };
     job_answer(api, job);
     return ERR_NONE;
+}
+
+static const struct job_type delete_job = { delete_run, NULL, NULL };
+
+void constellations_delete(struct api *api, const struct api_call *call)
+{
+    struct query_constellation constellation;
+    if (!api_find_constellation_whole(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    if (!constellation_state_is_final(constellation.record.state)) {
+        reply_problem(
+            api, call->request->id, PROBLEM_NOT_FINAL, "%.*s is %s", STR_ARG(constellation.uid),
+            constellation.record.cancel_requested ? "being cancelled: delete it when it has ended"
+                                                  : "running: cancel it first");
+        return;
+    }
+    if (!job_may_start(api, call->request->id)) {
+        return;
+    }
+    struct job *job = job_new(api, &delete_job, call->request);
+    job->constellation_id = constellation.record.id;
+    job_queue(api, job);
 }

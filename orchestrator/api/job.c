@@ -15,16 +15,16 @@ void jobs_init(struct jobs *jobs)
     jobs->last = &jobs->first;
 }
 
-struct job *job_new(struct api *api, enum job_kind kind, const struct net_request *request)
+struct job *job_new(struct api *api, const struct job_type *type, const struct net_request *request)
 {
     struct jobs *jobs = &api->jobs;
     struct job *job = mem_alloc(sizeof(*job));
-    job->kind = kind;
+    job->type = type;
     job->route = api->route;
     job->id = ++jobs->last_id;
     job->waiters[job->waiters_count++] = request->id;
     memcpy(job->actor, request->identity->actor, sizeof(job->actor));
-    if (kind == JOB_SUBMIT) {
+    if (type == &submit_job) {
         jobs->submissions++;
     }
     return job;
@@ -32,16 +32,17 @@ struct job *job_new(struct api *api, enum job_kind kind, const struct net_reques
 
 void job_free(struct jobs *jobs, struct job *job)
 {
-    if (job->kind == JOB_SUBMIT) {
+    if (job->type == &submit_job) {
         CHECK(jobs->submissions > 0);
         jobs->submissions--;
-        if (job->submit.keyed.length != 0) {
-            strmap_remove(&jobs->keyed, job->submit.keyed);
-        }
+    }
+    if (job->once.keyed.length != 0) {
+        strmap_remove(&jobs->keyed, job->once.keyed);
     }
     buf_done(&job->submit.text);
     buf_done(&job->submit.bodies);
     arena_done(&job->submit.arena);
+    arena_done(&job->arena);
     buf_done(&job->body);
     mem_free(job);
 }
@@ -120,22 +121,11 @@ void job_answer_problem(struct api *api, struct job *job, enum problem_code code
     answer(api, job, problem_status(code));
 }
 
-static enum err run(struct api *api, struct job *job, struct effects *effects,
-                    struct reason *reason)
+void job_post(struct api *api, struct job *job, const struct event *event)
 {
-    switch (job->kind) {
-    case JOB_SUBMIT:
-        return submit_run(api, job, reason);
-    case JOB_CANCEL:
-        return cancel_run(api, job, reason);
-    case JOB_DELETE:
-        return delete_run(api, job, effects, reason);
-    case JOB_TOKEN_CREATE:
-        return token_create_run(api, job, effects, reason);
-    case JOB_TOKEN_REVOKE:
-        return token_revoke_run(api, job, effects, reason);
-    }
-    return ERR_NONE;
+    job->is_posted = true;
+    map_put(&api->jobs.posted, job->id, job);
+    api->config.host.post(api->config.host.context, event);
 }
 
 enum err api_turn(struct api *api, struct effects *effects, struct reason *reason)
@@ -149,7 +139,7 @@ enum err api_turn(struct api *api, struct effects *effects, struct reason *reaso
         }
         api->jobs.queued--;
         job->next = NULL;
-        err = run(api, job, effects, reason);
+        err = job->type->run(api, job, effects, reason);
         if (err != ERR_NONE && !job->is_posted && !job->is_answered) {
             job_free(&api->jobs, job); /* the turn has failed: nobody will ask for it */
         }
@@ -166,12 +156,7 @@ enum err api_reply(struct api *api, const struct effect *effect, struct reason *
     CHECK(effect->kind == EFFECT_REPLY);
     struct job *job = map_get(&api->jobs.posted, effect->reply.request);
     CHECK(job != NULL);
-    enum err err = ERR_NONE;
-    if (job->kind == JOB_SUBMIT) {
-        err = submit_answer(api, job, effect, reason);
-    } else {
-        cancel_answer(api, job, effect);
-    }
+    enum err err = job->type->answer(api, job, effect, reason);
     arena_clear(&api->arena);
     return err;
 }
@@ -180,7 +165,7 @@ enum err api_reply(struct api *api, const struct effect *effect, struct reason *
 static void settle(struct jobs *jobs, struct job *job)
 {
     if (job->is_posted) {
-        if (job->kind == JOB_SUBMIT && !job->plan_is_done) {
+        if (job->type == &submit_job && !job->plan_is_done) {
             return;
         }
         map_remove(&jobs->posted, job->id);
@@ -211,8 +196,8 @@ void jobs_committed(struct api *api)
     while (list != NULL) {
         struct job *job = list;
         list = job->next;
-        if (job->kind == JOB_CANCEL && job->body.length == 0) {
-            cancel_render(api, job);
+        if (job->type->render != NULL && job->body.length == 0) {
+            job->type->render(api, job);
         }
         send(api, job);
         settle(&api->jobs, job);
@@ -232,7 +217,7 @@ void api_plan_done(struct api *api, const struct plan *plan)
     /* Few are under way at a time, so walking them is fine. */
     while (map_each(&api->jobs.posted, &at, &id, &value)) {
         struct job *job = value;
-        if (job->kind == JOB_SUBMIT && &job->submit.spec.plan == plan) {
+        if (job->type == &submit_job && &job->submit.spec.plan == plan) {
             job->plan_is_done = true;
             /* Its answer has been sent unless the turn failed; then the process ends. */
             if (job->is_answered && job->waiters_count == 0) {

@@ -12,18 +12,27 @@
 #include "orchestrator/spec/spec.h"
 
 enum {
-    JOB_WAITERS_MAX = 16, /* requests that share one submission by its Idempotency-Key */
+    JOB_WAITERS_MAX = 16, /* requests that share one change by its Idempotency-Key */
     JOB_KEY_BYTES_MAX = 255,
     JOB_TURN_MAX = 256, /* run in one turn */
     JOB_HASH_BYTES = 32,
 };
 
-enum job_kind {
-    JOB_SUBMIT,
-    JOB_CANCEL,
-    JOB_DELETE,
-    JOB_TOKEN_CREATE,
-    JOB_TOKEN_REVOKE,
+struct job;
+
+/* What a turn does with a job of one kind: a constant of the file that has its handler. Failures are the
+   store's. */
+struct job_type {
+    /* Inside the transaction: answers it, or posts an event whose request is the job's id. */
+    enum err (*run)(struct api *api, struct job *job, struct effects *effects,
+                    struct reason *reason);
+    /* The engine's reply to that event; inside the transaction, when all rows of the turn are in it.
+       NULL: nothing is posted. */
+    enum err (*answer)(struct api *api, struct job *job, const struct effect *effect,
+                       struct reason *reason);
+    /* After the commit, of one that was answered without a body: from what is on disk then. May be
+       NULL. */
+    void (*render)(struct api *api, struct job *job);
 };
 
 /* What a submission is made from. The plan points into the text and the arena. */
@@ -37,14 +46,18 @@ struct job_submit {
     struct reason refusal; /* why a body could not be encoded; empty: it could */
     bool is_valid;
     char uid[PLAN_NAME_BYTES_MAX + 8];
-    struct str keyed; /* scope, a blank, Idempotency-Key; empty: none. In the arena. */
+};
+
+/* How a repetition of the same request is known. In the job's arena. */
+struct job_once {
+    struct str keyed; /* scope, a blank, Idempotency-Key; empty: none was sent */
     struct str scope; /* the two parts of it */
     struct str key;
-    uint8_t body_hash[JOB_HASH_BYTES];
+    uint8_t hash[JOB_HASH_BYTES]; /* of path, query and body */
 };
 
 struct job {
-    enum job_kind kind;
+    const struct job_type *type;
     const struct api_route *route; /* says what it may be answered with */
     uint64_t id;
     struct job *next;
@@ -58,7 +71,11 @@ struct job {
     char token_role[16];
     char token_device[MSG_NAME_BYTES_MAX + 1];
     struct job_submit submit;
-    bool is_posted; /* with the engine: an EFFECT_REPLY and an EFFECT_PLAN_DONE follow */
+    struct arena arena; /* what the two below and the type's own data need */
+    struct job_once once;
+    void *data; /* the type's own; in the arena */
+    bool
+        is_posted; /* with the engine: an EFFECT_REPLY follows; of a submission EFFECT_PLAN_DONE too */
     bool is_answered;
     bool plan_is_done;
     /* The answer. */
@@ -75,7 +92,7 @@ struct jobs {
     size_t queued;
     struct job *answered; /* to be sent after the commit, in reverse */
     struct map posted;    /* by id */
-    struct strmap keyed;  /* submissions under way, by scope and key */
+    struct strmap keyed;  /* changes under way, by scope and key */
     size_t submissions;
     uint64_t last_id;
     bool tokens_changed;
@@ -85,34 +102,30 @@ void jobs_init(struct jobs *jobs);
 void jobs_done(struct jobs *jobs);
 
 /* In the handler of its route. */
-struct job *job_new(struct api *api, enum job_kind kind, const struct net_request *request);
+struct job *job_new(struct api *api, const struct job_type *type,
+                    const struct net_request *request);
 void job_free(struct jobs *jobs, struct job *job);
 /* Queues it for the next turn, and sees to it that there is one. */
 void job_queue(struct api *api, struct job *job);
 /* False: too many are queued; answered. */
 bool job_may_start(struct api *api, uint64_t request);
 
+/* job_once.c: before the job is queued. False: the Idempotency-Key is no key, or the same request is
+   answered or under way, and this one with it; the job has been freed. */
+bool job_is_first(struct api *api, struct job *job, const struct net_request *request);
+/* Inside the transaction that it was answered in: the answer is what a repetition will be told. */
+enum err job_keep(struct api *api, const struct job *job, struct reason *reason);
+
+/* In a turn: an event with the job's id as its request. */
+void job_post(struct api *api, struct job *job, const struct event *event);
+
 /* The answer, sent after the commit. */
 void job_answer_problem(struct api *api, struct job *job, enum problem_code code,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 void job_answer(struct api *api, struct job *job); /* well, as its route says */
-
-/* What a turn does with a job of each kind. A failure is the store's. */
-enum err submit_run(struct api *api, struct job *job, struct reason *reason);
-enum err cancel_run(struct api *api, struct job *job, struct reason *reason);
-enum err delete_run(struct api *api, struct job *job, struct effects *effects,
-                    struct reason *reason);
-enum err token_create_run(struct api *api, struct job *job, struct effects *effects,
-                          struct reason *reason);
-enum err token_revoke_run(struct api *api, struct job *job, struct effects *effects,
-                          struct reason *reason);
-/* The engine's answer to what was posted; inside the transaction. */
-enum err submit_answer(struct api *api, struct job *job, const struct effect *effect,
-                       struct reason *reason);
-void cancel_answer(struct api *api, struct job *job, const struct effect *effect);
-/* After the commit, before it is sent: what is rendered from what is on disk now. */
-void cancel_render(struct api *api, struct job *job);
 /* After the commit: sends what was answered. */
 void jobs_committed(struct api *api);
+
+extern const struct job_type submit_job;
 
 #endif

@@ -1,17 +1,12 @@
-/* Submitting: a spec becomes a plan, the plan goes through the turn, the answer comes after the commit.
-   The same Idempotency-Key with the same body gives the same answer, also while the first is still
-   under way. */
-#include <jansson.h>
+/* Submitting: a spec becomes a plan, the plan goes through the turn, the answer comes after the commit. */
 #include <stdio.h>
 #include <string.h>
 
-#include "common/sys/digest.h"
 #include "common/sys/random.h"
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/submit_worker.h"
 #include "orchestrator/api/view.h"
-#include "orchestrator/store/idempotency.h"
 #include "proto/wire.h"
 
 enum { UID_RANDOM_CHARS = 4, UID_TRIES_MAX = 64 };
@@ -53,86 +48,6 @@ static bool format_of(struct str content_type, enum spec_format *ret_format)
     return false;
 }
 
-static bool is_idempotency_key(struct str key)
-{
-    if (key.length > JOB_KEY_BYTES_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < key.length; i++) {
-        if (key.data[i] < 0x21 || key.data[i] > 0x7e) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void set_key(struct job *job, const struct net_request *request)
-{
-    struct job_submit *submit = &job->submit;
-    char scope[64];
-    /* Without a token everybody is the same local admin. */
-    int length =
-        snprintf(scope, sizeof(scope), "submit:%lld", (long long)request->identity->token_id);
-    size_t bytes = (size_t)length + 1 + request->idempotency_key.length;
-    char *text = arena_alloc(&submit->arena, bytes + 1);
-    memcpy(text, scope, (size_t)length);
-    text[length] = ' ';
-    memcpy(text + length + 1, request->idempotency_key.data, request->idempotency_key.length);
-    submit->keyed = (struct str){ text, bytes };
-    submit->scope = (struct str){ text, (size_t)length };
-    submit->key = (struct str){ text + length + 1, request->idempotency_key.length };
-    digest_sha256(request->body.data, request->body.length, submit->body_hash);
-}
-
-static void replay(struct api *api, uint64_t request, const struct idempotency_record *record)
-{
-    char location[sizeof(LOCATION) + PLAN_NAME_BYTES_MAX + 8] = "";
-    json_t *body = json_loadb(record->response.data, record->response.length, 0, NULL);
-    const char *id = json_string_value(json_object_get(body, "id"));
-    if (id != NULL) {
-        snprintf(location, sizeof(location), LOCATION "%s", id);
-    }
-    json_decref(body);
-    struct net_header header = { STR("location"), str_of(location) };
-    net_reply(api->config.net, request, record->status, REPLY_JSON, &header,
-              location[0] == '\0' ? 0 : 1, record->response);
-}
-
-/* True: the key has been seen, and the request is answered or waits with the first. */
-static bool seen_before(struct api *api, const struct job *job, uint64_t request)
-{
-    const struct job_submit *submit = &job->submit;
-    struct job *first = strmap_get(&api->jobs.keyed, submit->keyed);
-    if (first != NULL) {
-        if (memcmp(first->submit.body_hash, submit->body_hash, JOB_HASH_BYTES) != 0) {
-            reply_problem(api, request, PROBLEM_IDEMPOTENCY_MISMATCH,
-                          "another body is being submitted with this Idempotency-Key");
-        } else if (first->waiters_count == JOB_WAITERS_MAX) {
-            reply_problem(api, request, PROBLEM_TOO_MANY,
-                          "too many requests wait for this Idempotency-Key");
-        } else {
-            first->waiters[first->waiters_count++] = request;
-        }
-        return true;
-    }
-    struct idempotency_record record;
-    struct reason reason;
-    enum err err = idempotency_find(api->config.store, submit->scope, submit->key,
-                                    api_now(api).wall_ms, &api->arena, &record, &reason);
-    if (err == ERR_NOT_FOUND) {
-        return false;
-    }
-    if (err != ERR_NONE) {
-        reply_failed(api, request, err, &reason);
-    } else if (memcmp(record.body_hash, submit->body_hash, JOB_HASH_BYTES) != 0) {
-        reply_problem(api, request, PROBLEM_IDEMPOTENCY_MISMATCH,
-                      "another body was submitted with this Idempotency-Key");
-    } else {
-        replay(api, request, &record);
-    }
-    return true;
-}
-
 /* What can be told before a byte of the body is looked at. */
 static bool may_submit(struct api *api, const struct net_request *request,
                        enum spec_format *ret_format)
@@ -144,10 +59,6 @@ static bool may_submit(struct api *api, const struct net_request *request,
     } else if (!format_of(request->content_type, ret_format)) {
         reply_problem(api, request->id, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
                       "send the spec as application/yaml or application/json");
-    } else if (!is_idempotency_key(request->idempotency_key)) {
-        reply_problem(api, request->id, PROBLEM_BAD_REQUEST,
-                      "Idempotency-Key must be at most %d printable characters without blanks",
-                      JOB_KEY_BYTES_MAX);
     } else if (request->body.length > SPEC_BYTES_MAX) {
         reply_problem(api, request->id, PROBLEM_BODY_TOO_LARGE, "a spec has at most %d bytes",
                       SPEC_BYTES_MAX);
@@ -167,16 +78,10 @@ void submit_handle(struct api *api, const struct api_call *call)
     if (!may_submit(api, request, &format)) {
         return;
     }
-    struct job *job = job_new(api, JOB_SUBMIT, request);
+    struct job *job = job_new(api, &submit_job, request);
     job->submit.format = format;
-    if (request->idempotency_key.length != 0) {
-        set_key(job, request);
-        if (seen_before(api, job, request->id)) {
-            job->submit.keyed.length = 0; /* the entry is another's */
-            job_free(&api->jobs, job);
-            return;
-        }
-        strmap_put(&api->jobs.keyed, job->submit.keyed, job);
+    if (!job_is_first(api, job, request)) {
+        return;
     }
     buf_append(&job->submit.text, request->body.data, request->body.length);
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
@@ -253,7 +158,7 @@ static bool uid_is_posted(const struct api *api, const char *uid)
     void *value = NULL;
     while (map_each(&api->jobs.posted, &at, &id, &value)) {
         const struct job *other = value;
-        if (other->kind == JOB_SUBMIT && strcmp(other->submit.uid, uid) == 0) {
+        if (other->type == &submit_job && strcmp(other->submit.uid, uid) == 0) {
             return true;
         }
     }
@@ -284,8 +189,10 @@ static enum err choose_uid(struct api *api, struct job *job, struct reason *reas
     return reason_set(reason, ERR_LIMIT, "too many constellations have this name");
 }
 
-enum err submit_run(struct api *api, struct job *job, struct reason *reason)
+static enum err submit_run(struct api *api, struct job *job, struct effects *effects,
+                           struct reason *reason)
 {
+    (void)effects;
     enum err err = choose_uid(api, job, reason);
     if (err == ERR_LIMIT) {
         job_answer_problem(api, job, PROBLEM_TOO_MANY, "%s", reason->text);
@@ -304,14 +211,12 @@ enum err submit_run(struct api *api, struct job *job, struct reason *reason)
             .actor = str_of(job->actor),
         },
     };
-    job->is_posted = true;
-    map_put(&api->jobs.posted, job->id, job);
-    api->config.host.post(api->config.host.context, &event);
+    job_post(api, job, &event);
     return ERR_NONE;
 }
 
-enum err submit_answer(struct api *api, struct job *job, const struct effect *effect,
-                       struct reason *reason)
+static enum err submit_answer(struct api *api, struct job *job, const struct effect *effect,
+                              struct reason *reason)
 {
     if (effect->reply.err != ERR_NONE) {
         job_answer_problem(api, job,
@@ -336,16 +241,7 @@ enum err submit_answer(struct api *api, struct job *job, const struct effect *ef
     json_out_object_end(&out);
     snprintf(job->location, sizeof(job->location), LOCATION "%s", submit->uid);
     job_answer(api, job);
-    if (submit->keyed.length == 0) {
-        return ERR_NONE;
-    }
-    struct idempotency_record kept = {
-        .scope = submit->scope,
-        .key = submit->key,
-        .status = job->status,
-        .response = { (const char *)job->body.data, job->body.length },
-        .created_wall_ms = api_now(api).wall_ms,
-    };
-    memcpy(kept.body_hash, submit->body_hash, JOB_HASH_BYTES);
-    return idempotency_put(api->config.store, &kept, reason);
+    return job_keep(api, job, reason);
 }
+
+const struct job_type submit_job = { submit_run, submit_answer, NULL };

@@ -97,21 +97,6 @@ static enum err read_body(struct str text, struct job *job, struct reason *reaso
     return err == ERR_NONE ? check(job, reason) : err;
 }
 
-void tokens_create(struct api *api, const struct api_call *call)
-{
-    if (!job_may_start(api, call->request->id)) {
-        return;
-    }
-    struct job *job = job_new(api, JOB_TOKEN_CREATE, call->request);
-    struct reason reason;
-    if (read_body(call->request->body, job, &reason) != ERR_NONE) {
-        job_free(&api->jobs, job);
-        reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
-        return;
-    }
-    job_queue(api, job);
-}
-
 static void write_token(struct json_out *out, const struct token_record *token)
 {
     json_out_int(out, "id", token->id);
@@ -142,8 +127,8 @@ static bool is_over_tcp(const struct job *job)
     return !str_starts_with(str_of(job->actor), STR("unix:"));
 }
 
-enum err token_create_run(struct api *api, struct job *job, struct effects *effects,
-                          struct reason *reason)
+static enum err create_run(struct api *api, struct job *job, struct effects *effects,
+                           struct reason *reason)
 {
     struct identities *identities = &api->identities;
     if (identities_by_name(identities, str_of(job->token_name)) != NULL) {
@@ -191,6 +176,23 @@ enum err token_create_run(struct api *api, struct job *job, struct effects *effe
     return ERR_NONE;
 }
 
+static const struct job_type create_job = { create_run, NULL, NULL };
+
+void tokens_create(struct api *api, const struct api_call *call)
+{
+    if (!job_may_start(api, call->request->id)) {
+        return;
+    }
+    struct job *job = job_new(api, &create_job, call->request);
+    struct reason reason;
+    if (read_body(call->request->body, job, &reason) != ERR_NONE) {
+        job_free(&api->jobs, job);
+        reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
+    job_queue(api, job);
+}
+
 void tokens_list(struct api *api, const struct api_call *call)
 {
     struct buf body = { NULL, 0, 0 };
@@ -221,23 +223,8 @@ static struct token_record *find(const struct identities *identities, struct str
     return token;
 }
 
-void tokens_revoke(struct api *api, const struct api_call *call)
-{
-    const struct token_record *token = find(&api->identities, call->params[0]);
-    if (token == NULL) {
-        reply_problem(api, call->request->id, PROBLEM_NOT_FOUND, "no such token");
-        return;
-    }
-    if (!job_may_start(api, call->request->id)) {
-        return;
-    }
-    struct job *job = job_new(api, JOB_TOKEN_REVOKE, call->request);
-    job->token_id = token->id;
-    job_queue(api, job);
-}
-
-enum err token_revoke_run(struct api *api, struct job *job, struct effects *effects,
-                          struct reason *reason)
+static enum err revoke_run(struct api *api, struct job *job, struct effects *effects,
+                           struct reason *reason)
 {
     struct token_record *token = identities_by_id(&api->identities, job->token_id);
     if (token->revoked_wall_ms == 0) { /* twice is as good as once */
@@ -252,4 +239,21 @@ enum err token_revoke_run(struct api *api, struct job *job, struct effects *effe
     }
     job_answer(api, job);
     return ERR_NONE;
+}
+
+static const struct job_type revoke_job = { revoke_run, NULL, NULL };
+
+void tokens_revoke(struct api *api, const struct api_call *call)
+{
+    const struct token_record *token = find(&api->identities, call->params[0]);
+    if (token == NULL) {
+        reply_problem(api, call->request->id, PROBLEM_NOT_FOUND, "no such token");
+        return;
+    }
+    if (!job_may_start(api, call->request->id)) {
+        return;
+    }
+    struct job *job = job_new(api, &revoke_job, call->request);
+    job->token_id = token->id;
+    job_queue(api, job);
 }
