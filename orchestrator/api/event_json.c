@@ -26,6 +26,12 @@ enum field {
     FIELD_REASON = 1 << 13,
     FIELD_TOKEN = 1 << 14,   /* token, role, actor: three words of the text */
     FIELD_DELETED = 1 << 15, /* constellation, actor: two words of the text; its row is gone */
+    FIELD_REVISION = 1 << 16,
+    FIELD_HOLD = 1 << 17,
+    FIELD_ROUND = 1 << 18,
+    FIELD_DRAINING = 1 << 19,
+    FIELD_BY = 1 << 20,     /* who, and why in words */
+    FIELD_SOURCE = 1 << 21, /* because: the predecessor of the dependency of that number */
 };
 
 enum {
@@ -54,6 +60,17 @@ static const int fields[HISTORY_KINDS_END] = {
     [HISTORY_TOKEN_CREATED] = FIELD_TOKEN,
     [HISTORY_TOKEN_REVOKED] = FIELD_TOKEN,
     [HISTORY_RESTORE_BLOCKED] = FIELD_DEVICE | FIELD_REASON,
+    [HISTORY_CONSTELLATION_EDITED] = FIELD_CONSTELLATION | FIELD_REVISION | FIELD_BY,
+    [HISTORY_CONSTELLATION_REOPENED] = FIELD_CONSTELLATION | FIELD_ACTOR,
+    [HISTORY_CONSTELLATION_STOPPING] = FIELD_CONSTELLATION | FIELD_REASON,
+    [HISTORY_HOLD_PLACED] = OF_TASK | FIELD_HOLD | FIELD_BY,
+    [HISTORY_HOLD_RELEASED] = OF_TASK | FIELD_HOLD | FIELD_ACTOR,
+    [HISTORY_TASK_REOPENED] = OF_TASK | FIELD_ROUND,
+    [HISTORY_TASK_UNKNOWN] = OF_ATTEMPT | FIELD_REASON,
+    [HISTORY_TASK_RESOLVED] = OF_TASK | FIELD_TASK_STATE | FIELD_ACTOR,
+    [HISTORY_TASK_SUCCEEDED] = OF_TASK,
+    [HISTORY_DEVICE_DRAINED] = FIELD_DEVICE | FIELD_DRAINING | FIELD_ACTOR,
+    [HISTORY_CONDITION_FAILED] = OF_TASK | FIELD_SOURCE | FIELD_REASON,
 };
 
 static void write_names(struct api *api, struct json_out *out, const struct history *history,
@@ -72,9 +89,13 @@ static void write_names(struct api *api, struct json_out *out, const struct hist
         query_task_key(store, history->task_id, &api->arena, &key, &reason);
         json_out_str_or_null(out, "task", key);
     }
-    if ((has & FIELD_BECAUSE) != 0) {
+    if ((has & (FIELD_BECAUSE | FIELD_SOURCE)) != 0) {
         struct str key = { NULL, 0 };
-        query_task_key(store, history->number, &api->arena, &key, &reason);
+        int64_t task_id = history->number;
+        if ((has & FIELD_BECAUSE) != 0 ||
+            query_edge_source(store, history->number, &task_id, &reason) == ERR_NONE) {
+            query_task_key(store, task_id, &api->arena, &key, &reason);
+        }
         json_out_str_or_null(out, "because", key);
     }
     if ((has & FIELD_DEVICE) != 0) {
@@ -120,10 +141,9 @@ static void write_rest(struct json_out *out, const struct history *history, int 
         enum field field;
         const char *key;
     } numbers[] = {
-        { FIELD_EPOCH, "epoch" },
-        { FIELD_TASKS, "tasks" },
-        { FIELD_ATTEMPT, "attempt" },
-        { FIELD_SESSION, "session" },
+        { FIELD_EPOCH, "epoch" },     { FIELD_TASKS, "tasks" },       { FIELD_ATTEMPT, "attempt" },
+        { FIELD_SESSION, "session" }, { FIELD_REVISION, "revision" }, { FIELD_HOLD, "hold" },
+        { FIELD_ROUND, "round" },
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if ((has & (int)numbers[i].field) != 0) {
@@ -140,8 +160,14 @@ static void write_rest(struct json_out *out, const struct history *history, int 
         json_out_text(out, "state",
                       constellation_state_name((enum constellation_state)history->state));
     }
+    if ((has & FIELD_DRAINING) != 0) {
+        json_out_bool(out, "draining", history->number != 0);
+    }
     if ((has & FIELD_ACTOR) != 0) {
         json_out_str(out, "actor", history->text);
+    }
+    if ((has & FIELD_BY) != 0) {
+        json_out_str(out, "by", history->text);
     }
     if ((has & FIELD_REASON) != 0) {
         json_out_str_or_null(out, "reason", history->text);

@@ -95,6 +95,17 @@ const char *history_kind_name(enum history_kind kind)
         [HISTORY_TOKEN_CREATED] = "token.created",
         [HISTORY_TOKEN_REVOKED] = "token.revoked",
         [HISTORY_RESTORE_BLOCKED] = "restore.blocked",
+        [HISTORY_CONSTELLATION_EDITED] = "constellation.edited",
+        [HISTORY_CONSTELLATION_REOPENED] = "constellation.reopened",
+        [HISTORY_CONSTELLATION_STOPPING] = "constellation.stopping",
+        [HISTORY_HOLD_PLACED] = "hold.placed",
+        [HISTORY_HOLD_RELEASED] = "hold.released",
+        [HISTORY_TASK_REOPENED] = "task.reopened",
+        [HISTORY_TASK_UNKNOWN] = "task.unknown",
+        [HISTORY_TASK_RESOLVED] = "task.resolved",
+        [HISTORY_TASK_SUCCEEDED] = "task.succeeded",
+        [HISTORY_DEVICE_DRAINED] = "device.drained",
+        [HISTORY_CONDITION_FAILED] = "condition.failed",
     };
     return (unsigned)kind < HISTORY_KINDS_END && names[kind] != NULL ? names[kind] : "unknown";
 }

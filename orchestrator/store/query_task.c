@@ -227,3 +227,21 @@ enum err query_needs(struct store *store, int64_t task_id, struct query_need *li
     }
     return err;
 }
+
+enum err query_edge_source(struct store *store, int64_t edge_id, int64_t *ret_task_id,
+                           struct reason *reason)
+{
+    sqlite3_stmt *row =
+        store_sqlite_statement(store, "SELECT from_id FROM edge_row WHERE id = ?1", reason);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(row, 1, edge_id);
+    enum err err = ERR_NONE;
+    if (!query_step(store, row, &err, reason)) {
+        return not_found(err, "dependency", reason);
+    }
+    *ret_task_id = sqlite3_column_int64(row, 0);
+    sqlite3_reset(row);
+    return ERR_NONE;
+}

@@ -55,5 +55,8 @@ struct query_need {
 /* The first `limit` dependencies of a task, in the order they were written. */
 enum err query_needs(struct store *store, int64_t task_id, struct query_need *list, size_t limit,
                      struct arena *arena, size_t *ret_count, struct reason *reason);
+/* The predecessor of a dependency. ERR_NOT_FOUND: it has been removed. */
+enum err query_edge_source(struct store *store, int64_t edge_id, int64_t *ret_task_id,
+                           struct reason *reason);
 
 #endif

@@ -215,7 +215,13 @@ static void assign_again(struct store_world *world)
 static void save_edge(struct store_world *world, enum edge_decision decision, uint64_t fence)
 {
     struct effect *effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
-    effect->edge.record = (struct edge_record){ 1, 1, 2, EDGE_WHEN_SUCCESS, decision, fence };
+    effect->edge.record = (struct edge_record){ .id = 1,
+                                                .from_id = 1,
+                                                .to_id = 2,
+                                                .when = EDGE_WHEN_SUCCESS,
+                                                .named = true,
+                                                .decision = decision,
+                                                .fence = fence };
     effect->edge.constellation_id = 1;
 }
 

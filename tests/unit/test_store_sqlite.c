@@ -296,7 +296,13 @@ static void only_the_end_of_a_task_is_written_to_its_own_row(void **state)
     world->task.state = TASK_SUCCEEDED;
     effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
     struct effect *effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
-    effect->edge.record = (struct edge_record){ 1, 1, 2, EDGE_WHEN_SUCCESS, EDGE_OPEN, 77 };
+    effect->edge.record = (struct edge_record){ .id = 1,
+                                                .from_id = 1,
+                                                .to_id = 2,
+                                                .when = EDGE_WHEN_SUCCESS,
+                                                .named = true,
+                                                .decision = EDGE_OPEN,
+                                                .fence = 77 };
     world_commit(world);
     assert_int_equal(query(world, "SELECT state FROM task_row WHERE id = 1"), TASK_SUCCEEDED);
     assert_int_equal(query(world, "SELECT count(*) FROM task_live"), 0);
@@ -416,11 +422,22 @@ static void the_decisions_of_one_attempt_go_in_slices(void **state)
     world_add_sample(world);
     for (int64_t id = 2; id <= 5000; id++) {
         struct effect *effect = effects_add(&world->effects, EFFECT_ADD_EDGE);
-        effect->edge.record =
-            (struct edge_record){ id, 1, 2, EDGE_WHEN_SUCCESS, EDGE_UNDECIDED, 0 };
+        effect->edge.record = (struct edge_record){ .id = id,
+                                                    .from_id = 1,
+                                                    .to_id = 2,
+                                                    .when = EDGE_WHEN_SUCCESS,
+                                                    .named = true,
+                                                    .decision = EDGE_UNDECIDED,
+                                                    .fence = 0 };
         effect->edge.constellation_id = 1;
         effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
-        effect->edge.record = (struct edge_record){ id, 1, 2, EDGE_WHEN_SUCCESS, EDGE_OPEN, 77 };
+        effect->edge.record = (struct edge_record){ .id = id,
+                                                    .from_id = 1,
+                                                    .to_id = 2,
+                                                    .when = EDGE_WHEN_SUCCESS,
+                                                    .named = true,
+                                                    .decision = EDGE_OPEN,
+                                                    .fence = 77 };
         effect->edge.constellation_id = 1;
     }
     finish_sample(world, 1);
