@@ -210,6 +210,12 @@ void task_consider(struct engine *engine, struct task *task)
         return;
     }
     enum ways ways = task_ways(task);
+    bool is_gate = (task->record.flags & TASK_GATE) != 0;
+    if (engine->effects == NULL && (ways == WAYS_CLOSED || is_gate)) {
+        /* Loading: a slice had not come to it before the last end. It is a change, and waits for a turn. */
+        constellation_queue_job(engine, task->constellation, JOB_OPEN);
+        return;
+    }
     if (ways == WAYS_CLOSED && !task_has_started(task)) {
         decision_skip(engine, task);
         return;
@@ -218,7 +224,7 @@ void task_consider(struct engine *engine, struct task *task)
         ((task->record.flags & TASK_FINALLY) != 0 && !constellation->finally_open)) {
         return;
     }
-    if ((task->record.flags & TASK_GATE) != 0) {
+    if (is_gate) {
         open_gate(engine, task);
         return;
     }

@@ -237,13 +237,13 @@ static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **s
     world->task.wake_length_ms = 500;
     save_task(world, TASK_BACKOFF);
     expect_loaded(world, "task 1 backoff class 2 policy 3 fence 77 ");
-    expect_loaded(world, "fence 77 wake 4000+500 priority -7 attempts 1 tries 1 lost 0");
+    expect_loaded(world, "fence 77 wake 4000+500 priority -7 attempts 0-1 tries 1 lost 0");
     assign_again(world);
     world->task.wake_wall_ms = 0;
     world->task.wake_length_ms = 0;
     save_task(world, TASK_ASSIGNED);
     expect_loaded(world, "task 1 assigned class 2 policy 3 fence 78 ");
-    expect_loaded(world, "fence 78 wake 0+0 priority -7 attempts 2 tries 1 lost 0");
+    expect_loaded(world, "fence 78 wake 0+0 priority -7 attempts 0-2 tries 1 lost 0");
     /* Within one turn: lost with its agent, and assigned to another. */
     world->attempt.state = ATTEMPT_LOST;
     effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
@@ -252,7 +252,7 @@ static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **s
     world->task.lost = 1;
     save_task(world, TASK_ASSIGNED);
     expect_loaded(world, "task 1 assigned class 2 policy 3 fence 79 ");
-    expect_loaded(world, "attempts 3 tries 1 lost 1");
+    expect_loaded(world, "attempts 0-3 tries 1 lost 1");
     end_attempt(world);
     save_task(world, TASK_SUCCEEDED);
     expect_loaded(world, "task 1 succeeded class 2 policy 3 fence 79 ");
