@@ -47,6 +47,7 @@ enum err wire_encode_body(const struct msg_body *body, struct buf *bytes, struct
     to.output_bytes_max = body->output_bytes_max;
     to.output_json = body->output_json;
     to.on_disconnect = (Aip__OnDisconnect)body->on_disconnect;
+    to.silence_timeout_ms = body->silence_timeout_ms;
     size_t size = aip__task_body__get_packed_size(&to);
     if (size > MSG_BODY_BYTES_MAX) {
         err = reason_set(reason, ERR_LIMIT, "TaskBody has %zu bytes, at most %d are allowed", size,
@@ -98,6 +99,7 @@ enum err wire_decode_body(struct str bytes, struct arena *arena, struct msg_body
         .output_bytes_max = from->output_bytes_max,
         .output_json = from->output_json != 0,
         .on_disconnect = (enum on_disconnect)from->on_disconnect,
+        .silence_timeout_ms = from->silence_timeout_ms,
     };
     if (body.has_cwd) {
         body.cwd = wire_str(from->cwd);

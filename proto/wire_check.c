@@ -254,6 +254,8 @@ enum err wire_check_body(const struct msg_body *body, struct reason *reason)
     }
     rule_range(&rules, "TaskBody.run_timeout_ms", body->run_timeout_ms, 0, MSG_DURATION_MS_MAX);
     rule_range(&rules, "TaskBody.kill_grace_ms", body->kill_grace_ms, 0, MSG_DURATION_MS_MAX);
+    rule_range(&rules, "TaskBody.silence_timeout_ms", body->silence_timeout_ms, 0,
+               MSG_DURATION_MS_MAX);
     rule_number(&rules, "TaskBody.output_bytes_max", body->output_bytes_max, MSG_NUMBER_MAX);
     rule_range(&rules, "TaskBody.on_disconnect", body->on_disconnect, ON_DISCONNECT_CONTINUE,
                ON_DISCONNECT_STOP);

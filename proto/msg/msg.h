@@ -187,6 +187,7 @@ struct msg_body {
     uint64_t output_bytes_max; /* a stream; the rest is dropped and counted */
     bool output_json;          /* stdout is the task's output value */
     enum on_disconnect on_disconnect;
+    int64_t silence_timeout_ms; /* without a byte of output; 0: none */
 };
 
 struct msg_task {

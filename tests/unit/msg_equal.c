@@ -158,5 +158,5 @@ bool msg_body_equal(const struct msg_body *a, const struct msg_body *b)
            (!a->has_stdin || str_equal(a->stdin_data, b->stdin_data)) &&
            a->run_timeout_ms == b->run_timeout_ms && a->kill_grace_ms == b->kill_grace_ms &&
            a->output_bytes_max == b->output_bytes_max && a->output_json == b->output_json &&
-           a->on_disconnect == b->on_disconnect;
+           a->on_disconnect == b->on_disconnect && a->silence_timeout_ms == b->silence_timeout_ms;
 }

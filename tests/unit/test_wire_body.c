@@ -125,6 +125,9 @@ static void a_body_keeps_its_limits(void **state)
     REFUSED(ERR_INVALID, "run_timeout_ms", b.run_timeout_ms = MSG_DURATION_MS_MAX + 1);
     REFUSED(ERR_INVALID, "kill_grace_ms", b.kill_grace_ms = -1);
     REFUSED(ERR_INVALID, "kill_grace_ms", b.kill_grace_ms = MSG_DURATION_MS_MAX + 1);
+    ACCEPTED(b.silence_timeout_ms = MSG_DURATION_MS_MAX);
+    REFUSED(ERR_INVALID, "silence_timeout_ms", b.silence_timeout_ms = -1);
+    REFUSED(ERR_INVALID, "silence_timeout_ms", b.silence_timeout_ms = MSG_DURATION_MS_MAX + 1);
     ACCEPTED(b.output_bytes_max = MSG_NUMBER_MAX);
     REFUSED(ERR_INVALID, "output_bytes_max", b.output_bytes_max = MSG_NUMBER_MAX + 1);
     REFUSED(ERR_INVALID, "on_disconnect", b.on_disconnect = (enum on_disconnect)2);

@@ -165,5 +165,6 @@ struct msg_body sample_body(void)
         .output_bytes_max = UINT64_C(1) << 24,
         .output_json = true,
         .on_disconnect = ON_DISCONNECT_STOP,
+        .silence_timeout_ms = 90000,
     };
 }
