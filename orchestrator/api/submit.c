@@ -100,7 +100,9 @@ static enum err encode_bodies(struct job_submit *submit)
     size_t count = spec->plan.tasks_count;
     size_t *ends = arena_array(&submit->arena, count, sizeof(*ends));
     for (size_t i = 0; i < count; i++) {
-        enum err err = wire_encode_body(&spec->bodies[i], &submit->bodies, &submit->refusal);
+        enum err err = spec->bodies[i].executor == 0 /* a gate does nothing */
+                           ? ERR_NONE
+                           : wire_encode_body(&spec->bodies[i], &submit->bodies, &submit->refusal);
         if (err != ERR_NONE) {
             return err;
         }
@@ -108,8 +110,8 @@ static enum err encode_bodies(struct job_submit *submit)
     }
     size_t from = 0;
     for (size_t i = 0; i < count; i++) { /* only now does the buffer stay where it is */
-        spec->tasks[i].body =
-            (struct str){ (const char *)submit->bodies.data + from, ends[i] - from };
+        struct str body = { (const char *)submit->bodies.data + from, ends[i] - from };
+        spec->tasks[i].body = body.length > 0 ? body : STR("");
         from = ends[i];
     }
     return ERR_NONE;
@@ -118,7 +120,7 @@ static enum err encode_bodies(struct job_submit *submit)
 void submit_parse(struct job_submit *submit)
 {
     struct str text = { (const char *)submit->text.data, submit->text.length };
-    if (spec_parse(text, submit->format, &submit->arena, &submit->spec, &submit->problems) ==
+    if (spec_parse(text, submit->format, NULL, &submit->arena, &submit->spec, &submit->problems) ==
         ERR_NONE) {
         submit->is_valid = encode_bodies(submit) == ERR_NONE;
     }

@@ -1,13 +1,10 @@
-/* The grammar of placeholders:
-       ${{ tasks.KEY.FIELD }}
-       FIELD = stdout | stderr | exit_code | state | device | output STEP*
-       STEP  = .NAME | [INDEX]                 NAME = letters, digits, _ and -   INDEX = digits */
+/* Reading placeholders: the header has their grammar. */
 #include "orchestrator/spec/placeholder.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "orchestrator/engine/plan.h"
-#include "orchestrator/spec/resolve.h"
 #include "orchestrator/spec/spec_nearest.h"
 #include "orchestrator/spec/spec_text.h"
 
@@ -120,19 +117,51 @@ static enum err check_path(struct str whole, struct str path, struct reason *rea
     return ERR_NONE;
 }
 
-/* `inside` is what stands between the braces. */
-static enum err parse(struct str whole, struct str inside, struct placeholder *placeholder,
-                      struct reason *reason)
+static bool is_blank(char byte)
 {
-    struct str rest = trim(inside);
-    if (spec_text_holds(rest, STR("||"))) {
-        return refuse(whole, reason, "a default (||) is not supported");
+    return byte == ' ' || byte == '\t';
+}
+
+bool placeholder_is_field(struct str word)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (str_is(word, fields[i])) {
+            return true;
+        }
     }
-    if (!str_starts_with(rest, STR("tasks."))) {
-        return refuse(whole, reason, "only tasks.KEY.FIELD can be referred to");
+    return false;
+}
+
+/* A key ends before the first '.' behind which a field stands; only behind an '@' are there others. */
+static struct str take_key(struct str *text)
+{
+    struct str rest = *text;
+    bool is_whole = take_word(&rest).length > 0;
+    if (rest.length > 0 && rest.data[0] == '@') {
+        rest = behind(rest, 1);
+        is_whole = take_word(&rest).length > 0 && is_whole;
+        while (rest.length > 0 && rest.data[0] == '.') {
+            struct str next = behind(rest, 1);
+            struct str word = take_word(&next);
+            if (word.length == 0 || placeholder_is_field(word)) {
+                break;
+            }
+            /* Not a field: it belongs to the value, unless nothing follows. */
+            if (next.length == 0 || next.data[0] != '.') {
+                break;
+            }
+            rest = next;
+        }
     }
-    rest = behind(rest, sizeof "tasks." - 1);
-    struct str task = take_word(&rest);
+    struct str key = { text->data, is_whole ? text->length - rest.length : 0 };
+    *text = rest;
+    return key;
+}
+
+static enum err parse_task(struct str whole, struct str rest, struct placeholder *placeholder,
+                           struct reason *reason)
+{
+    struct str task = take_key(&rest);
     if (task.length == 0 || task.length > PLAN_KEY_BYTES_MAX || rest.length < 2 ||
         rest.data[0] != '.') {
         return refuse(whole, reason, "must be tasks.KEY.FIELD, for example tasks.scan.stdout");
@@ -140,19 +169,129 @@ static enum err parse(struct str whole, struct str inside, struct placeholder *p
     struct str field = behind(rest, 1);
     struct str path = field;
     struct str word = take_word(&path);
-    bool is_known = false;
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        is_known = is_known || str_is(word, fields[i]);
-    }
-    if (!is_known) {
+    if (!placeholder_is_field(word)) {
         return refuse_field(whole, word, reason);
     }
     if (path.length > 0 && !str_is(word, "output")) {
         return refuse(whole, reason, "only output has a path into it");
     }
-    placeholder->task = task;
+    placeholder->kind = PLACEHOLDER_TASK;
+    placeholder->name = task;
     placeholder->field = field;
     return check_path(whole, path, reason);
+}
+
+static enum err parse_name(struct str whole, struct str rest, enum placeholder_kind kind,
+                           struct placeholder *placeholder, struct reason *reason)
+{
+    struct str name = take_word(&rest);
+    if (name.length == 0 || rest.length > 0) {
+        return refuse(whole, reason,
+                      kind == PLACEHOLDER_PARAM ? "must be params.NAME" : "must be each.NAME");
+    }
+    placeholder->kind = kind;
+    placeholder->name = name;
+    return ERR_NONE;
+}
+
+/* How many bytes the quoted text at the start of `text` has, with its quotes; 0: it does not end. */
+static size_t quoted_bytes(struct str text)
+{
+    char quote = text.data[0];
+    for (size_t i = 1; i < text.length; i++) {
+        if (quote == '"' && text.data[i] == '\\') {
+            i++;
+        } else if (text.data[i] == quote) {
+            if (quote == '"' || i + 1 == text.length || text.data[i + 1] != quote) {
+                return i + 1;
+            }
+            i++; /* two of them are one that does not end it */
+        }
+    }
+    return 0;
+}
+
+static bool is_fallback(struct str text)
+{
+    if (text.length > 0 && text.data[0] == '\'') {
+        return quoted_bytes(text) == text.length;
+    }
+    /* jansson's own limits (large numbers, a NUL in a text) are no surprise here. */
+    json_t *value = text.length == 0 ? NULL
+                                     : json_loadb(text.data, text.length,
+                                                  JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    bool is_scalar = value != NULL && !json_is_object(value) && !json_is_array(value);
+    json_decref(value);
+    return is_scalar;
+}
+
+void placeholder_fallback(struct str fallback, struct buf *text)
+{
+    if (fallback.length == 0 || (fallback.data[0] != '\'' && fallback.data[0] != '"')) {
+        buf_append(text, fallback.data, fallback.length);
+        return;
+    }
+    if (fallback.data[0] == '"') {
+        json_t *value =
+            json_loadb(fallback.data, fallback.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        if (value != NULL) {
+            buf_append(text, json_string_value(value), json_string_length(value));
+        }
+        json_decref(value);
+        return;
+    }
+    for (size_t i = 1; i + 1 < fallback.length; i++) {
+        buf_append(text, &fallback.data[i], 1);
+        i += fallback.data[i] == '\'';
+    }
+}
+
+/* `inside` is what stands between the braces. */
+static enum err parse(struct str whole, struct str inside, struct placeholder *placeholder,
+                      struct reason *reason)
+{
+    struct str rest = trim(inside);
+    const char *bars = rest.length > 0 ? memmem(rest.data, rest.length, "||", 2) : NULL;
+    if (bars != NULL) {
+        size_t at = (size_t)(bars - rest.data);
+        placeholder->fallback = trim(behind(rest, at + 2));
+        rest = trim((struct str){ rest.data, at });
+        if (!is_fallback(placeholder->fallback)) {
+            return refuse(whole, reason,
+                          "behind || stands a default: 'text', a number, true, false or null");
+        }
+    }
+    if (str_starts_with(rest, STR("tasks."))) {
+        return parse_task(whole, behind(rest, sizeof "tasks." - 1), placeholder, reason);
+    }
+    bool is_param = str_starts_with(rest, STR("params."));
+    if (!is_param && !str_starts_with(rest, STR("each."))) {
+        return refuse(whole, reason,
+                      "only tasks.KEY.FIELD, params.NAME and each.NAME can be referred to");
+    }
+    if (bars != NULL) {
+        return refuse(whole, reason, "only what a task puts out has a default (||) here");
+    }
+    return parse_name(whole, behind(rest, is_param ? sizeof "params." - 1 : sizeof "each." - 1),
+                      is_param ? PLACEHOLDER_PARAM : PLACEHOLDER_EACH, placeholder, reason);
+}
+
+/* Where "}}" stands in the text, outside quotes; SIZE_MAX: nowhere. */
+static size_t find_end(struct str text)
+{
+    for (size_t i = 0; i + 1 < text.length;) {
+        size_t quoted = 0;
+        if (text.data[i] == '\'' || text.data[i] == '"') {
+            quoted = quoted_bytes(behind(text, i));
+            if (quoted == 0) {
+                return SIZE_MAX;
+            }
+        } else if (text.data[i] == '}' && text.data[i + 1] == '}') {
+            return i;
+        }
+        i += quoted > 0 ? quoted : 1;
+    }
+    return SIZE_MAX;
 }
 
 bool placeholder_next(struct str text, size_t *at, struct placeholder *ret_placeholder,
@@ -167,17 +306,17 @@ bool placeholder_next(struct str text, size_t *at, struct placeholder *ret_place
         return false;
     }
     struct str rest = { open, text.length - (size_t)(open - text.data) };
-    const char *close = memmem(rest.data, rest.length, "}}", 2);
-    if (close == NULL) {
+    size_t end = find_end(behind(rest, 3));
+    if (end == SIZE_MAX) {
         *ret_err = refuse(rest, reason, "a placeholder must end with }}");
         return false;
     }
-    struct str whole = { open, (size_t)(close - open) + 2 };
+    struct str whole = { open, end + 5 };
     struct placeholder placeholder = {
         .from = (size_t)(open - text.data),
         .to = (size_t)(open - text.data) + whole.length,
     };
-    struct str inside = { open + 3, whole.length - 5 };
+    struct str inside = { open + 3, end };
     enum err err = parse(whole, inside, &placeholder, reason);
     if (err != ERR_NONE) {
         *ret_err = err;
@@ -186,4 +325,22 @@ bool placeholder_next(struct str text, size_t *at, struct placeholder *ret_place
     *at = placeholder.to;
     *ret_placeholder = placeholder;
     return true;
+}
+
+bool placeholder_is_own(struct str text)
+{
+    while (text.length > 0) {
+        const char *open = memmem(text.data, text.length, "${{", 3);
+        if (open == NULL) {
+            return false;
+        }
+        text = behind(text, (size_t)(open - text.data) + 3);
+        while (text.length > 0 && is_blank(text.data[0])) {
+            text = behind(text, 1);
+        }
+        if (str_starts_with(text, STR("params.")) || str_starts_with(text, STR("each."))) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -93,7 +93,7 @@ static const json_t *take_step(struct resolver *resolver, const struct fetched *
     if (json_is_object(value) && !is_bracketed) {
         const json_t *member = json_object_getn(value, step.data, step.length);
         if (member == NULL) {
-            reason_set(resolver->reason, ERR_INVALID, "%.*s of task %.*s has no \"%.*s\"",
+            reason_set(resolver->reason, ERR_NOT_FOUND, "%.*s of task %.*s has no \"%.*s\"",
                        STR_ARG(so_far), STR_ARG(fetched->key), STR_ARG(step));
         }
         return member;
@@ -101,7 +101,7 @@ static const json_t *take_step(struct resolver *resolver, const struct fetched *
     if (json_is_array(value) && is_index) {
         const json_t *item = json_array_get(value, (size_t)index);
         if (item == NULL) {
-            reason_set(resolver->reason, ERR_INVALID,
+            reason_set(resolver->reason, ERR_NOT_FOUND,
                        "%.*s of task %.*s has %zu items, so no number %.*s (the first is 0)",
                        STR_ARG(so_far), STR_ARG(fetched->key), json_array_size(value),
                        STR_ARG(step));
@@ -111,7 +111,7 @@ static const json_t *take_step(struct resolver *resolver, const struct fetched *
     const char *kind = json_is_object(value)  ? "an object"
                        : json_is_array(value) ? "a list"
                                               : "a plain value";
-    reason_set(resolver->reason, ERR_INVALID, "%.*s of task %.*s is %s, so it has no \"%.*s\"",
+    reason_set(resolver->reason, ERR_NOT_FOUND, "%.*s of task %.*s is %s, so it has no \"%.*s\"",
                STR_ARG(so_far), STR_ARG(fetched->key), kind, STR_ARG(step));
     return NULL;
 }
@@ -136,7 +136,7 @@ static enum err add_output(struct resolver *resolver, struct fetched *fetched, s
 {
     struct str result = fetched->task.result;
     if (result.length == 0) {
-        return reason_set(resolver->reason, ERR_INVALID, "task %.*s has no output value",
+        return reason_set(resolver->reason, ERR_NOT_FOUND, "task %.*s has no output value",
                           STR_ARG(fetched->key));
     }
     if (fetched->output == NULL) {
@@ -144,7 +144,7 @@ static enum err add_output(struct resolver *resolver, struct fetched *fetched, s
             json_loadb(result.data, result.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     }
     if (fetched->output == NULL) {
-        return reason_set(resolver->reason, ERR_INVALID,
+        return reason_set(resolver->reason, ERR_NOT_FOUND,
                           "the output value of task %.*s is not JSON", STR_ARG(fetched->key));
     }
     const size_t word = sizeof "output" - 1;
@@ -156,22 +156,28 @@ static enum err add_output(struct resolver *resolver, struct fetched *fetched, s
     while (placeholder_step(&path, &step, &is_bracketed)) {
         value = take_step(resolver, fetched, value, step, is_bracketed, so_far);
         if (value == NULL) {
-            return ERR_INVALID;
+            return ERR_NOT_FOUND;
         }
         so_far.length = field.length - path.length;
     }
     return add_json(resolver, value);
 }
 
-static enum err add_field(struct resolver *resolver, const struct placeholder *placeholder)
+/* ERR_NOT_FOUND, with the reason: the task has no such value, and a default would be taken. */
+static enum err add_task_value(struct resolver *resolver, struct fetched *fetched, struct str field)
 {
-    struct fetched *fetched = NULL;
-    enum err err = fetch(resolver, placeholder->task, &fetched);
-    if (err != ERR_NONE) {
-        return err;
-    }
     const struct resolve_task *task = &fetched->task;
-    struct str field = placeholder->field;
+    if (str_is(field, "state")) {
+        return add_value(resolver, task->state);
+    }
+    if (!task->has_run) {
+        struct str word = spec_text_cut(field, 32);
+        return reason_set(resolver->reason, ERR_NOT_FOUND,
+                          "task %.*s has not run (it is %.*s), so it has no %.*s; a default would "
+                          "be written as %.*s || 'text'",
+                          STR_ARG(fetched->key), STR_ARG(task->state), STR_ARG(word),
+                          STR_ARG(word));
+    }
     if (str_is(field, "stdout")) {
         return add_stream(resolver, fetched, "stdout", task->stdout_bytes, task->stdout_data);
     }
@@ -183,13 +189,38 @@ static enum err add_field(struct resolver *resolver, const struct placeholder *p
         snprintf(number, sizeof number, "%" PRId32, task->exit_code);
         return add_value(resolver, str_of(number));
     }
-    if (str_is(field, "state")) {
-        return add_value(resolver, task->state);
-    }
     if (str_is(field, "device")) {
         return add_value(resolver, task->device);
     }
     return add_output(resolver, fetched, field);
+}
+
+static enum err add_fallback(struct resolver *resolver, struct str fallback)
+{
+    struct buf text = { 0 };
+    placeholder_fallback(fallback, &text);
+    enum err err = add_value(resolver, (struct str){ (const char *)text.data, text.length });
+    buf_done(&text);
+    return err;
+}
+
+static enum err add_field(struct resolver *resolver, const struct placeholder *placeholder)
+{
+    if (placeholder->kind != PLACEHOLDER_TASK) {
+        return reason_set(resolver->reason, ERR_INVALID,
+                          "params and each are filled in at the submission only");
+    }
+    struct fetched *fetched = NULL;
+    enum err err = fetch(resolver, placeholder->name, &fetched);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = add_task_value(resolver, fetched, placeholder->field);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    return placeholder->fallback.length > 0 ? add_fallback(resolver, placeholder->fallback)
+                                            : ERR_INVALID;
 }
 
 /* The text with its placeholders filled in, in resolver->text. */

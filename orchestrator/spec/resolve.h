@@ -1,6 +1,6 @@
 /* Filling in placeholders: ${{ tasks.KEY.FIELD }} with FIELD one of stdout, stderr, exit_code, state,
-   device, output or output.PATH. The answer is stored by the caller and never computed again.
-   Floor 2. */
+   device, output or output.PATH, and `|| DEFAULT` behind it. The answer is stored by the caller and
+   never computed again. Floor 2. */
 #ifndef ORCHESTRATOR_SPEC_RESOLVE_H
 #define ORCHESTRATOR_SPEC_RESOLVE_H
 
@@ -11,6 +11,7 @@
 /* What the predecessor put out. The shell answers from the store. */
 struct resolve_task {
     struct str state; /* "succeeded", … */
+    bool has_run;     /* else there is nothing but its state */
     struct str device;
     int32_t exit_code;
     uint64_t stdout_bytes; /* all that was kept; `stdout_data` is empty if it is over the limit */
@@ -29,21 +30,10 @@ struct resolve_source {
                      struct resolve_task *ret_task);
 };
 
-/* A body without placeholders, in `arena`. ERR_INVALID with the reason in words if a value is missing,
-   too large (a stream over 64 KiB, all inputs together over MSG_INPUT_BYTES_MAX) or holds a NUL
+/* A body without placeholders, in `arena`. ERR_INVALID with the reason in words if a value is missing
+   (the task has not run, or has not put it out) and the placeholder has no default, if it is too large (a stream over 64 KiB, all inputs together over MSG_INPUT_BYTES_MAX) or holds a NUL
    where the system takes none (argv, env, cwd). Values are data: nothing in them is looked at again. */
 enum err resolve_body(const struct msg_body *body, const struct resolve_source *source,
                       struct arena *arena, struct msg_body *ret_body, struct reason *reason);
-
-/* Walks the placeholders of one string: *at moves behind the one found. False: no more. ERR_INVALID in
-   *ret_err (and false) for one that does not parse. For the spec, which checks them, and adds edges. */
-struct placeholder {
-    size_t from; /* the bytes it spans in the string */
-    size_t to;
-    struct str task;
-    struct str field; /* "stdout", "output", "output.rows[0].name", … */
-};
-bool placeholder_next(struct str text, size_t *at, struct placeholder *ret_placeholder,
-                      enum err *ret_err, struct reason *reason);
 
 #endif

@@ -14,8 +14,7 @@ static bool is_blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-/* What can be said before anything is built. Moves *text behind a byte order mark. */
-static bool check_text(struct str *text, struct spec_report *report)
+bool spec_check_text(struct str *text, struct spec_report *report)
 {
     if (text->length > SPEC_BYTES_MAX) {
         spec_report_add(report, "too_large", nowhere, NULL, NULL,
@@ -47,9 +46,8 @@ static enum spec_format guess_format(struct str text)
 }
 
 static const struct spec_node *read_tree(struct str text, enum spec_format format,
-                                         struct spec_report *report)
+                                         struct spec_tree *tree, struct spec_report *report)
 {
-    struct spec_tree tree = { .arena = report->arena };
     const struct spec_node *root = NULL;
     size_t blanks = 0;
     while (blanks < text.length && is_blank(text.data[blanks])) {
@@ -59,8 +57,8 @@ static const struct spec_node *read_tree(struct str text, enum spec_format forma
         format = guess_format(text);
     }
     if (blanks < text.length) {
-        root = format == SPEC_FORMAT_JSON ? spec_tree_of_json(text, &tree, report)
-                                          : spec_tree_of_yaml(text, &tree, report);
+        root = format == SPEC_FORMAT_JSON ? spec_tree_of_json(text, tree, report)
+                                          : spec_tree_of_yaml(text, tree, report);
     }
     bool is_empty = root == NULL || (root->kind == SPEC_NULL && format == SPEC_FORMAT_YAML);
     if (is_empty && report->problems->count == 0) {
@@ -131,32 +129,32 @@ static void fill_plan(const struct spec_reader *reader, const struct spec_draft 
             .tasks_count = reader->tasks_count,
             .edges = to_arena(reader->arena, &reader->edges),
             .edges_count = reader->edges.length / sizeof(struct plan_edge),
+            .limits = reader->limits,
+            .limits_count = reader->limits_count,
+            .deadline_ms = top->deadline_ms,
+            .fail_fast = top->fail_fast != 0,
+            .description = top->description,
         },
     };
 }
 
-static void reader_done(struct spec_reader *reader)
+enum err spec_parse(struct str text, enum spec_format format, const struct spec_inputs *inputs,
+                    struct arena *arena, struct spec *ret_spec, struct spec_problems *ret_problems)
 {
-    spec_intern_done(&reader->classes);
-    spec_intern_done(&reader->policies);
-    strmap_done(&reader->keys);
-    buf_done(&reader->edges);
-    buf_done(&reader->references);
-}
-
-enum err spec_parse(struct str text, enum spec_format format, struct arena *arena,
-                    struct spec *ret_spec, struct spec_problems *ret_problems)
-{
+    static const struct spec_inputs none;
     CHECK(arena->bytes_max == 0);
     ret_problems->count = 0;
+    struct spec_tree tree = { .arena = arena };
     struct spec_reader reader = {
         .arena = arena,
         .report = { .arena = arena, .problems = ret_problems },
+        .tree = &tree,
+        .inputs = inputs == NULL ? &none : inputs,
     };
     struct str source = text;
     const struct spec_node *root = NULL;
-    if (check_text(&text, &reader.report)) {
-        root = read_tree(text, format, &reader.report);
+    if (spec_check_text(&text, &reader.report)) {
+        root = read_tree(text, format, &tree, &reader.report);
     }
     if (root == NULL) {
         spec_report_sort(&reader.report);
@@ -173,7 +171,7 @@ enum err spec_parse(struct str text, enum spec_format format, struct arena *aren
         fill_plan(&reader, &top, source, ret_spec);
         err = ERR_NONE;
     }
-    reader_done(&reader);
+    spec_reader_done(&reader);
     spec_report_sort(&reader.report);
     return err;
 }

@@ -23,15 +23,38 @@ static void scratch_add(struct spec_intern *intern, const void *data, size_t byt
     buf_append(&intern->scratch, data, bytes);
 }
 
+/* With its length, which keeps two texts side by side apart from two others. */
+static void scratch_add_text(struct spec_intern *intern, struct str text)
+{
+    scratch_add(intern, &text.length, sizeof text.length);
+    scratch_add(intern, text.data, text.length);
+}
+
 bool spec_intern_class(struct spec_intern *classes, const struct plan_class *class,
                        uint32_t *ret_index)
 {
+    /* Member by member, as in a policy: the bytes between them are nobody's. */
     buf_clear(&classes->scratch);
     scratch_add(classes, &class->executor, sizeof class->executor);
-    /* The length keeps two texts side by side apart from two others. */
-    scratch_add(classes, &class->selector.length, sizeof class->selector.length);
-    scratch_add(classes, class->selector.data, class->selector.length);
-    scratch_add(classes, class->device.data, class->device.length);
+    scratch_add(classes, &class->strategy, sizeof class->strategy);
+    scratch_add(classes, &class->same_device, sizeof class->same_device);
+    scratch_add(classes, &class->other_device, sizeof class->other_device);
+    scratch_add_text(classes, class->selector);
+    scratch_add_text(classes, class->device);
+    scratch_add(classes, &class->tools_count, sizeof class->tools_count);
+    for (size_t i = 0; i < class->tools_count; i++) {
+        scratch_add_text(classes, class->tools[i]);
+    }
+    scratch_add(classes, &class->resources_count, sizeof class->resources_count);
+    for (size_t i = 0; i < class->resources_count; i++) {
+        scratch_add_text(classes, class->resources[i].name);
+        scratch_add(classes, &class->resources[i].amount_milli,
+                    sizeof class->resources[i].amount_milli);
+    }
+    for (size_t i = 0; i < class->limits_count; i++) {
+        scratch_add(classes, &class->limits[i].limit, sizeof class->limits[i].limit);
+        scratch_add(classes, &class->limits[i].amount, sizeof class->limits[i].amount);
+    }
     return intern(classes, class, sizeof *class, ret_index);
 }
 
@@ -49,6 +72,12 @@ void spec_intern_policy(struct spec_intern *policies, const struct plan_policy *
     scratch_add(policies, &policy->kill_grace_ms, sizeof policy->kill_grace_ms);
     scratch_add(policies, &policy->output_bytes_max, sizeof policy->output_bytes_max);
     scratch_add(policies, &policy->on_disconnect, sizeof policy->on_disconnect);
+    scratch_add(policies, &policy->effect, sizeof policy->effect);
+    scratch_add(policies, &policy->retry_on, sizeof policy->retry_on);
+    scratch_add(policies, &policy->queue_timeout_ms, sizeof policy->queue_timeout_ms);
+    scratch_add(policies, &policy->start_timeout_ms, sizeof policy->start_timeout_ms);
+    scratch_add(policies, &policy->silence_timeout_ms, sizeof policy->silence_timeout_ms);
+    scratch_add(policies, &policy->hold_on_failure_ms, sizeof policy->hold_on_failure_ms);
     intern(policies, policy, sizeof *policy, ret_index);
 }
 

@@ -1,5 +1,6 @@
 /* Every key that a spec may have is one row here: it drives reading, the detection of unknown keys
-   and docs/spec.md. A new key is a row, a place in the draft, and its paragraph. */
+   the JSON Schema and docs/spec.md. A new key is a row, a place in the draft, a line where it is rendered,
+   and its paragraph. */
 #ifndef ORCHESTRATOR_SPEC_SPEC_KEYS_H
 #define ORCHESTRATOR_SPEC_SPEC_KEYS_H
 
@@ -7,10 +8,12 @@
 
 enum spec_where {
     SPEC_WHERE_TOP,
+    SPEC_WHERE_PARAM,
     SPEC_WHERE_TASK,
     SPEC_WHERE_RETRY,
     SPEC_WHERE_TIMEOUTS,
     SPEC_WHERE_NEED,
+    SPEC_WHERE_COUNT,
 };
 
 /* One bit each in draft.seen. */
@@ -18,18 +21,41 @@ enum spec_key_id {
     SPEC_KEY_NAME,
     SPEC_KEY_DESCRIPTION,
     SPEC_KEY_PRIORITY,
+    SPEC_KEY_PARAMS,
+    SPEC_KEY_DEFAULTS,
+    SPEC_KEY_LIMITS,
+    SPEC_KEY_DEADLINE,
+    SPEC_KEY_FAIL_FAST,
+    SPEC_KEY_HOLD_ON_FAILURE,
     SPEC_KEY_TASKS,
+    SPEC_KEY_PARAM_TYPE,
+    SPEC_KEY_PARAM_DEFAULT,
+    SPEC_KEY_PARAM_REQUIRED,
+    SPEC_KEY_PARAM_DESCRIPTION,
     SPEC_KEY_RUN,
     SPEC_KEY_SHELL,
     SPEC_KEY_NOOP,
     SPEC_KEY_SLEEP,
     SPEC_KEY_NEEDS,
+    SPEC_KEY_JOIN,
+    SPEC_KEY_EACH,
+    SPEC_KEY_GROUP,
+    SPEC_KEY_HOLD,
+    SPEC_KEY_FINALLY,
+    SPEC_KEY_ALLOW_FAILURE,
     SPEC_KEY_ENV,
     SPEC_KEY_STDIN,
     SPEC_KEY_CWD,
     SPEC_KEY_SELECTOR,
     SPEC_KEY_DEVICE,
+    SPEC_KEY_SAME_DEVICE,
+    SPEC_KEY_OTHER_DEVICE,
+    SPEC_KEY_TOOLS,
+    SPEC_KEY_RESOURCES,
+    SPEC_KEY_TASK_LIMITS,
+    SPEC_KEY_STRATEGY,
     SPEC_KEY_TASK_PRIORITY,
+    SPEC_KEY_EFFECT,
     SPEC_KEY_RETRY,
     SPEC_KEY_TIMEOUT,
     SPEC_KEY_TIMEOUTS,
@@ -37,15 +63,21 @@ enum spec_key_id {
     SPEC_KEY_ON_DISCONNECT,
     SPEC_KEY_OUTPUT,
     SPEC_KEY_MAX_OUTPUT,
+    SPEC_KEY_TASK_HOLD_ON_FAILURE,
     SPEC_KEY_TASK_DESCRIPTION,
     SPEC_KEY_RETRY_MAX_ATTEMPTS,
     SPEC_KEY_RETRY_BACKOFF,
     SPEC_KEY_RETRY_FACTOR,
     SPEC_KEY_RETRY_MAX_BACKOFF,
     SPEC_KEY_RETRY_MAX_LOST,
+    SPEC_KEY_RETRY_ON,
+    SPEC_KEY_TIMEOUTS_QUEUE,
+    SPEC_KEY_TIMEOUTS_START,
     SPEC_KEY_TIMEOUTS_RUN,
+    SPEC_KEY_TIMEOUTS_SILENCE,
     SPEC_KEY_NEED_TASK,
     SPEC_KEY_NEED_WHEN,
+    SPEC_KEY_NEED_IF,
     SPEC_KEY_COUNT,
 };
 

@@ -36,7 +36,7 @@ void spec_read_run(struct spec_reader *reader, struct spec_draft *draft, const s
     for (const struct spec_node *item = list->first; item != NULL; item = item->next) {
         struct spec_path at = { .up = path, .index = count };
         if (spec_take_scalar(reader, item, &at, &argv[count])) {
-            spec_note_references(reader, draft, argv[count], item, &at);
+            spec_note_references(reader, draft, &argv[count], item, &at);
             if (count == 0 && argv[0].length == 0) {
                 spec_report_add(&reader->report, "bad_value", spec_node_place(item), &at, NULL,
                                 "the name of the program is empty");
@@ -130,7 +130,7 @@ void spec_read_env(struct spec_reader *reader, struct spec_draft *draft, const s
                             "\"%.*s\" cannot be the name of a variable: %s", STR_ARG(text), fault);
         }
         if (spec_take_scalar(reader, spec_value(name), &at, &pair->value)) {
-            spec_note_references(reader, draft, pair->value, spec_value(name), &at);
+            spec_note_references(reader, draft, &pair->value, spec_value(name), &at);
         }
     }
     draft->body.env = env;
@@ -144,13 +144,14 @@ void spec_read_stdin(struct spec_reader *reader, struct spec_draft *draft,
 {
     (void)row;
     const struct spec_node *node = spec_value(key);
-    if (node->kind != SPEC_TEXT) {
+    bool is_scalar = node->kind == SPEC_NUMBER || node->kind == SPEC_BOOL;
+    if (node->kind != SPEC_TEXT && !(node->is_filled && is_scalar)) {
         spec_wrong_type(reader, node, path, "text");
         return;
     }
     draft->body.has_stdin = true;
     draft->body.stdin_data = spec_node_text(node);
-    spec_note_references(reader, draft, draft->body.stdin_data, node, path);
+    spec_note_references(reader, draft, &draft->body.stdin_data, node, path);
 }
 
 void spec_read_cwd(struct spec_reader *reader, struct spec_draft *draft, const struct spec_key *row,
@@ -167,15 +168,7 @@ void spec_read_cwd(struct spec_reader *reader, struct spec_draft *draft, const s
                         "must be an absolute path");
     }
     draft->body.has_cwd = true;
-    spec_note_references(reader, draft, cwd, node, path);
-}
-
-void spec_read_selector(struct spec_reader *reader, struct spec_draft *draft,
-                        const struct spec_key *row, const struct spec_node *key,
-                        const struct spec_path *path)
-{
-    spec_read_text(reader, draft, row, key, path);
-    draft->selected = spec_value(key);
+    spec_note_references(reader, draft, &draft->body.cwd, node, path);
 }
 
 /* timeout and timeouts.run are one thing under two names. */
@@ -197,18 +190,11 @@ void spec_read_on_disconnect(struct spec_reader *reader, struct spec_draft *draf
                              const struct spec_path *path)
 {
     (void)row;
-    struct str text;
-    if (!spec_take_text(reader, spec_value(key), path, &text)) {
-        return;
-    }
-    if (str_is(text, "stop")) {
-        draft->body.on_disconnect = ON_DISCONNECT_STOP;
-    } else if (str_is(text, "continue")) {
-        draft->body.on_disconnect = ON_DISCONNECT_CONTINUE;
-    } else {
-        text = spec_report_shorten(text);
-        spec_report_add(&reader->report, "bad_value", spec_node_place(spec_value(key)), path,
-                        "continue, stop", "must be continue or stop, not \"%.*s\"", STR_ARG(text));
+    static const char *const words[] = { "continue", "stop" };
+    size_t choice = 0;
+    if (spec_take_choice(reader, spec_value(key), path, words, sizeof words / sizeof words[0],
+                         "continue, stop", &choice)) {
+        draft->body.on_disconnect = choice == 0 ? ON_DISCONNECT_CONTINUE : ON_DISCONNECT_STOP;
     }
 }
 

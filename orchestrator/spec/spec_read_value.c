@@ -52,7 +52,8 @@ static bool is_without_nul(struct spec_reader *reader, const struct spec_node *n
 bool spec_take_text(struct spec_reader *reader, const struct spec_node *node,
                     const struct spec_path *path, struct str *ret_text)
 {
-    if (node->kind != SPEC_TEXT) {
+    bool is_scalar = node->kind == SPEC_NUMBER || node->kind == SPEC_BOOL;
+    if (node->kind != SPEC_TEXT && !(node->is_filled && is_scalar)) {
         spec_wrong_type(reader, node, path, "text");
         return false;
     }
@@ -99,6 +100,17 @@ void spec_read_text(struct spec_reader *reader, struct spec_draft *draft,
         length_fits(reader, row, spec_value(key), path)) {
         set_text(draft, row, text);
     }
+}
+
+bool spec_is_key(struct str text)
+{
+    const char *at = text.length == 0 ? NULL : memchr(text.data, '@', text.length);
+    if (at == NULL || text.length > PLAN_KEY_BYTES_MAX) {
+        return spec_is_name(text, "_-", PLAN_KEY_BYTES_MAX);
+    }
+    size_t length = (size_t)(at - text.data);
+    return spec_is_name((struct str){ text.data, length }, "_-", PLAN_KEY_BYTES_MAX) &&
+           spec_is_each_value((struct str){ at + 1, text.length - length - 1 });
 }
 
 bool spec_is_name(struct str text, const char *also, size_t bytes_max)
@@ -180,22 +192,72 @@ static bool parse_integer(struct str text, int64_t *ret_value)
     return true;
 }
 
+bool spec_take_integer(struct spec_reader *reader, const struct spec_node *node,
+                       const struct spec_path *path, int64_t min, int64_t max, int64_t *ret_value)
+{
+    int64_t value = 0;
+    if (node->kind != SPEC_NUMBER || !parse_integer(spec_node_text(node), &value)) {
+        spec_wrong_type(reader, node, path, "a whole number");
+        return false;
+    }
+    if (value < min || value > max) {
+        spec_report_add(&reader->report, "out_of_range", spec_node_place(node), path, NULL,
+                        "must be from %" PRId64 " to %" PRId64, min, max);
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
 void spec_read_integer(struct spec_reader *reader, struct spec_draft *draft,
                        const struct spec_key *row, const struct spec_node *key,
                        const struct spec_path *path)
 {
-    const struct spec_node *node = spec_value(key);
     int64_t value = 0;
-    if (node->kind != SPEC_NUMBER || !parse_integer(spec_node_text(node), &value)) {
-        spec_wrong_type(reader, node, path, "a whole number");
-        return;
+    if (spec_take_integer(reader, spec_value(key), path, row->min, row->max, &value)) {
+        set_number(draft, row, value);
     }
-    if (value < row->min || value > row->max) {
-        spec_report_add(&reader->report, "out_of_range", spec_node_place(node), path, NULL,
-                        "must be from %" PRId64 " to %" PRId64, row->min, row->max);
-        return;
+}
+
+bool spec_take_flag(struct spec_reader *reader, const struct spec_node *node,
+                    const struct spec_path *path, bool *ret_flag)
+{
+    if (node->kind != SPEC_BOOL) {
+        spec_wrong_type(reader, node, path, "true or false");
+        return false;
     }
-    set_number(draft, row, value);
+    *ret_flag = node->text[0] == 't' || node->text[0] == 'T';
+    return true;
+}
+
+void spec_read_flag(struct spec_reader *reader, struct spec_draft *draft,
+                    const struct spec_key *row, const struct spec_node *key,
+                    const struct spec_path *path)
+{
+    bool flag = false;
+    if (spec_take_flag(reader, spec_value(key), path, &flag)) {
+        set_number(draft, row, flag);
+    }
+}
+
+bool spec_take_choice(struct spec_reader *reader, const struct spec_node *node,
+                      const struct spec_path *path, const char *const *words, size_t count,
+                      const char *allowed, size_t *ret_choice)
+{
+    struct str text;
+    if (!spec_take_text(reader, node, path, &text)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (str_is(text, words[i])) {
+            *ret_choice = i;
+            return true;
+        }
+    }
+    text = spec_report_shorten(text);
+    spec_report_add(&reader->report, "bad_value", spec_node_place(node), path, allowed,
+                    "must be one of %s, not \"%.*s\"", allowed, STR_ARG(text));
+    return false;
 }
 
 static const char *duration_text(int64_t ms, char text[32])
@@ -245,18 +307,16 @@ void spec_read_duration(struct spec_reader *reader, struct spec_draft *draft,
     set_number(draft, row, ms);
 }
 
-void spec_read_size(struct spec_reader *reader, struct spec_draft *draft,
-                    const struct spec_key *row, const struct spec_node *key,
-                    const struct spec_path *path)
+bool spec_take_size(struct spec_reader *reader, const struct spec_node *node,
+                    const struct spec_path *path, int64_t min, int64_t max, int64_t *ret_bytes)
 {
     static const struct {
         const char *unit;
         int64_t bytes;
     } units[] = { { "", 1 }, { "KiB", KIB }, { "MiB", MIB }, { "GiB", GIB } };
-    const struct spec_node *node = spec_value(key);
     if (node->kind != SPEC_TEXT && node->kind != SPEC_NUMBER) {
         spec_wrong_type(reader, node, path, "a size such as 16MiB");
-        return;
+        return false;
     }
     struct str text = spec_node_text(node);
     size_t digits = 0;
@@ -267,22 +327,34 @@ void spec_read_size(struct spec_reader *reader, struct spec_draft *draft,
     uint64_t number = 0;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (!str_is((struct str){ text.data + unit, text.length - unit }, units[i].unit) ||
-            !str_to_uint64((struct str){ text.data, digits }, UINT32_MAX, &number)) {
+            !str_to_uint64((struct str){ text.data, digits },
+                           (uint64_t)(INT64_MAX / units[i].bytes), &number)) {
             continue;
         }
         int64_t bytes = (int64_t)number * units[i].bytes;
-        if (bytes < row->min || bytes > row->max) {
+        if (bytes < min || bytes > max) {
             spec_report_add(&reader->report, "out_of_range", spec_node_place(node), path, NULL,
-                            "must be from %" PRId64 " to %" PRId64 " bytes", row->min, row->max);
-            return;
+                            "must be from %" PRId64 " to %" PRId64 " bytes", min, max);
+            return false;
         }
-        set_number(draft, row, bytes);
-        return;
+        *ret_bytes = bytes;
+        return true;
     }
     text = spec_report_shorten(text);
     spec_report_add(
         &reader->report, "bad_value", spec_node_place(node), path, "65536, 64KiB, 16MiB, 1GiB",
         "\"%.*s\" is no size: a whole number of bytes, or with KiB, MiB or GiB", STR_ARG(text));
+    return false;
+}
+
+void spec_read_size(struct spec_reader *reader, struct spec_draft *draft,
+                    const struct spec_key *row, const struct spec_node *key,
+                    const struct spec_path *path)
+{
+    int64_t bytes = 0;
+    if (spec_take_size(reader, spec_value(key), path, row->min, row->max, &bytes)) {
+        set_number(draft, row, bytes);
+    }
 }
 
 void spec_read_factor(struct spec_reader *reader, struct spec_draft *draft,

@@ -21,6 +21,7 @@ struct spec_node *spec_tree_node(struct spec_tree *tree, enum spec_kind kind,
     tree->nodes_count++;
     struct spec_node *node = tree->nodes++;
     node->kind = kind;
+    node->is_filled = false;
     node->line = place.line;
     node->column = place.column;
     return node;

@@ -31,7 +31,8 @@ struct spec_node {
     uint32_t length; /* bytes of the text, items of the list, pairs of the map */
     uint32_t line;   /* 0: not counted, and the column is the byte's offset in the text */
     uint32_t column;
-    enum spec_kind kind;
+    enum spec_kind kind : 8;
+    bool is_filled : 1; /* from a placeholder: a number may stand where text is asked for */
 };
 
 struct spec_tree {

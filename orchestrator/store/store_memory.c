@@ -385,6 +385,7 @@ static enum err twin_task_outcome(struct store *store, int64_t constellation_id,
     uint64_t fence = task->record.fence;
     const struct attempt_record *attempt = twin_get(disk, TWIN_ATTEMPT, fence);
     if (attempt != NULL) {
+        outcome.has_run = outcome.state != TASK_SKIPPED;
         const struct device_record *device =
             twin_get(disk, TWIN_DEVICE, (uint64_t)attempt->device_id);
         const struct twin_text *result_text = twin_get(disk, TWIN_RESULT, fence);

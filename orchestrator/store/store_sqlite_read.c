@@ -123,6 +123,8 @@ enum err read_task_outcome(struct store *store, int64_t constellation_id, struct
         .stderr_bytes = (uint64_t)sqlite3_column_int64(statement, 5),
         .result = sqlite_column_copy(statement, 6, arena),
     };
+    outcome.has_run = sqlite3_column_type(statement, 4) != SQLITE_NULL &&
+                      outcome.state != TASK_SKIPPED;
     sqlite3_reset(statement);
     enum err err = read_stream(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max,
                                arena, &outcome.stdout_data);

@@ -29,14 +29,18 @@ static inline const char *spec_check_plan(const struct spec *spec)
     for (size_t i = 0; i < plan->edges_count; i++) {
         const struct plan_edge *edge = &plan->edges[i];
         if (edge->from >= plan->tasks_count || edge->to >= plan->tasks_count ||
-            edge->from == edge->to || edge->when != EDGE_WHEN_SUCCESS) {
+            edge->from == edge->to || edge->when < EDGE_WHEN_SUCCESS ||
+            edge->when > EDGE_WHEN_ALWAYS || (!edge->named && !edge->required)) {
             return "an edge joins two tasks";
         }
         if (i > 0 && plan->edges[i - 1].to > edge->to) {
             return "edges are sorted";
         }
         for (size_t j = i; j > 0 && plan->edges[j - 1].to == edge->to; j--) {
-            if (plan->edges[j - 1].from == edge->from) {
+            const struct plan_edge *other = &plan->edges[j - 1];
+            if (other->from == edge->from && other->when == edge->when &&
+                str_equal(other->condition, edge->condition) &&
+                str_equal(other->arguments, edge->arguments)) {
                 return "no two edges are alike";
             }
         }

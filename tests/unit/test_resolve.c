@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "common/base/buf.h"
+#include "orchestrator/spec/placeholder.h"
 #include "orchestrator/spec/resolve.h"
+#include "orchestrator/spec/spec_json.h"
 #include "orchestrator/spec/spec_text.h"
 
 static struct arena arena;
@@ -42,7 +44,9 @@ static struct world world;
 static int begin(void **state)
 {
     (void)state;
-    world = (struct world){ .scan = { .state = STR("succeeded"), .device = STR("box") } };
+    world = (struct world){
+        .scan = { .state = STR("succeeded"), .has_run = true, .device = STR("box") }
+    };
     return 0;
 }
 
@@ -304,11 +308,11 @@ static void placeholders_are_found_in_order(void **state)
     assert_true(placeholder_next(text, &at, &found, &err, &reason));
     assert_int_equal(found.from, 1);
     assert_int_equal(found.to, 24);
-    assert_true(str_is(found.task, "x-1"));
+    assert_true(str_is(found.name, "x-1"));
     assert_true(str_is(found.field, "stdout"));
     assert_true(placeholder_next(text, &at, &found, &err, &reason));
     assert_int_equal(found.from, 24);
-    assert_true(str_is(found.task, "y_2"));
+    assert_true(str_is(found.name, "y_2"));
     assert_true(str_is(found.field, "output.a[0].b"));
     assert_int_equal(found.to, text.length - 1);
     assert_false(placeholder_next(text, &at, &found, &err, &reason));
@@ -338,9 +342,22 @@ static void a_placeholder_that_does_not_parse_is_refused(void **state)
         "${{ tasks.a.output[9999999999] }}",
         "${{ tasks.a.output..b }}",
         "${{ tasks.a b.stdout }}",
-        "${{ tasks.a.output || 1 }}",
-        "${{ params.a }}",
-        "${{ each.a }}",
+        "${{ tasks.a.output || }}",
+        "${{ tasks.a.output || x }}",
+        "${{ tasks.a.output || 'x }}",
+        "${{ tasks.a.output || 'x' y }}",
+        "${{ tasks.a.output || [1] }}",
+        "${{ tasks.a.output || \"x }}",
+        "${{ tasks.a.output || 1 || 2 }}",
+        "${{ || 1 }}",
+        "${{ params }}",
+        "${{ params.a.b }}",
+        "${{ params.a || 1 }}",
+        "${{ each. }}",
+        "${{ each.a || 'x' }}",
+        "${{ tasks.a@.stdout }}",
+        "${{ tasks.@x.stdout }}",
+        "${{ tasks.a@x@y.stdout }}",
         "${{ ${{ tasks.a.state }}",
         "${{ tasks.a.output.1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17 }}",
         ("${{ tasks.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -354,6 +371,138 @@ static void a_placeholder_that_does_not_parse_is_refused(void **state)
             fail_msg("%s was taken", texts[i]);
         }
         assert_true(strlen(reason.text) > 0);
+    }
+}
+
+static void a_key_ends_where_a_field_begins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *name;
+        const char *field;
+    } cases[] = {
+        { "${{ tasks.a@x.stdout }}", "a@x", "stdout" },
+        { "${{ tasks.a@1.2.3.output.x }}", "a@1.2.3", "output.x" },
+        { "${{ tasks.a@stdout.stdout }}", "a@stdout", "stdout" },
+        { "${{ tasks.a@v-1.output.state }}", "a@v-1", "output.state" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct placeholder found;
+        enum err err = ERR_NONE;
+        size_t at = 0;
+        assert_true(placeholder_next(str_of(cases[i].text), &at, &found, &err, &reason));
+        assert_true(str_is(found.name, cases[i].name));
+        assert_true(str_is(found.field, cases[i].field));
+    }
+}
+
+static void a_default_stands_in_for_a_value_that_is_not_there(void **state)
+{
+    (void)state;
+    world.scan = (struct resolve_task){ .state = STR("skipped") };
+    assert_argument("<${{ tasks.scan.stdout || 'it''s }} fine' }}>", "<it's }} fine>");
+    assert_argument("${{ tasks.scan.exit_code || 3 }}", "3");
+    assert_argument("${{ tasks.scan.device || \"a\\nb\" }}", "a\nb");
+    assert_argument("${{ tasks.scan.output.x || null }}", "null");
+    assert_argument("${{ tasks.scan.stderr||'' }}", "");
+    assert_argument("${{ tasks.scan.state || 'none' }}", "skipped");
+    assert_refused("${{ tasks.scan.stdout }}", "has not run (it is skipped), so it has no stdout");
+    assert_refused("${{ tasks.nobody.stdout || 1 }}", "there is no task nobody");
+}
+
+static void a_default_is_for_what_was_not_put_out_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_argument("${{ tasks.scan.output || 'none' }}", "none");
+    world.scan.result = STR("{\"rows\": [1]}");
+    assert_argument("${{ tasks.scan.output.rows[0] || 2 }}", "1");
+    assert_argument("${{ tasks.scan.output.rows[1] || 2 }}", "2");
+    assert_argument("${{ tasks.scan.output.cols || true }}", "true");
+    world.scan.result = STR("{");
+    assert_argument("${{ tasks.scan.output.cols || 'no JSON' }}", "no JSON");
+    set_stdout(STR(""));
+    assert_argument("<${{ tasks.scan.stdout || 'x' }}>", "<>");
+    world.scan.stdout_bytes = RESOLVE_STREAM_BYTES_MAX + 1;
+    assert_refused("${{ tasks.scan.stdout || 'x' }}", "at most 64 KiB can be passed on");
+}
+
+/* What a hostile task could put out, in each place that takes it: it arrives as it is, or is refused
+   with a reason; it is never looked at again, and never becomes more than one argument. */
+static void nothing_that_a_task_puts_out_is_more_than_data(void **state)
+{
+    (void)state;
+    static const struct str hostile[] = {
+        { "$(reboot) `reboot` ; rm -rf / & | > <", 37 },
+        { "${{ tasks.scan.device }}", 24 },
+        { "}} || 'x' ${{ tasks.hash.stdout", 31 },
+        { "a\nb\r\n\tc", 8 },
+        { "\"'\\\"' '", 8 },
+        { "A=B\nLD_PRELOAD=/x", 17 },
+        { "a\0b", 3 },
+        { "\xff\xfe", 2 },
+    };
+    static const char *const places[] = { "stdout",   "stderr", "output",
+                                          "output.k", "device", "state" };
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        struct buf json = { 0 };
+        bool is_json = str_is_utf8(hostile[i]);
+        buf_append_text(&json, "{\"k\": ");
+        spec_json_text(&json, hostile[i]);
+        buf_append_text(&json, "}");
+        struct buf alone = { 0 };
+        spec_json_text(&alone, hostile[i]);
+        for (size_t place = 0; place < sizeof places / sizeof places[0]; place++) {
+            bool is_output = place == 2 || place == 3;
+            if (is_output && !is_json) {
+                continue; /* the agent takes only JSON as an output value */
+            }
+            struct buf text = { 0 };
+            struct str value = { (const char *)alone.data, alone.length };
+            if (place == 3) {
+                value = (struct str){ (const char *)json.data, json.length };
+            }
+            world.scan = (struct resolve_task){
+                .state = place == 5 ? hostile[i] : STR("succeeded"),
+                .device = place == 4 ? hostile[i] : STR("box"),
+                .has_run = true,
+                .stdout_data = hostile[i],
+                .stdout_bytes = hostile[i].length,
+                .stderr_data = hostile[i],
+                .stderr_bytes = hostile[i].length,
+                .result = value,
+            };
+            buf_printf(&text, "<${{ tasks.scan.%s }}>", places[place]);
+            struct str in_text = { buf_text(&text), text.length };
+            const struct str argv[] = { STR("echo"), in_text };
+            const struct msg_pair env[] = { { STR("A"), in_text } };
+            const struct msg_body body = {
+                .executor = EXECUTOR_RUN, .argv = argv, .argv_count = 2, .env = env, .env_count = 1
+            };
+            const struct msg_body input = { .executor = EXECUTOR_NOOP,
+                                            .has_stdin = true,
+                                            .stdin_data = in_text };
+            struct buf expected = { 0 };
+            buf_printf(&expected, "<");
+            buf_append(&expected, hostile[i].data, hostile[i].length);
+            buf_printf(&expected, ">");
+            struct str whole = { (const char *)expected.data, expected.length };
+            enum err err = resolve(&body);
+            assert_int_equal(err, str_is_utf8(hostile[i]) ? ERR_NONE : ERR_INVALID);
+            if (err == ERR_NONE) {
+                assert_int_equal(resolved.argv_count, 2);
+                assert_true(str_equal(resolved.argv[1], whole));
+                assert_int_equal(resolved.env_count, 1);
+                assert_true(str_is(resolved.env[0].key, "A"));
+                assert_true(str_equal(resolved.env[0].value, whole));
+            }
+            assert_int_equal(resolve(&input), ERR_NONE);
+            assert_true(str_equal(resolved.stdin_data, whole));
+            buf_done(&expected);
+            buf_done(&text);
+        }
+        buf_done(&alone);
+        buf_done(&json);
     }
 }
 
@@ -388,6 +537,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_rest_of_the_body_stays, begin, forget),
         cmocka_unit_test_setup_teardown(placeholders_are_found_in_order, begin, forget),
         cmocka_unit_test_setup_teardown(a_placeholder_that_does_not_parse_is_refused, begin,
+                                        forget),
+        cmocka_unit_test_setup_teardown(a_key_ends_where_a_field_begins, begin, forget),
+        cmocka_unit_test_setup_teardown(a_default_stands_in_for_a_value_that_is_not_there, begin,
+                                        forget),
+        cmocka_unit_test_setup_teardown(a_default_is_for_what_was_not_put_out_and_nothing_else,
+                                        begin, forget),
+        cmocka_unit_test_setup_teardown(nothing_that_a_task_puts_out_is_more_than_data, begin,
                                         forget),
         cmocka_unit_test_setup_teardown(sixteen_steps_are_the_deepest_path, begin, forget),
     };

@@ -24,7 +24,7 @@ static int forget(void **state)
 static void parse_str(struct str text)
 {
     spec = (struct spec){ 0 };
-    if (spec_parse(text, SPEC_FORMAT_GUESS, &arena, &spec, &problems) != ERR_NONE) {
+    if (spec_parse(text, SPEC_FORMAT_GUESS, NULL, &arena, &spec, &problems) != ERR_NONE) {
         const struct spec_problem *first = &problems.list[0];
         print_error("%u:%u %s %.*s: %.*s\n", first->line, first->column, first->code,
                     STR_ARG(first->path), STR_ARG(first->detail));
@@ -215,8 +215,7 @@ static void needs_take_every_form(void **state)
           "  1: {noop: true, needs: [a]}\n"
           "  e: {noop: true, needs: 1}\n");
     static const uint32_t expected[][2] = {
-        { 3, 0 }, { 1, 0 }, { 2, 0 },
-        { 3, 1 }, { 3, 4 }, { 4, 5 },
+        { 3, 0 }, { 1, 0 }, { 2, 0 }, { 3, 1 }, { 3, 4 }, { 4, 5 },
     };
     assert_int_equal(spec.plan.edges_count, 6);
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {

@@ -25,7 +25,7 @@ static int forget(void **state)
 static void refuse(struct str text, enum spec_format format)
 {
     struct spec spec;
-    assert_int_equal(spec_parse(text, format, &arena, &spec, &problems), ERR_INVALID);
+    assert_int_equal(spec_parse(text, format, NULL, &arena, &spec, &problems), ERR_INVALID);
     assert_true(problems.count > 0);
 }
 
@@ -254,12 +254,12 @@ static void the_format_can_be_said_or_guessed(void **state)
     (void)state;
     static const char flow[] = "{name: n, tasks: {a: {noop: true}}}";
     struct spec spec;
-    assert_int_equal(spec_parse(str_of(flow), SPEC_FORMAT_YAML, &arena, &spec, &problems),
+    assert_int_equal(spec_parse(str_of(flow), SPEC_FORMAT_YAML, NULL, &arena, &spec, &problems),
                      ERR_NONE);
     refuse(str_of(flow), SPEC_FORMAT_GUESS);
     assert_first("syntax", 1, 2, "", "");
     assert_int_equal(spec_parse(STR("\n \t{\"name\":\"n\",\"tasks\":{\"a\":{\"noop\":true}}}"),
-                                SPEC_FORMAT_GUESS, &arena, &spec, &problems),
+                                SPEC_FORMAT_GUESS, NULL, &arena, &spec, &problems),
                      ERR_NONE);
 }
 
@@ -305,10 +305,10 @@ static void a_damaged_spec_is_read_or_refused(void **state)
             struct spec spec;
             memcpy(damaged, texts[i], at);
             memcpy(damaged + at, texts[i] + at + 1, length - at - 1);
-            enum err err = spec_parse((struct str){ damaged, length - 1 }, SPEC_FORMAT_GUESS,
+            enum err err = spec_parse((struct str){ damaged, length - 1 }, SPEC_FORMAT_GUESS, NULL,
                                       &arena, &spec, &problems);
             assert_int_equal(err == ERR_NONE, problems.count == 0);
-            err = spec_parse((struct str){ damaged, at }, SPEC_FORMAT_GUESS, &arena, &spec,
+            err = spec_parse((struct str){ damaged, at }, SPEC_FORMAT_GUESS, NULL, &arena, &spec,
                              &problems);
             assert_int_equal(err == ERR_NONE, problems.count == 0);
             arena_clear(&arena);

@@ -25,7 +25,7 @@ static int forget(void **state)
 static void refuse(struct str text, enum spec_format format)
 {
     struct spec untouched = { .tasks = NULL };
-    assert_int_equal(spec_parse(text, format, &arena, &untouched, &problems), ERR_INVALID);
+    assert_int_equal(spec_parse(text, format, NULL, &arena, &untouched, &problems), ERR_INVALID);
     assert_true(problems.count > 0);
     assert_null(untouched.tasks);
 }
@@ -79,8 +79,8 @@ static void an_unknown_key_names_the_nearest(void **state)
     assert_false(spec_text_holds(problems.list[0].detail, STR("did you mean")));
     assert_task_refused("{noop: true, on_agent_restart: continue}", "unknown_key", 19,
                         "/tasks/a/on_agent_restart", "unknown key");
-    assert_task_refused("{noop: true, needs: [{task: b, if: x}]}", "unknown_key", 37,
-                        "/tasks/a/needs/0/if", "unknown key \"if\"");
+    assert_task_refused("{noop: true, needs: [{task: b, iff: x}]}", "unknown_key", 37,
+                        "/tasks/a/needs/0/iff", "did you mean \"if\"?");
     assert_refused("{\"name\": \"n\", \"tasks\": {\"a/~\": {\"noop\": true}}}", "bad_key", 0, 0,
                    "/tasks/a~1~0", "cannot be the key of a task");
 }
@@ -110,7 +110,7 @@ static void a_wrong_type_says_what_is_right(void **state)
                         "must be a whole number");
     assert_task_refused("{noop: true, timeout: [5]}", "wrong_type", 28, "/tasks/a/timeout",
                         "must be a duration");
-    assert_task_refused("{noop: true, needs: {task: b}}", "wrong_type", 26, "/tasks/a/needs",
+    assert_task_refused("{noop: true, needs: null}", "wrong_type", 26, "/tasks/a/needs",
                         "a task key or a list");
     assert_task_refused("{noop: true, needs: [[b]]}", "wrong_type", 27, "/tasks/a/needs/0",
                         "a task key");
@@ -136,7 +136,7 @@ static void a_bad_value_says_what_is_allowed(void **state)
     assert_task_refused("{noop: true, max_output: 5MB}", "bad_value", 31, "/tasks/a/max_output",
                         "no size");
     assert_task_refused("{noop: true, on_disconnect: die}", "bad_value", 34,
-                        "/tasks/a/on_disconnect", "must be continue or stop, not \"die\"");
+                        "/tasks/a/on_disconnect", "must be one of continue, stop, not \"die\"");
     assert_true(str_is(problems.list[0].allowed, "continue, stop"));
     assert_task_refused("{noop: true, output: xml}", "bad_value", 27, "/tasks/a/output",
                         "must be json");
@@ -147,11 +147,11 @@ static void a_bad_value_says_what_is_allowed(void **state)
     assert_task_refused("{shell: \"\"}", "bad_value", 14, "/tasks/a/shell", "must not be empty");
     assert_task_refused("{noop: true, device: a/b}", "bad_value", 27, "/tasks/a/device",
                         "is no device name");
-    assert_task_refused("{noop: true, needs: [{task: b, when: failure}]}", "bad_value", 43,
-                        "/tasks/a/needs/0/when", "when \"failure\" is not supported");
-    assert_true(str_is(problems.list[0].allowed, "success"));
-    assert_task_refused("{noop: true, needs: [b, b]}", "bad_value", 30, "/tasks/a/needs/1",
-                        "\"b\" is needed already");
+    assert_task_refused("{noop: true, needs: [{task: b, when: fails}]}", "bad_value", 43,
+                        "/tasks/a/needs/0/when", "must be one of success, finished");
+    assert_true(str_is(problems.list[0].allowed, "success, finished, failure, always"));
+    assert_task_refused("{noop: true, needs: [b, b]}", "duplicate_dependency", 30,
+                        "/tasks/a/needs/1", "\"b\" is needed already");
     assert_task_refused("{noop: true, timeout: 5, timeouts: {run: 5}}", "bad_value", 42,
                         "/tasks/a/timeouts/run", "are the same");
     assert_task_refused("{noop: true, timeouts: {run: 5}, timeout: 5}", "bad_value", 39,
@@ -195,7 +195,8 @@ static void a_missing_key_is_named(void **state)
 static void a_task_has_exactly_one_executor(void **state)
 {
     (void)state;
-    assert_task_refused("{needs: b}", "no_executor", 3, "/tasks/a", "one of run, shell, noop");
+    assert_task_refused("{needs: b, env: {A: x}}", "no_executor", 17, "/tasks/a/env",
+                        "is a gate, which runs nowhere");
     assert_task_refused("{noop: true, shell: ls}", "two_executors", 19, "/tasks/a/shell",
                         "it has \"noop\" already, so not \"shell\" too");
 }
@@ -242,9 +243,13 @@ static void a_bad_reference_is_shown(void **state)
     assert_task_refused("{run: [echo, \"${{ tasks.b.stdout\"]}", "bad_reference", 19,
                         "/tasks/a/run/1", "must end with }}");
     assert_task_refused("{run: [echo, \"${{ params.x }}\"]}", "bad_reference", 19, "/tasks/a/run/1",
-                        "only tasks.KEY.FIELD");
-    assert_task_refused("{run: [echo, \"${{ tasks.b.output || 'x' }}\"]}", "bad_reference", 19,
-                        "/tasks/a/run/1", "a default (||) is not supported");
+                        "the spec has no param \"x\"");
+    assert_task_refused("{run: [echo, \"${{ each.x }}\"]}", "bad_reference", 19, "/tasks/a/run/1",
+                        "the task has no each, so no \"x\"");
+    assert_task_refused("{run: [echo, \"${{ task.b.stdout }}\"]}", "bad_reference", 19,
+                        "/tasks/a/run/1", "only tasks.KEY.FIELD, params.NAME and each.NAME");
+    assert_task_refused("{run: [echo, \"${{ tasks.b.output || x }}\"]}", "bad_reference", 19,
+                        "/tasks/a/run/1", "behind || stands a default");
     assert_task_refused("{noop: true, env: {A: \"${{ tasks.b }}\"}}", "bad_reference", 28,
                         "/tasks/a/env/A", "tasks.KEY.FIELD");
     assert_task_refused("{noop: true, stdin: \"${{ tasks.b.stdout.x }}\"}", "bad_reference", 26,
@@ -397,7 +402,7 @@ static void the_document_has_every_key(void **state)
     const struct spec_key *rows = spec_keys(&count);
     assert_int_equal(count, SPEC_KEY_COUNT);
     for (size_t i = 0; i < count; i++) {
-        static const char *const prefixes[] = { "", "", "retry.", "timeouts.", "" };
+        static const char *const prefixes[] = { "", "params.", "", "retry.", "timeouts.", "" };
         char row[128];
         snprintf(row, sizeof row, "| `%s%s` | %s |", prefixes[rows[i].where], rows[i].name,
                  rows[i].type);
