@@ -19,6 +19,20 @@ void output_get(struct api *api, const struct api_call *call);
 /* devices.c */
 void devices_list(struct api *api, const struct api_call *call);
 void devices_get(struct api *api, const struct api_call *call);
+/* drain.c */
+void drain_begin(struct api *api, const struct api_call *call);
+void drain_end(struct api *api, const struct api_call *call);
+/* holds.c */
+void holds_list(struct api *api, const struct api_call *call);
+void holds_place(struct api *api, const struct api_call *call);
+void holds_release(struct api *api, const struct api_call *call);
+void holds_pause(struct api *api, const struct api_call *call);
+void holds_resume(struct api *api, const struct api_call *call);
+/* reopen.c */
+void reopen_retry(struct api *api, const struct api_call *call);
+void reopen_rerun(struct api *api, const struct api_call *call);
+/* resolve.c */
+void resolve_handle(struct api *api, const struct api_call *call);
 /* events.c */
 void events_follow(struct api *api, const struct api_call *call);
 /* changes.c */

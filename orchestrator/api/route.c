@@ -14,12 +14,16 @@ static const char *const list_parameters[] = { "state", "limit", "before", NULL 
 static const char *const tasks_parameters[] = { "state", "keys", "limit", "after", NULL };
 static const char *const output_parameters[] = { "stream", "attempt", "follow", NULL };
 static const char *const events_parameters[] = { "constellation", "since", NULL };
+static const char *const release_parameters[] = { "deny", "reason", NULL };
 static const char *const changes_parameters[] = { "constellation", NULL };
 
 /* What a handler may refuse with. Not among it is what any route may: a token or a query that is not right,
    told before the handler is called, and PROBLEM_INTERNAL. */
 #define P(code) (UINT32_C(1) << PROBLEM_##code)
 #define BY_ID   (P(NOT_FOUND) | P(AMBIGUOUS_ID))
+#define CHANGE                                                                                     \
+    (BY_ID | P(BAD_REQUEST) | P(BODY_TOO_LARGE) | P(ALREADY_FINAL) | P(CONFLICT) |                 \
+     P(IDEMPOTENCY_MISMATCH) | P(TOO_MANY))
 
 static const struct api_route routes[] = {
     { "POST", API "/constellations", "submitConstellation", NET_ROLE_OPERATOR, NULL, 201, 0,
@@ -41,9 +45,29 @@ static const struct api_route routes[] = {
     { "GET", API "/constellations/{id}/tasks/{key}/output", "getTaskOutput", NET_ROLE_VIEWER,
       output_parameters, 200, 206, P(BAD_REQUEST) | BY_ID | P(RANGE_NOT_SATISFIABLE) | P(TOO_MANY),
       output_get },
+    { "POST", API "/constellations/{id}/tasks/{key}/resolve", "resolveTask", NET_ROLE_OPERATOR,
+      NULL, 200, 0, CHANGE, resolve_handle },
+    { "GET", API "/constellations/{id}/holds", "listHolds", NET_ROLE_VIEWER, NULL, 200, 0, BY_ID,
+      holds_list },
+    { "POST", API "/constellations/{id}/holds", "placeHold", NET_ROLE_OPERATOR, NULL, 201, 0,
+      CHANGE | P(HOLD_TOO_WIDE), holds_place },
+    { "DELETE", API "/constellations/{id}/holds/{hold}", "releaseHold", NET_ROLE_OPERATOR,
+      release_parameters, 200, 0, CHANGE, holds_release },
+    { "POST", API "/constellations/{id}/pause", "pauseConstellation", NET_ROLE_OPERATOR, NULL, 200,
+      0, CHANGE, holds_pause },
+    { "POST", API "/constellations/{id}/resume", "resumeConstellation", NET_ROLE_OPERATOR, NULL,
+      200, 0, CHANGE, holds_resume },
+    { "POST", API "/constellations/{id}/retry", "retryTasks", NET_ROLE_OPERATOR, NULL, 200, 0,
+      CHANGE | P(NOT_FINAL) | P(TASK_RUNNING), reopen_retry },
+    { "POST", API "/constellations/{id}/rerun", "rerunTasks", NET_ROLE_OPERATOR, NULL, 200, 0,
+      CHANGE | P(NOT_FINAL) | P(TASK_RUNNING), reopen_rerun },
     { "GET", API "/devices", "listDevices", NET_ROLE_VIEWER, NULL, 200, 0, 0, devices_list },
     { "GET", API "/devices/{name}", "getDevice", NET_ROLE_VIEWER, NULL, 200, 0, P(NOT_FOUND),
       devices_get },
+    { "POST", API "/devices/{name}/drain", "drainDevice", NET_ROLE_OPERATOR, NULL, 200, 0,
+      P(BAD_REQUEST) | P(NOT_FOUND) | P(CONFLICT) | P(TOO_MANY), drain_begin },
+    { "POST", API "/devices/{name}/undrain", "undrainDevice", NET_ROLE_OPERATOR, NULL, 200, 0,
+      P(BAD_REQUEST) | P(NOT_FOUND) | P(CONFLICT) | P(TOO_MANY), drain_end },
     { "GET", API "/events", "followEvents", NET_ROLE_VIEWER, events_parameters, 200, 0,
       BY_ID | P(EVENT_GAP) | P(TOO_MANY), events_follow },
     { "GET", API "/changes", "followChanges", NET_ROLE_VIEWER, changes_parameters, 200, 0,

@@ -8,9 +8,13 @@
 
 struct api;
 struct device_view;
+struct hold_view;
 struct wait;
 
-enum { VIEW_NEEDS_MAX = 1000 }; /* dependencies listed of one task */
+enum {
+    VIEW_NEEDS_MAX = 1000,     /* dependencies listed of one task */
+    VIEW_HOLD_TASKS_MAX = 100, /* tasks listed of one hold */
+};
 
 /* Objects are left open, so that the caller can add to them: json_out_object_end() follows. */
 void view_constellation(struct api *api, struct json_out *out, const char *key,
@@ -19,6 +23,8 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
                    const struct query_task *task, struct reason *reason);
 void view_attempt(struct api *api, struct json_out *out, const char *key,
                   const struct query_attempt *attempt);
+void view_hold(struct api *api, struct json_out *out, const char *key,
+               const struct hold_view *hold);
 void view_device(struct json_out *out, const char *key, const struct device_view *device);
 
 /* What a person is told: as task_state_name(), or "ready". */

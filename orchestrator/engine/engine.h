@@ -129,6 +129,25 @@ const struct task_record *engine_task(const struct engine *engine, int64_t const
 const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
                               int64_t task_id);
 
+/* The first `max` tasks of it, in the order of their ids, that are in one of the states (a bit each of
+   enum task_state); walks its tasks until it has all there are. */
+size_t engine_list_tasks(const struct engine *engine, int64_t constellation_id, uint32_t states,
+                         int64_t *ids, size_t max);
+
+/* Somebody has paused it: a person is told "paused" in place of running. */
+bool engine_is_paused(const struct engine *engine, int64_t constellation_id);
+
+struct hold_view {
+    const struct hold_record *record;
+    const int64_t *task_ids; /* that it names; one may have been removed since */
+    size_t task_ids_count;
+};
+/* The holds of a constellation, the newest first: start with *ret_view zeroed. */
+bool engine_next_hold(const struct engine *engine, int64_t constellation_id,
+                      struct hold_view *ret_view);
+bool engine_find_hold(const struct engine *engine, int64_t constellation_id, int64_t hold_id,
+                      struct hold_view *ret_view);
+
 enum wait_kind {
     WAIT_NOTHING = 0,
     WAIT_DEPENDENCIES, /* `tasks`: the predecessors that are not final (the first few), `count` all */

@@ -64,6 +64,66 @@ const char *engine_task_state(const struct engine *engine, int64_t constellation
     return task_is_ready(task) ? "ready" : task_state_name((enum task_state)task->record.state);
 }
 
+size_t engine_list_tasks(const struct engine *engine, int64_t constellation_id, uint32_t states,
+                         int64_t *ids, size_t max)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    size_t left = 0;
+    for (uint32_t state = 0; constellation != NULL && state < TASK_STATES_END; state++) {
+        left += (states >> state & 1U) != 0 ? constellation->by_state[state] : 0;
+    }
+    size_t count = 0;
+    for (uint32_t i = 0; left > 0 && i < constellation->tasks && count < max; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        if ((states >> task->record.state & 1U) != 0) {
+            ids[count++] = task->record.id;
+            left--;
+        }
+    }
+    return count;
+}
+
+static void view_hold(const struct hold *hold, struct hold_view *ret_view)
+{
+    *ret_view = (struct hold_view){ &hold->record, hold->tasks, hold->tasks_count };
+}
+
+bool engine_next_hold(const struct engine *engine, int64_t constellation_id,
+                      struct hold_view *ret_view)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    const struct hold *hold = constellation == NULL ? NULL : constellation->holds;
+    if (ret_view->record != NULL) {
+        hold = HEAP_OWNER(ret_view->record, const struct hold, record)->next;
+    }
+    if (hold != NULL) {
+        view_hold(hold, ret_view);
+    }
+    return hold != NULL;
+}
+
+bool engine_find_hold(const struct engine *engine, int64_t constellation_id, int64_t hold_id,
+                      struct hold_view *ret_view)
+{
+    const struct hold *hold = map_get(&engine->holds, (uint64_t)hold_id);
+    if (hold == NULL || hold->constellation->record.id != constellation_id) {
+        return false;
+    }
+    view_hold(hold, ret_view);
+    return true;
+}
+
+bool engine_is_paused(const struct engine *engine, int64_t constellation_id)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    const struct hold *hold =
+        constellation == NULL || constellation->holds_all == 0 ? NULL : constellation->holds;
+    while (hold != NULL && hold->record.origin != HOLD_PAUSE) {
+        hold = hold->next;
+    }
+    return hold != NULL;
+}
+
 static void view(const struct device *device, struct moment now, struct device_view *ret_view)
 {
     *ret_view = (struct device_view){

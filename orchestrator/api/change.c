@@ -1,0 +1,195 @@
+/* See change.h. */
+#include "orchestrator/api/change.h"
+
+#include <string.h>
+
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/view.h"
+#include "orchestrator/store/query_task.h"
+
+bool change_begin(struct api *api, const struct api_call *call, const struct job_type *type,
+                  struct job **ret_job, struct change **ret_change)
+{
+    struct query_constellation constellation;
+    if (!api_find_constellation_whole(api, call, call->params[0], &constellation) ||
+        !job_may_start(api, call->request->id)) {
+        return false;
+    }
+    struct job *job = job_new(api, type, call->request);
+    struct change *change = arena_alloc(&job->arena, sizeof(*change));
+    *change = (struct change){ .keys = NULL };
+    job->constellation_id = constellation.record.id;
+    job->data = change;
+    *ret_job = job;
+    *ret_change = change;
+    return true;
+}
+
+void change_end(struct api *api, const struct api_call *call, struct job *job, enum err err,
+                const struct reason *reason)
+{
+    if (err != ERR_NONE) {
+        job_free(&api->jobs, job);
+        reply_problem(api, call->request->id,
+                      err == ERR_LIMIT ? PROBLEM_BODY_TOO_LARGE : PROBLEM_BAD_REQUEST, "%s",
+                      reason->text);
+        return;
+    }
+    if (job_is_first(api, job, call->request)) {
+        job_queue(api, job);
+    }
+}
+
+/* Every key that is not there is named, not the first alone. False: it has been answered. */
+static enum err find_ids(struct api *api, struct job *job, int64_t *ids, bool *ret_found,
+                         struct reason *reason)
+{
+    enum { NAMED_MAX = 10 };
+    const struct change *change = job->data;
+    struct buf missing = { NULL, 0, 0 };
+    size_t missing_count = 0;
+    for (size_t i = 0; i < change->keys_count; i++) {
+        enum err err = query_task_id(api->config.store, job->constellation_id, change->keys[i],
+                                     &ids[i], reason);
+        if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+            buf_done(&missing);
+            return err;
+        }
+        if (err == ERR_NOT_FOUND && missing_count++ < NAMED_MAX) {
+            buf_printf(&missing, "%s\"%.*s\"", missing_count == 1 ? "" : ", ",
+                       STR_ARG(change->keys[i]));
+        }
+    }
+    if (missing_count > 0) {
+        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "it has no task %s%s", buf_text(&missing),
+                           missing_count > NAMED_MAX ? ", …" : "");
+    }
+    buf_done(&missing);
+    *ret_found = missing_count == 0;
+    return ERR_NONE;
+}
+
+/* Where each kind of event wants what only the turn knows. */
+static void address(struct job *job, const int64_t *ids, size_t count)
+{
+    struct change *change = job->data;
+    struct event *event = &change->event;
+    if (event->kind == EVENT_HOLD) {
+        event->hold.request = job->id;
+        event->hold.constellation_id = job->constellation_id;
+        event->hold.task_ids = ids;
+        event->hold.task_ids_count = count;
+        event->hold.owner = str_of(job->actor);
+    } else if (event->kind == EVENT_RELEASE) {
+        event->release.request = job->id;
+        event->release.constellation_id = job->constellation_id;
+        if (event->release.actor.length == 0) {
+            event->release.actor = str_of(job->actor);
+        }
+    } else if (event->kind == EVENT_REOPEN) {
+        event->reopen.request = job->id;
+        event->reopen.constellation_id = job->constellation_id;
+        event->reopen.task_ids = ids;
+        event->reopen.task_ids_count = count;
+        event->reopen.actor = str_of(job->actor);
+    } else if (event->kind == EVENT_RESOLVE) {
+        event->resolve.request = job->id;
+        event->resolve.constellation_id = job->constellation_id;
+        event->resolve.task_id = ids[0];
+        event->resolve.actor = str_of(job->actor);
+    }
+}
+
+enum err change_run(struct api *api, struct job *job, struct effects *effects,
+                    struct reason *reason)
+{
+    struct change *change = job->data;
+    /* What the turn has done so far counts: an edit may have added the task. */
+    enum err err = store_apply(api->config.store, effects, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    if (engine_constellation(api->config.engine, job->constellation_id) == NULL) {
+        job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "it has ended");
+        return ERR_NONE;
+    }
+    size_t count = change->keys_count;
+    int64_t *ids = NULL;
+    bool found = true;
+    if (change->states == 0) {
+        ids = arena_array(&job->arena, count + 1, sizeof(*ids));
+        err = find_ids(api, job, ids, &found, reason);
+    } else {
+        ids = arena_array(&job->arena, CHANGE_TASKS_MAX, sizeof(*ids));
+        count = engine_list_tasks(api->config.engine, job->constellation_id, change->states, ids,
+                                  CHANGE_TASKS_MAX);
+    }
+    if (err != ERR_NONE || !found) {
+        return err;
+    }
+    if (change->states != 0 && count == 0) {
+        job_answer_problem(api, job, PROBLEM_CONFLICT, "no task of it has failed");
+        return ERR_NONE;
+    }
+    change->event.now = api_now(api);
+    address(job, ids, count);
+    job_post(api, job, &change->event);
+    return ERR_NONE;
+}
+
+/* The code that the engine's reason begins with, if a route may answer with it. */
+static bool split_code(struct str *text, enum problem_code *ret_code)
+{
+    const char *colon = text->length == 0 ? NULL : memchr(text->data, ':', text->length);
+    struct str word = { text->data, colon == NULL ? text->length : (size_t)(colon - text->data) };
+    for (int code = 0; code < PROBLEM_CODES_COUNT; code++) {
+        if (!str_is(word, problem_name((enum problem_code)code))) {
+            continue;
+        }
+        size_t used = word.length;
+        while (used < text->length && (text->data[used] == ':' || text->data[used] == ' ')) {
+            used++;
+        }
+        *ret_code = (enum problem_code)code;
+        *text = (struct str){ text->data + used, text->length - used };
+        return true;
+    }
+    return false;
+}
+
+bool change_refused(struct api *api, struct job *job, const struct effect *effect)
+{
+    if (effect->reply.err == ERR_NONE) {
+        return false;
+    }
+    struct str reason = effect->reply.reason;
+    enum problem_code code = effect->reply.err == ERR_NOT_FOUND ? PROBLEM_NOT_FOUND
+                             : effect->reply.err == ERR_LIMIT   ? PROBLEM_TOO_MANY
+                             : effect->reply.err == ERR_INVALID ? PROBLEM_BAD_REQUEST
+                                                                : PROBLEM_CONFLICT;
+    split_code(&reason, &code);
+    if (reason.length == 0) {
+        reason = str_of(problem_name(code));
+    }
+    job_answer_problem(api, job, code, "%.*s", STR_ARG(reason));
+    return true;
+}
+
+enum err change_answer(struct api *api, struct job *job, const struct effect *effect,
+                       struct reason *reason)
+{
+    if (change_refused(api, job, effect)) {
+        return ERR_NONE;
+    }
+    struct query_constellation constellation;
+    enum err err = query_constellation(api->config.store, job->constellation_id, &api->arena,
+                                       &constellation, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct json_out out = { .buf = &job->body };
+    view_constellation(api, &out, NULL, &constellation);
+    json_out_object_end(&out);
+    job_answer(api, job);
+    return job_keep(api, job, reason);
+}

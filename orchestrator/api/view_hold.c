@@ -1,0 +1,67 @@
+/* A hold as clients see it. */
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/view.h"
+
+static const char *scope_name(enum hold_scope scope)
+{
+    switch (scope) {
+    case HOLD_TASKS:
+        return "tasks";
+    case HOLD_DESCENDANTS:
+        return "descendants";
+    case HOLD_ALL:
+        return "all";
+    }
+    return "all";
+}
+
+static const char *origin_name(enum hold_origin origin)
+{
+    switch (origin) {
+    case HOLD_BY_REQUEST:
+        return "request";
+    case HOLD_PAUSE:
+        return "pause";
+    case HOLD_APPROVAL:
+        return "approval";
+    case HOLD_FAILURE:
+        return "failure";
+    }
+    return "request";
+}
+
+/* Empty if it has been removed. */
+static struct str key_of(struct api *api, int64_t task_id)
+{
+    struct str key = { NULL, 0 };
+    struct reason reason;
+    query_task_key(api->config.store, task_id, &api->arena, &key, &reason);
+    return key;
+}
+
+void view_hold(struct api *api, struct json_out *out, const char *key, const struct hold_view *hold)
+{
+    const struct hold_record *record = hold->record;
+    json_out_object(out, key);
+    json_out_int(out, "id", record->id);
+    json_out_text(out, "scope", scope_name(record->scope));
+    json_out_text(out, "origin", origin_name(record->origin));
+    json_out_str_or_null(out, "task",
+                         record->root_task_id == 0 ? (struct str){ NULL, 0 }
+                                                   : key_of(api, record->root_task_id));
+    json_out_array(out, "tasks");
+    for (size_t i = 0; i < hold->task_ids_count && i < VIEW_HOLD_TASKS_MAX; i++) {
+        struct str name = key_of(api, hold->task_ids[i]);
+        if (name.length > 0) {
+            json_out_str(out, NULL, name);
+        }
+    }
+    json_out_array_end(out);
+    json_out_uint(out, "tasks_count", hold->task_ids_count);
+    json_out_time(out, "created_at", record->created_wall_ms);
+    json_out_time(out, "until", record->deadline_wall_ms);
+    json_out_text(out, "on_expiry",
+                  record->deadline_wall_ms == 0           ? NULL
+                  : record->on_expiry == HOLD_EXPIRY_FAIL ? "fail"
+                                                          : "release");
+}
