@@ -10,13 +10,13 @@ enum {
     LIST_DEFAULT = 200,
     SCAN_SLICE = 1000, /* states read at a time */
     SCAN_MAX = 50000,  /* looked at for one filtered page; the client goes on from there */
-    STATES_COUNT = 9,
+    STATES_COUNT = 10,
     BODY_ARENA_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 static const char *const states[STATES_COUNT] = {
     "waiting",   "ready",  "assigned",  "running", "backoff",
-    "succeeded", "failed", "cancelled", "skipped",
+    "succeeded", "failed", "cancelled", "skipped", "unknown",
 };
 
 struct page {
@@ -46,7 +46,7 @@ static enum err read_states(struct str list, uint32_t *ret_states, struct reason
         if (bit == 0) {
             return reason_set(reason, ERR_INVALID,
                               "state must be of waiting, ready, assigned, running, backoff, "
-                              "succeeded, failed, cancelled, skipped");
+                              "succeeded, failed, cancelled, skipped, unknown");
         }
         *ret_states |= bit;
     }
@@ -186,7 +186,7 @@ void tasks_list(struct api *api, const struct api_call *call)
     json_out_object(&page.out, NULL);
     json_out_int(&page.out, "seq", api->seq);
     json_out_str(&page.out, "constellation", constellation.uid);
-    json_out_text(&page.out, "state", constellation_state_name(constellation.record.state));
+    json_out_text(&page.out, "state", view_constellation_state(api, &constellation.record));
     json_out_array(&page.out, "tasks");
     enum err err = args_get(&call->args, "keys", &text)
                        ? add_keys(api, &page, &constellation, text, (int64_t)after, &reason)

@@ -27,7 +27,10 @@ void view_hold(struct api *api, struct json_out *out, const char *key,
                const struct hold_view *hold);
 void view_device(struct json_out *out, const char *key, const struct device_view *device);
 
-/* What a person is told: as task_state_name(), or "ready". */
+/* What a person is told: as constellation_state_name(), or "paused". */
+const char *view_constellation_state(const struct api *api,
+                                     const struct constellation_record *record);
+/* As task_state_name(), or "ready". */
 const char *view_task_state(const struct api *api, int64_t constellation_id,
                             const struct task_record *task);
 

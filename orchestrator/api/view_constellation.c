@@ -26,7 +26,17 @@ static void write_counts(struct api *api, struct json_out *out,
     json_out_uint(out, "failed", counts.failed);
     json_out_uint(out, "cancelled", counts.cancelled);
     json_out_uint(out, "skipped", counts.skipped);
+    json_out_uint(out, "unknown", counts.unknown);
     json_out_object_end(out);
+}
+
+const char *view_constellation_state(const struct api *api,
+                                     const struct constellation_record *record)
+{
+    return record->state == CONSTELLATION_RUNNING &&
+                   engine_is_paused(api->config.engine, record->id)
+               ? "paused"
+               : constellation_state_name(record->state);
 }
 
 void view_constellation(struct api *api, struct json_out *out, const char *key,
@@ -37,7 +47,7 @@ void view_constellation(struct api *api, struct json_out *out, const char *key,
     json_out_object(out, key);
     json_out_str(out, "id", constellation->uid);
     json_out_str(out, "name", constellation->name);
-    json_out_text(out, "state", constellation_state_name(record->state));
+    json_out_text(out, "state", view_constellation_state(api, record));
     json_out_time(out, "created_at", record->created_wall_ms);
     json_out_time(out, "finished_at", record->finished_wall_ms);
     json_out_seconds(out, "duration", until - record->created_wall_ms);

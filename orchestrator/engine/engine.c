@@ -18,6 +18,9 @@ struct engine *engine_new(const struct engine_config *config)
     engine->blocked = config->blocked;
     rng_init(&engine->rng, config->seed);
     engine->fence = config->epoch << FENCE_COUNTER_BITS;
+    if (engine->config.next_hold_id == 0) {
+        engine->config.next_hold_id = 1; /* 0 names the pause */
+    }
     engine->next_class_id = 1;
     engine->next_policy_id = 1;
     engine->next_device_id = 1;

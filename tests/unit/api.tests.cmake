@@ -15,3 +15,7 @@ asterism_test(unit_api_pages
     LINK api net cnet store engine spec sys base PkgConfig::JANSSON)
 asterism_test(unit_query SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query.c
     LINK api store engine sys base)
+asterism_test(unit_api_changes
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_changes.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c
+    LINK api net cnet store engine spec sys base PkgConfig::JANSSON)

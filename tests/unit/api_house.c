@@ -33,6 +33,10 @@ static struct moment now(void *context)
 static void post(void *context, const struct event *event)
 {
     struct house *house = context;
+    if (house->in_turn) { /* as the daemon does */
+        engine_step(house->engine, event, &house->effects);
+        return;
+    }
     assert_true(house->events_count < HOUSE_EVENTS_MAX);
     house->events[house->events_count++] = *event;
 }

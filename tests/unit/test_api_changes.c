@@ -1,0 +1,269 @@
+/* What changes a constellation beside its cancellation, and a device: holds, pause, another round. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/api_house.h"
+
+#define TWO      "name: two\ntasks:\n  a: {noop: true}\n  b: {noop: true}\n"
+#define CHAIN    "name: chain\ntasks:\n  a: {run: [\"false\"]}\n  b: {noop: true, needs: a}\n"
+#define APPROVAL "name: ship\ntasks:\n  go: {noop: true, hold: \"ask the boss\"}\n"
+
+static int set_up(void **state)
+{
+    *state = house_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    house_free(*state);
+    return 0;
+}
+
+static const char *path_of(const char *id, const char *rest)
+{
+    static char path[256];
+    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", id, rest);
+    return path;
+}
+
+static struct answer change(struct house *house, const char *method, const char *id,
+                            const char *rest, const char *body, int status)
+{
+    struct answer answer = house_send(house, method, path_of(id, rest), body);
+    if (answer.status != status) {
+        fail_msg("%s %s: %s", method, rest, buf_text(&answer.all));
+    }
+    return answer;
+}
+
+static void refuse(struct house *house, const char *method, const char *id, const char *rest,
+                   const char *body, int status, const char *code)
+{
+    struct answer answer = change(house, method, id, rest, body, status);
+    assert_string_equal(answer_text(&answer, "code"), code);
+    answer_done(&answer);
+}
+
+static void expect_state(struct house *house, const char *id, const char *rest, const char *state)
+{
+    struct answer answer = change(house, "GET", id, rest, NULL, 200);
+    assert_string_equal(answer_text(&answer, "state"), state);
+    answer_done(&answer);
+}
+
+static void a_paused_constellation_begins_nothing_until_it_is_resumed(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct answer answer = change(house, "POST", id, "/pause", "{\"reason\":\"lunch\"}", 200);
+    assert_string_equal(answer_text(&answer, "state"), "paused");
+    answer_done(&answer);
+    house_connect_device(house);
+    assert_int_equal(house->fences_count, 0);
+    expect_state(house, id, "", "paused");
+    answer = change(house, "POST", id, "/resume", "", 200);
+    assert_string_equal(answer_text(&answer, "state"), "running");
+    answer_done(&answer);
+    house_turn(house);
+    assert_int_equal(house->fences_count, 2);
+    refuse(house, "POST", id, "/resume", "", 404, "not_found");
+}
+
+static void pausing_twice_is_pausing_once(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct answer answer = change(house, "POST", id, "/pause", NULL, 200);
+    answer_done(&answer);
+    answer = change(house, "POST", id, "/pause", "{\"for\":\"1h\"}", 200);
+    answer_done(&answer);
+    answer = change(house, "GET", id, "/holds", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "holds")), 1);
+    answer_done(&answer);
+}
+
+static void a_held_task_waits_and_the_others_go_on(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct answer answer =
+        change(house, "POST", id, "/holds",
+               "{\"tasks\":[\"b\"],\"reason\":\"thinking\",\"for\":\"10m\"}", 201);
+    int64_t hold = answer_number(&answer, "id");
+    assert_string_equal(answer_text(&answer, "scope"), "tasks");
+    assert_string_equal(answer_text(&answer, "origin"), "request");
+    assert_string_equal(answer_text(&answer, "on_expiry"), "release");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(answer.json, "tasks"), 0)),
+                        "b");
+    answer_done(&answer);
+    house_connect_device(house);
+    assert_int_equal(house->fences_count, 1);
+    expect_state(house, id, "", "running");
+    char rest[64];
+    snprintf(rest, sizeof(rest), "/holds/%lld", (long long)hold);
+    answer = change(house, "DELETE", id, rest, NULL, 200);
+    answer_done(&answer);
+    house_turn(house);
+    assert_int_equal(house->fences_count, 2);
+    refuse(house, "DELETE", id, rest, NULL, 404, "not_found");
+}
+
+static void the_same_key_places_one_hold(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    const char *key = "Idempotency-Key: one\r\n";
+    struct request request = { "POST", path_of(id, "/holds"), key, STR("{}"), false };
+    struct answer first = house_ask(house, &request);
+    struct answer second = house_ask(house, &request);
+    assert_int_equal(first.status, 201);
+    assert_int_equal(second.status, 201);
+    assert_string_equal(first.body, second.body);
+    answer_done(&first);
+    answer_done(&second);
+    request.body = STR("{\"reason\":\"another\"}");
+    second = house_ask(house, &request);
+    assert_int_equal(second.status, 422);
+    assert_string_equal(answer_text(&second, "code"), "idempotency_mismatch");
+    answer_done(&second);
+    second = change(house, "GET", id, "/holds", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(second.json, "holds")), 1);
+    answer_done(&second);
+}
+
+static void what_waits_for_an_approval_is_approved_or_denied(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *ends;
+    } cases[] = { { "", "ready" }, { "?deny=1&reason=not%20today", "failed" } };
+    struct house *house = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char id[160];
+        house_submit(house, APPROVAL, id);
+        expect_state(house, id, "/tasks/go", "ready");
+        struct answer answer = change(house, "GET", id, "/holds", NULL, 200);
+        const json_t *hold = json_array_get(json_object_get(answer.json, "holds"), 0);
+        assert_string_equal(json_string_value(json_object_get(hold, "origin")), "approval");
+        assert_string_equal(json_string_value(json_object_get(hold, "task")), "go");
+        char rest[64];
+        snprintf(rest, sizeof(rest), "/holds/%lld%s",
+                 (long long)json_integer_value(json_object_get(hold, "id")), cases[i].query);
+        answer_done(&answer);
+        answer = change(house, "DELETE", id, rest, NULL, 200);
+        answer_done(&answer);
+        house_turn(house);
+        answer = change(house, "GET", id, "/tasks/go", NULL, 200);
+        assert_string_equal(answer_text(&answer, "state"), cases[i].ends);
+        if (i == 1) {
+            assert_non_null(strstr(answer_text(&answer, "reason"), "not today"));
+        }
+        answer_done(&answer);
+    }
+}
+
+static void a_hold_that_is_no_approval_cannot_be_denied(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct answer answer = change(house, "POST", id, "/holds", "{}", 201);
+    char rest[64];
+    snprintf(rest, sizeof(rest), "/holds/%lld?deny=1", (long long)answer_number(&answer, "id"));
+    answer_done(&answer);
+    refuse(house, "DELETE", id, rest, NULL, 400, "bad_request");
+}
+
+static void what_is_not_right_about_a_change_is_told(void **state)
+{
+    static const struct {
+        const char *rest;
+        const char *body;
+        int status;
+        const char *code;
+        const char *says;
+    } cases[] = {
+        { "/holds", "{\"tasks\":[\"x\",\"y\"]}", 404, "not_found", "\\\"x\\\", \\\"y\\\"" },
+        { "/holds", "{\"scope\":\"some\"}", 400, "bad_request", "tasks descendants all" },
+        { "/holds", "{\"scope\":\"all\",\"tasks\":[\"a\"]}", 400, "bad_request", "no tasks" },
+        { "/holds", "{\"scope\":\"descendants\"}", 400, "bad_request", "one task" },
+        { "/holds", "{\"scope\":\"tasks\"}", 400, "bad_request", "needs tasks" },
+        { "/holds", "{\"on_expiry\":\"fail\"}", 400, "bad_request", "needs for" },
+        { "/holds", "{\"for\":\"soon\"}", 400, "bad_request", "span of time" },
+        { "/holds", "{\"for\":-1}", 400, "bad_request", "span of time" },
+        { "/holds", "{\"why\":1}", 400, "bad_request", "known are scope" },
+        { "/holds", "[]", 400, "bad_request", "JSON object" },
+        { "/holds", "{", 400, "bad_request", "line 1" },
+        { "/pause", "{\"tasks\":[\"a\"]}", 400, "bad_request", "known are reason, for" },
+        { "/rerun", "{}", 400, "bad_request", "tasks must name" },
+        { "/rerun", "{\"tasks\":[7]}", 400, "bad_request", "list of texts" },
+        { "/retry", "{}", 409, "conflict", "no task of it has failed" },
+        { "/retry", "{\"keep_skipped\":1}", 400, "bad_request", "true or false" },
+        { "/tasks/a/resolve", "{}", 400, "bad_request", "succeeded failed retry" },
+        { "/tasks/x/resolve", "{\"as\":\"failed\"}", 404, "not_found", "no task" },
+    };
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer answer =
+            change(house, "POST", id, cases[i].rest, cases[i].body, cases[i].status);
+        assert_string_equal(answer_text(&answer, "code"), cases[i].code);
+        if (strstr(answer.body, cases[i].says) == NULL) {
+            fail_msg("%s %s: %s", cases[i].rest, cases[i].body, answer.body);
+        }
+        answer_done(&answer);
+    }
+    refuse(house, "DELETE", id, "/holds/x", NULL, 400, "bad_request");
+    refuse(house, "DELETE", id, "/holds/0", NULL, 400, "bad_request");
+    id[strlen(id) - 1] = '\0';
+    refuse(house, "POST", id, "/pause", NULL, 404, "not_found");
+}
+
+static void a_change_to_what_has_ended_is_refused(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    house_expect(house, "POST", path_of(id, "/cancel"), "", 202);
+    expect_state(house, id, "", "cancelled");
+    refuse(house, "POST", id, "/pause", NULL, 409, "already_final");
+    refuse(house, "POST", id, "/holds", "{}", 409, "already_final");
+}
+
+static void one_hold_more_than_there_may_be_is_refused(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    for (int i = 0; i < ENGINE_HOLDS_MAX; i++) {
+        house_expect(house, "POST", path_of(id, "/holds"), "{}", 201);
+    }
+    refuse(house, "POST", id, "/holds", "{}", 503, "too_many");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(a_paused_constellation_begins_nothing_until_it_is_resumed),
+        TEST(pausing_twice_is_pausing_once),
+        TEST(a_held_task_waits_and_the_others_go_on),
+        TEST(the_same_key_places_one_hold),
+        TEST(what_waits_for_an_approval_is_approved_or_denied),
+        TEST(a_hold_that_is_no_approval_cannot_be_denied),
+        TEST(what_is_not_right_about_a_change_is_told),
+        TEST(a_change_to_what_has_ended_is_refused),
+        TEST(one_hold_more_than_there_may_be_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
