@@ -23,6 +23,7 @@ static enum err look_up(void *context, struct str key, struct arena *arena,
     *ret_task = (struct resolve_task){
         .state = str_of(task_state_name(outcome.state)),
         .has_run = outcome.has_run,
+        .has_exit_code = outcome.has_exit_code,
         .device = outcome.device,
         .exit_code = outcome.exit_code,
         .stdout_bytes = outcome.stdout_bytes,

@@ -184,6 +184,11 @@ static enum err add_task_value(struct resolver *resolver, struct fetched *fetche
     if (str_is(field, "stderr")) {
         return add_stream(resolver, fetched, "stderr", task->stderr_bytes, task->stderr_data);
     }
+    if (str_is(field, "exit_code") && !task->has_exit_code) {
+        return reason_set(resolver->reason, ERR_NOT_FOUND,
+                          "task %.*s has no exit_code: it did not end by itself",
+                          STR_ARG(fetched->key));
+    }
     if (str_is(field, "exit_code")) {
         char number[16];
         snprintf(number, sizeof number, "%" PRId32, task->exit_code);

@@ -12,6 +12,7 @@
 struct resolve_task {
     struct str state; /* "succeeded", … */
     bool has_run;     /* else there is nothing but its state */
+    bool has_exit_code;
     struct str device;
     int32_t exit_code;
     uint64_t stdout_bytes; /* all that was kept; `stdout_data` is empty if it is over the limit */

@@ -76,7 +76,8 @@ enum err store_put_inputs(struct store *store, int64_t task_id, struct str body,
    longer than `stream_bytes_max` comes back empty with its length. */
 struct store_outcome {
     enum task_state state;
-    bool has_run; /* it has an attempt, and was not skipped after it */
+    bool has_run;       /* it has an attempt, and was not skipped after it */
+    bool has_exit_code; /* it ended by itself: by no signal and no timeout */
     struct str device;
     int32_t exit_code;
     uint64_t stdout_bytes;

@@ -386,6 +386,7 @@ static enum err twin_task_outcome(struct store *store, int64_t constellation_id,
     const struct attempt_record *attempt = twin_get(disk, TWIN_ATTEMPT, fence);
     if (attempt != NULL) {
         outcome.has_run = outcome.state != TASK_SKIPPED;
+        outcome.has_exit_code = attempt->outcome == OUTCOME_EXITED;
         const struct device_record *device =
             twin_get(disk, TWIN_DEVICE, (uint64_t)attempt->device_id);
         const struct twin_text *result_text = twin_get(disk, TWIN_RESULT, fence);

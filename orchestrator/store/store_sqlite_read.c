@@ -100,7 +100,8 @@ enum err read_task_outcome(struct store *store, int64_t constellation_id, struct
 {
     sqlite3_stmt *statement = store_sqlite_statement(
         store,
-        "SELECT t.state, t.fence, d.name, a.exit_code, a.stdout_bytes, a.stderr_bytes, a.result"
+        "SELECT t.state, t.fence, d.name, a.exit_code, a.stdout_bytes, a.stderr_bytes, a.result,"
+        " a.outcome"
         " FROM task_text x JOIN task t ON t.id = x.id LEFT JOIN attempt a ON a.fence = t.fence"
         " LEFT JOIN device d ON d.id = a.device_id WHERE x.constellation_id = ? AND x.key = ?",
         NULL);
@@ -122,9 +123,10 @@ enum err read_task_outcome(struct store *store, int64_t constellation_id, struct
         .stdout_bytes = (uint64_t)sqlite3_column_int64(statement, 4),
         .stderr_bytes = (uint64_t)sqlite3_column_int64(statement, 5),
         .result = sqlite_column_copy(statement, 6, arena),
+        .has_exit_code = sqlite3_column_int(statement, 7) == OUTCOME_EXITED,
     };
-    outcome.has_run = sqlite3_column_type(statement, 4) != SQLITE_NULL &&
-                      outcome.state != TASK_SKIPPED;
+    outcome.has_run =
+        sqlite3_column_type(statement, 4) != SQLITE_NULL && outcome.state != TASK_SKIPPED;
     sqlite3_reset(statement);
     enum err err = read_stream(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max,
                                arena, &outcome.stdout_data);

@@ -1,6 +1,6 @@
 # The selector's grammar is the engine's.
 if(TARGET spec AND TARGET engine)
-    foreach(name spec spec_problems spec_formats spec_document spec_living spec_task resolve)
+    foreach(name spec spec_problems spec_formats spec_living spec_task spec_schema resolve)
         asterism_test(unit_${name} SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_${name}.c
             LINK spec base)
     endforeach()

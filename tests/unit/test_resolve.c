@@ -44,9 +44,10 @@ static struct world world;
 static int begin(void **state)
 {
     (void)state;
-    world = (struct world){
-        .scan = { .state = STR("succeeded"), .has_run = true, .device = STR("box") }
-    };
+    world = (struct world){ .scan = { .state = STR("succeeded"),
+                                      .has_run = true,
+                                      .has_exit_code = true,
+                                      .device = STR("box") } };
     return 0;
 }
 
@@ -423,6 +424,10 @@ static void a_default_is_for_what_was_not_put_out_and_nothing_else(void **state)
     assert_argument("${{ tasks.scan.output.cols || 'no JSON' }}", "no JSON");
     set_stdout(STR(""));
     assert_argument("<${{ tasks.scan.stdout || 'x' }}>", "<>");
+    assert_argument("${{ tasks.scan.exit_code || 9 }}", "0");
+    world.scan.has_exit_code = false;
+    assert_argument("${{ tasks.scan.exit_code || 9 }}", "9");
+    assert_refused("${{ tasks.scan.exit_code }}", "did not end by itself");
     world.scan.stdout_bytes = RESOLVE_STREAM_BYTES_MAX + 1;
     assert_refused("${{ tasks.scan.stdout || 'x' }}", "at most 64 KiB can be passed on");
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/base/buf.h"
+#include "orchestrator/spec/condition_function.h"
 #include "tests/unit/spec_check.h"
 
 static void read_file(const char *path, struct buf *ret_text)
@@ -83,6 +84,23 @@ static void every_example_in_the_document_is_a_spec(void **state)
     buf_done(&document);
 }
 
+static void every_function_of_conditions_is_in_the_document(void **state)
+{
+    (void)state;
+    struct buf document = { 0 };
+    read_file("docs/spec.md", &document);
+    const struct condition_function *function = NULL;
+    for (size_t i = 0; (function = condition_function_at(i)) != NULL; i++) {
+        struct buf row = { 0 };
+        buf_printf(&row, "| `%s` | %s |", function->name, function->help);
+        if (strstr(buf_text(&document), buf_text(&row)) == NULL) {
+            fail_msg("docs/spec.md lacks %s", buf_text(&row));
+        }
+        buf_done(&row);
+    }
+    buf_done(&document);
+}
+
 static unsigned lines_of(const struct buf *text)
 {
     unsigned lines = 0;
@@ -119,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_example_in_the_document_is_a_spec),
+        cmocka_unit_test(every_function_of_conditions_is_in_the_document),
         cmocka_unit_test(every_example_is_a_spec_and_three_are_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

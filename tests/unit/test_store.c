@@ -110,6 +110,7 @@ static void reads_see_the_rows_of_their_own_transaction(void **state)
     assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome),
                      ERR_NONE);
     assert_int_equal(outcome.state, TASK_RUNNING);
+    assert_true(outcome.has_run && !outcome.has_exit_code);
     assert_true(str_is(outcome.device, "desk"));
     assert_int_equal(store_task_outcome(world->store, 1, STR("third"), 100, &arena, &outcome),
                      ERR_NOT_FOUND);
@@ -146,6 +147,7 @@ static void a_task_without_an_attempt_has_an_outcome_without_output(void **state
     assert_int_equal(store_task_outcome(world->store, 1, STR("second"), 100, &arena, &outcome),
                      ERR_NONE);
     assert_int_equal(outcome.state, TASK_WAITING);
+    assert_false(outcome.has_run || outcome.has_exit_code);
     assert_int_equal(outcome.device.length, 0);
     assert_int_equal(outcome.stdout_bytes, 0);
     assert_int_equal(outcome.result.length, 0);
@@ -170,6 +172,7 @@ static void a_result_keeps_its_words_and_its_value(void **state)
     world_reopen(world);
     assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 100, &arena, &outcome),
                      ERR_NONE);
+    assert_true(outcome.has_run && outcome.has_exit_code);
     assert_int_equal(outcome.exit_code, -3);
     assert_true(str_is(outcome.result, "{\"rows\":7}"));
     arena_done(&arena);
