@@ -4,11 +4,20 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
+#include "orchestrator/engine/order.h"
 
 static enum err broken(struct reason *reason, int number, const char *what, int64_t id)
 {
     return reason_set(reason, ERR_CORRUPT, "invariant %d is broken: %s (%lld)", number, what,
                       (long long)id);
+}
+
+/* A predecessor that was reopened leaves decisions behind where they have been used, and where what
+   was skipped was to be kept. */
+static bool may_outlast(const struct task *from, const struct task *to)
+{
+    return from->record.round > 1 && (task_has_started(to) || to->record.state == TASK_SUCCEEDED ||
+                                      to->record.state == TASK_SKIPPED);
 }
 
 /* 1: what a task counts of its edges is what they say.
@@ -28,9 +37,9 @@ static enum err check_edges(const struct constellation *constellation, const str
         opened += edge->decision == EDGE_OPEN && !edge->required;
         required_left += edge->decision == EDGE_UNDECIDED && edge->required;
         required_closed += edge->decision == EDGE_CLOSED && edge->required;
+        const struct task *from = constellation_task(constellation, edge->from);
         if (edge->decision != EDGE_UNDECIDED &&
-            !task_state_is_final(
-                (enum task_state)constellation_task(constellation, edge->from)->record.state)) {
+            !task_state_is_final((enum task_state)from->record.state) && !may_outlast(from, task)) {
             return broken(reason, 2, "an edge was decided before its predecessor", edge->id);
         }
         at = edge->next_in;
@@ -44,7 +53,8 @@ static enum err check_edges(const struct constellation *constellation, const str
     }
     for (uint32_t at = task->first_out; at != 0;) {
         const struct edge *edge = constellation_edge(constellation, at - 1);
-        if (edge->decision == EDGE_UNDECIDED && !task->failure_held && !edge->asked) {
+        if (edge->decision == EDGE_UNDECIDED && !task->failure_held && !edge->asked &&
+            !edge->queued) {
             return broken(reason, 2, "an edge out of a final task is undecided", edge->id);
         }
         at = edge->next_out;
@@ -87,6 +97,9 @@ static enum err check_waiting(const struct constellation *constellation, const s
         constellation->job != JOB_NONE || task_is_held(task)) {
         return ERR_NONE; /* a hold says what it waits for, and a job comes to it */
     }
+    if (task->queue == QUEUE_DECIDE) {
+        return ERR_NONE; /* it was reopened, and is considered when the queue comes to it */
+    }
     if (task_is_ready(task)) {
         if ((task->record.flags & TASK_FINALLY) != 0 && !constellation->finally_open) {
             return ERR_NONE; /* for all the others: of those one is found to go on */
@@ -103,7 +116,7 @@ static enum err check_waiting(const struct constellation *constellation, const s
         const struct task *from = constellation_task(constellation, edge->from);
         if (edge->decision == EDGE_UNDECIDED &&
             (!task_state_is_final((enum task_state)from->record.state) ||
-             from->queue == QUEUE_DECIDE || from->failure_held || edge->asked)) {
+             from->queue == QUEUE_DECIDE || from->failure_held || edge->asked || edge->queued)) {
             return ERR_NONE;
         }
         at = edge->next_in;
@@ -117,7 +130,8 @@ static enum err check_acyclic(const struct constellation *constellation, struct 
     uint32_t *indegree = mem_array(constellation->tasks, sizeof *indegree);
     uint32_t *order = mem_array(constellation->tasks, sizeof *order);
     for (uint32_t i = 0; i < constellation->edges; i++) {
-        indegree[constellation_edge(constellation, i)->to]++;
+        const struct edge *edge = constellation_edge(constellation, i);
+        indegree[edge->to] += !edge->removed;
     }
     uint32_t count = 0;
     for (uint32_t i = 0; i < constellation->tasks; i++) {
@@ -140,6 +154,42 @@ static enum err check_acyclic(const struct constellation *constellation, struct 
     return count == constellation->tasks
                ? ERR_NONE
                : broken(reason, 7, "a constellation has a cycle", constellation->record.id);
+}
+
+/* 13: what is there is found by its id and counted, what was removed is neither; every edge goes up in
+   the order, once there is one. */
+static enum err check_slots(const struct constellation *constellation, struct reason *reason)
+{
+    uint32_t tasks = 0;
+    uint32_t edges = 0;
+    bool loading = constellation->record.state == CONSTELLATION_LOADING;
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        tasks += !task->removed;
+        if ((constellation_find_task(constellation, task->record.id) == task) == task->removed ||
+            task->index != i) {
+            return broken(reason, 13, "a task is not where it is looked for", task->record.id);
+        }
+    }
+    for (uint32_t i = 0; i < constellation->edges; i++) {
+        const struct edge *edge = constellation_edge(constellation, i);
+        uint32_t index = 0;
+        edges += !edge->removed;
+        if ((constellation_find_edge(constellation, edge->id, &index) == edge) == edge->removed) {
+            return broken(reason, 13, "an edge is not where it is looked for", edge->id);
+        }
+        if (!edge->removed && constellation->order_next != 0 &&
+            !order_before(constellation_task(constellation, edge->from),
+                          constellation_task(constellation, edge->to))) {
+            return broken(reason, 13, "an edge goes against the order", edge->id);
+        }
+    }
+    bool counts =
+        tasks == constellation->live_tasks && edges == constellation->live_edges &&
+        (loading || (tasks == constellation->record.tasks && edges == constellation->record.edges));
+    return counts ? ERR_NONE
+                  : broken(reason, 13, "a constellation miscounts what is there",
+                           constellation->record.id);
 }
 
 /* 12: a task is held by just those holds that name it. */
@@ -178,16 +228,24 @@ static enum err check_constellation(const struct engine *engine,
     uint32_t deciding = 0;
     uint32_t ready = 0;
     uint32_t ordinary = 0;
+    uint32_t failed_hard = 0;
+    uint32_t cancelled_hard = 0;
     uint32_t by_state[TASK_STATES_END] = { 0 };
     enum err err = ERR_NONE;
     for (uint32_t i = 0; i < constellation->tasks && err == ERR_NONE; i++) {
         const struct task *task = constellation_task(constellation, i);
+        deciding += task->queue == QUEUE_DECIDE;
+        if (task->removed) {
+            continue;
+        }
         by_state[task->record.state]++;
+        bool is_hard = (task->record.flags & TASK_ALLOW_FAILURE) == 0;
+        failed_hard += is_hard && task->record.state == TASK_FAILED;
+        cancelled_hard += is_hard && task->record.state == TASK_CANCELLED;
         ready += task_is_ready(task);
         remaining += !task_state_is_final((enum task_state)task->record.state);
         ordinary += !task_state_is_final((enum task_state)task->record.state) &&
                     (task->record.flags & TASK_FINALLY) == 0;
-        deciding += task->queue == QUEUE_DECIDE;
         err = check_edges(constellation, task, reason);
         if (err == ERR_NONE) {
             err = check_attempt(engine, task, reason);
@@ -200,10 +258,13 @@ static enum err check_constellation(const struct engine *engine,
         return err;
     }
     for (uint32_t i = 0; i < constellation->edges; i++) {
-        deciding += constellation_edge(constellation, i)->asked;
+        const struct edge *edge = constellation_edge(constellation, i);
+        deciding += edge->asked + edge->queued;
     }
     if (remaining != constellation->remaining || ordinary != constellation->ordinary ||
         deciding != constellation->deciding || ready != constellation->ready ||
+        failed_hard != constellation->failed_hard ||
+        cancelled_hard != constellation->cancelled_hard ||
         memcmp(by_state, constellation->by_state, sizeof by_state) != 0) {
         return broken(reason, 8, "a constellation miscounts", constellation->record.id);
     }
@@ -215,6 +276,9 @@ static enum err check_constellation(const struct engine *engine,
                       constellation->record.id);
     }
     err = check_holds(constellation, reason);
+    if (err == ERR_NONE) {
+        err = check_slots(constellation, reason);
+    }
     return err != ERR_NONE ? err : check_acyclic(constellation, reason);
 }
 

@@ -1,37 +1,6 @@
-/* Constellations: their tasks and edges in chunks, their jobs, and how they end. */
+/* Constellations: their jobs, and how they end. */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
-
-struct task *constellation_task(const struct constellation *constellation, uint32_t index)
-{
-    CHECK(index < constellation->tasks);
-    return &constellation->task_chunks[index >> CHUNK_SHIFT][index & (CHUNK_SIZE - 1)];
-}
-
-struct edge *constellation_edge(const struct constellation *constellation, uint32_t index)
-{
-    CHECK(index < constellation->edges);
-    return &constellation->edge_chunks[index >> CHUNK_SHIFT][index & (CHUNK_SIZE - 1)];
-}
-
-struct task *constellation_find_task(const struct constellation *constellation, int64_t id)
-{
-    uint32_t from = 0;
-    uint32_t to = constellation->tasks;
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        struct task *task = constellation_task(constellation, middle);
-        if (task->record.id == id) {
-            return task;
-        }
-        if (task->record.id < id) {
-            from = middle + 1;
-        } else {
-            to = middle;
-        }
-    }
-    return NULL;
-}
 
 struct constellation *constellation_new(struct engine *engine,
                                         const struct constellation_record *record)
@@ -62,23 +31,19 @@ void constellation_free(struct engine *engine, struct constellation *constellati
     } else {
         constellation->next->previous = constellation->previous;
     }
-    engine->live_tasks -= constellation->tasks;
+    engine->live_tasks -= constellation->live_tasks;
     for (uint32_t i = 0; i < constellation->tasks; i++) {
         const struct task *task = constellation_task(constellation, i);
-        task->class->tasks--;
-        task->policy->tasks--;
+        if (!task->removed) {
+            task->class->tasks--;
+            task->policy->tasks--;
+        }
     }
-    for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->tasks; i++) {
-        mem_free(constellation->task_chunks[i]);
-    }
-    for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->edges; i++) {
-        mem_free(constellation->edge_chunks[i]);
-    }
-    mem_free(constellation->task_chunks);
-    mem_free(constellation->edge_chunks);
+    storage_free_slots(constellation);
     while (constellation->holds != NULL) {
         hold_free(engine, constellation->holds);
     }
+    map_done(&constellation->root_holds);
     if (heap_holds(&constellation->timer)) {
         heap_remove(&engine->deadlines, &constellation->timer);
     }
@@ -92,66 +57,6 @@ void constellation_save(struct engine *engine, struct constellation *constellati
         effects_add(engine->effects, EFFECT_SAVE_CONSTELLATION)->constellation.record =
             &constellation->record;
     }
-}
-
-/* Room for one more in a list of chunks. */
-static void *chunk_room(void ***chunks, uint32_t count, size_t bytes)
-{
-    uint32_t chunk = count >> CHUNK_SHIFT;
-    if ((count & (CHUNK_SIZE - 1)) == 0) {
-        *chunks = mem_resize(*chunks, (chunk + 1) * sizeof(void *));
-        (*chunks)[chunk] = mem_array(CHUNK_SIZE, bytes);
-    }
-    return (char *)(*chunks)[chunk] + (count & (CHUNK_SIZE - 1)) * bytes;
-}
-
-struct task *constellation_add_task(struct engine *engine, struct constellation *constellation,
-                                    const struct task_record *record)
-{
-    struct task *task = chunk_room((void ***)(void *)&constellation->task_chunks,
-                                   constellation->tasks, sizeof *task);
-    task->record = *record;
-    task->constellation = constellation;
-    task->index = constellation->tasks++;
-    task->class = map_get(&engine->classes, (uint64_t)record->class_id);
-    task->policy = map_get(&engine->policies, (uint64_t)record->policy_id);
-    CHECK(task->class != NULL && task->policy != NULL);
-    task->class->tasks++;
-    task->policy->tasks++;
-    bool remains = !task_state_is_final(record->state);
-    constellation->remaining += remains;
-    constellation->ordinary += remains && (record->flags & TASK_FINALLY) == 0;
-    constellation_count_in(task);
-    engine->live_tasks++;
-    return task;
-}
-
-struct edge *constellation_add_edge(struct engine *engine, struct constellation *constellation,
-                                    const struct edge_record *record, uint32_t from, uint32_t to)
-{
-    (void)engine;
-    struct edge *edge = chunk_room((void ***)(void *)&constellation->edge_chunks,
-                                   constellation->edges, sizeof *edge);
-    struct task *source = constellation_task(constellation, from);
-    struct task *target = constellation_task(constellation, to);
-    *edge = (struct edge){
-        .id = record->id,
-        .from = from & 0xffffffU,
-        .to = to & 0xffffffU,
-        .when = (unsigned)record->when & 7U,
-        .decision = (unsigned)record->decision & 3U,
-        .named = record->named,
-        .required = record->required,
-        .conditional = record->conditional,
-        .next_in = target->first_in,
-        .next_out = source->first_out,
-    };
-    constellation->edges++;
-    target->first_in = constellation->edges;
-    source->first_out = constellation->edges;
-    constellation_count_out(target);
-    decision_count_in(target, edge);
-    return edge;
 }
 
 void constellation_queue_job(struct engine *engine, struct constellation *constellation,
@@ -253,7 +158,9 @@ static size_t walk_tasks(struct engine *engine, struct constellation *constellat
 {
     while (budget > 0 && constellation->cursor < constellation->tasks) {
         struct task *task = constellation_task(constellation, constellation->cursor++);
-        if (constellation->job == JOB_CANCEL) {
+        if (task->removed) {
+            /* A free slot costs a look. */
+        } else if (constellation->job == JOB_CANCEL) {
             if (task_must_stop(task)) {
                 task_cancel(engine, task);
             }
@@ -371,6 +278,9 @@ void constellation_settle(struct engine *engine, struct constellation *constella
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_FINISHED);
     history->constellation_id = record->id;
     history->state = (uint8_t)record->state;
-    constellation->job_next = engine->ended_first;
-    engine->ended_first = constellation;
+    if (!constellation->ended) {
+        constellation->ended = true;
+        constellation->ended_next = engine->ended_first;
+        engine->ended_first = constellation;
+    }
 }

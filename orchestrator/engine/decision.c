@@ -21,6 +21,10 @@ enum edge_decision decision_of(enum edge_when when, enum task_state state)
 
 void decision_task_final(struct engine *engine, struct task *task)
 {
+    if (task->queue == QUEUE_DECIDE) { /* from before it was reopened */
+        decision_begin_again(engine, task);
+        return;
+    }
     /* Also one without edges: that nothing is left to decide is what ends the constellation. */
     task->constellation->deciding++;
     task_queue_push(&engine->decide, task, QUEUE_DECIDE);
@@ -114,6 +118,51 @@ static void settle(struct engine *engine, struct constellation *constellation, s
     }
 }
 
+void decision_erase(struct engine *engine, struct constellation *constellation, struct edge *edge)
+{
+    struct task *to = constellation_task(constellation, edge->to);
+    CHECK(edge->decision != EDGE_UNDECIDED);
+    decision_count_out(to, edge);
+    edge->decision = EDGE_UNDECIDED;
+    decision_count_in(to, edge);
+    struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
+    effect->edge.constellation_id = constellation->record.id;
+    effect->edge.record = decision_record(constellation, edge);
+    if (task_has_started(to)) {
+        return;
+    }
+    if ((to->queue == QUEUE_READY || to->queue == QUEUE_PREPARE) && !task_is_ready(to)) {
+        task_unqueue(engine, to);
+    }
+    task_drop_inputs(engine, to);
+}
+
+void decision_queue_edge(struct engine *engine, struct constellation *constellation, uint32_t index)
+{
+    struct edge *edge = constellation_edge(constellation, index);
+    const struct task *from = constellation_task(constellation, edge->from);
+    if (edge->decision != EDGE_UNDECIDED || edge->queued || edge->asked ||
+        !task_state_is_final((enum task_state)from->record.state)) {
+        return;
+    }
+    if (engine->pending_count == engine->pending_capacity) {
+        engine->pending_capacity =
+            engine->pending_capacity == 0 ? 16 : engine->pending_capacity * 2;
+        engine->pending =
+            mem_resize(engine->pending, engine->pending_capacity * sizeof engine->pending[0]);
+    }
+    engine->pending[engine->pending_count++] = (struct asked){ constellation, index };
+    edge->queued = 1;
+    constellation->deciding++;
+}
+
+void decision_begin_again(struct engine *engine, const struct task *task)
+{
+    if (engine->decide.first == task) {
+        engine->decide_begun = false; /* what has been decided costs a look */
+    }
+}
+
 static void ask(struct engine *engine, const struct task *from, struct edge *edge, uint32_t index)
 {
     if (engine->asked_count == engine->asked_capacity) {
@@ -173,13 +222,57 @@ void decision_evaluated(struct engine *engine, const struct event *event)
     constellation_settle(engine, constellation);
 }
 
+/* Edges one by one: those that an edit has put behind a final task, or that are decided anew. */
+static size_t work_pending(struct engine *engine, size_t budget)
+{
+    while (budget > 0 && engine->pending_first < engine->pending_count &&
+           engine->asked_count < ENGINE_EVALUATE_MAX) {
+        struct asked at = engine->pending[engine->pending_first++];
+        struct edge *edge = constellation_edge(at.constellation, at.edge);
+        const struct task *from = constellation_task(at.constellation, edge->from);
+        edge->queued = 0;
+        at.constellation->deciding--;
+        if (edge->removed) {
+            storage_release_edge(at.constellation, at.edge);
+        } else if (edge->decision == EDGE_UNDECIDED && !edge->asked &&
+                   task_state_is_final((enum task_state)from->record.state)) {
+            decide(engine, from, edge, at.edge);
+        }
+        constellation_settle(engine, at.constellation);
+        budget--;
+    }
+    if (engine->pending_first == engine->pending_count) {
+        engine->pending_first = engine->pending_count = 0;
+    }
+    return budget;
+}
+
+/* Its edges have been decided, unless it was reopened or removed meanwhile. */
+static void leave_queue(struct engine *engine, struct task *task)
+{
+    struct constellation *constellation = task->constellation;
+    task_queue_pop(&engine->decide);
+    engine->decide_begun = false;
+    constellation->deciding--;
+    if (task->removed) {
+        storage_release_task(task);
+    } else {
+        task_consider(engine, task);
+    }
+    constellation_settle(engine, constellation);
+}
+
 size_t decision_work(struct engine *engine, size_t budget)
 {
+    budget = work_pending(engine, budget);
     while (budget > 0 && engine->decide.first != NULL) {
         struct task *task = engine->decide.first;
         if (!engine->decide_begun) {
             engine->decide_begun = true;
             engine->decide_edge = task->first_out;
+        }
+        if (!task_state_is_final((enum task_state)task->record.state)) {
+            engine->decide_edge = 0;
         }
         while (budget > 0 && engine->decide_edge != 0 &&
                engine->asked_count < ENGINE_EVALUATE_MAX) {
@@ -194,10 +287,7 @@ size_t decision_work(struct engine *engine, size_t budget)
         if (engine->decide_edge != 0) {
             break; /* the slice is used up; the rest follows in the next turn */
         }
-        task_queue_pop(&engine->decide);
-        engine->decide_begun = false;
-        task->constellation->deciding--;
-        constellation_settle(engine, task->constellation);
+        leave_queue(engine, task);
     }
     return budget;
 }

@@ -78,6 +78,50 @@ static void dump_holds(const struct constellation *constellation, struct buf *te
     } while (next != NULL);
 }
 
+struct numbered {
+    int64_t id; /* first: by_number() looks at it */
+    uint32_t index;
+};
+
+static void dump_tasks(const struct constellation *constellation, struct buf *text)
+{
+    struct numbered *list = mem_array(constellation->tasks + 1, sizeof *list);
+    size_t count = 0;
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        if (!task->removed) {
+            list[count++] = (struct numbered){ task->record.id, i };
+        }
+    }
+    qsort(list, count, sizeof *list, by_number);
+    for (size_t i = 0; i < count; i++) {
+        dump_task(constellation_task(constellation, list[i].index), text);
+    }
+    mem_free(list);
+}
+
+static void dump_edges(const struct constellation *constellation, struct buf *text)
+{
+    struct numbered *list = mem_array(constellation->edges + 1, sizeof *list);
+    size_t count = 0;
+    for (uint32_t i = 0; i < constellation->edges; i++) {
+        const struct edge *edge = constellation_edge(constellation, i);
+        if (!edge->removed) {
+            list[count++] = (struct numbered){ edge->id, i };
+        }
+    }
+    qsort(list, count, sizeof *list, by_number);
+    for (size_t i = 0; i < count; i++) {
+        const struct edge *edge = constellation_edge(constellation, list[i].index);
+        struct edge_record record = decision_record(constellation, edge);
+        buf_printf(text, "  edge %lld %lld-%lld when %u decision %u%s%s%s\n", (long long)edge->id,
+                   (long long)record.from_id, (long long)record.to_id, edge->when, edge->decision,
+                   edge->named ? " named" : "", edge->required ? " required" : "",
+                   edge->conditional ? " conditional" : "");
+    }
+    mem_free(list);
+}
+
 static void dump_constellation(const struct constellation *constellation, struct buf *text)
 {
     const struct constellation_record *r = &constellation->record;
@@ -90,15 +134,8 @@ static void dump_constellation(const struct constellation *constellation, struct
         r->stopping ? " stopping" : "", r->deadline_passed ? " late" : "",
         (long long)r->created_wall_ms, r->tasks, r->edges, r->revision,
         (long long)r->deadline_wall_ms, (long long)r->deadline_length_ms);
-    for (uint32_t i = 0; i < constellation->tasks; i++) {
-        dump_task(constellation_task(constellation, i), text);
-    }
-    for (uint32_t i = 0; i < constellation->edges; i++) {
-        const struct edge *edge = constellation_edge(constellation, i);
-        buf_printf(text, "  edge %lld %u-%u when %u decision %u%s%s%s\n", (long long)edge->id,
-                   edge->from, edge->to, edge->when, edge->decision, edge->named ? " named" : "",
-                   edge->required ? " required" : "", edge->conditional ? " conditional" : "");
-    }
+    dump_tasks(constellation, text);
+    dump_edges(constellation, text);
     dump_holds(constellation, text);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
+#include "orchestrator/engine/order.h"
 
 /* Marks rise over all turns: each turn has this many of its own. */
 static const uint64_t MARKS_A_TURN = 1 << 24;
@@ -95,6 +96,8 @@ void engine_free(struct engine *engine)
     heap_done(&engine->deadlines);
     map_done(&engine->holds);
     mem_free(engine->asked);
+    mem_free(engine->pending);
+    order_free(engine->order);
     mem_free(engine);
 }
 
@@ -296,7 +299,7 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
 
 int64_t engine_next_deadline(const struct engine *engine)
 {
-    if (engine->decide.first != NULL || engine->jobs_first != NULL ||
+    if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->prepare.first != NULL || (!engine->blocked && heap_top(&engine->active) != NULL)) {
         return INT64_MIN; /* a slice is left */
     }
@@ -332,10 +335,20 @@ void engine_turn_end(struct engine *engine)
         mem_free(engine->graveyard);
         engine->graveyard = next;
     }
-    while (engine->ended_first != NULL) {
-        struct constellation *constellation = engine->ended_first;
-        engine->ended_first = constellation->job_next;
-        constellation_free(engine, constellation);
+    struct constellation *ended = engine->ended_first;
+    engine->ended_first = NULL;
+    while (ended != NULL) {
+        struct constellation *constellation = ended;
+        ended = constellation->ended_next;
+        if (!constellation_state_is_final(constellation->record.state)) {
+            constellation->ended =
+                false; /* reopened in the turn in which it ended, or was revived */
+        } else if (constellation->deciding > 0) {
+            constellation->ended_next = engine->ended_first; /* what an edit has to have decided */
+            engine->ended_first = constellation;
+        } else {
+            constellation_free(engine, constellation);
+        }
     }
 }
 

@@ -11,6 +11,11 @@ bool hold_before(const struct heap_node *a, const struct heap_node *b)
                                                 : x->record.id < y->record.id;
 }
 
+static uint64_t root_key(int64_t task_id, enum hold_origin origin)
+{
+    return (uint64_t)task_id * 2 + (origin == HOLD_FAILURE);
+}
+
 struct hold *hold_new(struct engine *engine, struct constellation *constellation,
                       const struct hold_record *record)
 {
@@ -30,8 +35,17 @@ struct hold *hold_new(struct engine *engine, struct constellation *constellation
         CHECK(root != NULL);
         root->failure_held = true;
     }
+    if (record->origin == HOLD_FAILURE || record->origin == HOLD_APPROVAL) {
+        map_put(&constellation->root_holds, root_key(record->root_task_id, record->origin), hold);
+    }
     map_put(&engine->holds, (uint64_t)record->id, hold);
     return hold;
+}
+
+struct hold *hold_of_root(const struct constellation *constellation, int64_t task_id,
+                          enum hold_origin origin)
+{
+    return map_get(&constellation->root_holds, root_key(task_id, origin));
 }
 
 void hold_free(struct engine *engine, struct hold *hold)
@@ -48,7 +62,12 @@ void hold_free(struct engine *engine, struct hold *hold)
     if (hold->next != NULL) {
         hold->next->previous = hold->previous;
     }
+    if (hold->record.origin == HOLD_FAILURE || hold->record.origin == HOLD_APPROVAL) {
+        map_remove(&constellation->root_holds,
+                   root_key(hold->record.root_task_id, hold->record.origin));
+    }
     map_remove(&engine->holds, (uint64_t)hold->record.id);
+    map_done(&hold->names);
     mem_free(hold->tasks);
     mem_free(hold);
 }
@@ -62,8 +81,13 @@ void hold_arm(struct engine *engine, struct hold *hold)
     }
 }
 
+enum { NAMES_LISTED = 8 }; /* more of them are looked up in a map */
+
 bool hold_names(const struct hold *hold, int64_t task_id)
 {
+    if (hold->tasks_count > NAMES_LISTED) {
+        return map_get(&hold->names, (uint64_t)task_id) != NULL;
+    }
     for (size_t i = 0; i < hold->tasks_count; i++) {
         if (hold->tasks[i] == task_id) {
             return true;
@@ -79,6 +103,12 @@ void hold_add(struct hold *hold, struct task *task)
         hold->tasks = mem_resize(hold->tasks, hold->tasks_capacity * sizeof hold->tasks[0]);
     }
     hold->tasks[hold->tasks_count++] = task->record.id;
+    if (hold->tasks_count > NAMES_LISTED) {
+        size_t from = hold->tasks_count == NAMES_LISTED + 1 ? 0 : hold->tasks_count - 1;
+        for (size_t i = from; i < hold->tasks_count; i++) {
+            map_put(&hold->names, (uint64_t)hold->tasks[i], hold);
+        }
+    }
     task->held++;
 }
 

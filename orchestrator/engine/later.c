@@ -5,14 +5,6 @@ static void refuse(struct engine *engine, uint64_t request)
 {
     engine_reply(engine, request, ERR_INVALID, 0, STR("not written yet"));
 }
-void edit_step(struct engine *engine, const struct event *event)
-{
-    refuse(engine, event->edit.request);
-}
-void reopen_step(struct engine *engine, const struct event *event)
-{
-    refuse(engine, event->reopen.request);
-}
 void resolve_step(struct engine *engine, const struct event *event)
 {
     refuse(engine, event->resolve.request);

@@ -66,7 +66,10 @@ void engine_load_hold(struct engine *engine, const struct hold_record *record,
     struct constellation *constellation = find(engine, record->constellation_id);
     struct hold *hold = hold_new(engine, constellation, record);
     for (size_t i = 0; i < task_ids_count; i++) {
-        hold_add(hold, constellation_find_task(constellation, task_ids[i]));
+        struct task *task = constellation_find_task(constellation, task_ids[i]);
+        if (task != NULL) { /* else an edit has removed it */
+            hold_add(hold, task);
+        }
     }
 }
 
@@ -83,7 +86,20 @@ static bool has_undecided_out(const struct task *task)
     return false;
 }
 
-static enum err derive_task(struct engine *engine, struct task *task, struct reason *reason)
+/* To a queue at once, if no record changes by it; else a job comes to it in the first turn. */
+static void consider(struct engine *engine, struct task *task, bool *ret_is_left)
+{
+    bool moves = task_is_ready(task) ? (task->record.flags & TASK_GATE) != 0
+                                     : task_ways(task) == WAYS_CLOSED;
+    if (task->record.state == TASK_WAITING && moves) {
+        *ret_is_left = true;
+        return;
+    }
+    task_consider(engine, task);
+}
+
+static enum err derive_task(struct engine *engine, struct task *task, bool *ret_is_left,
+                            struct reason *reason)
 {
     enum task_state state = (enum task_state)task->record.state;
     if (task_state_is_final(state)) {
@@ -103,7 +119,46 @@ static enum err derive_task(struct engine *engine, struct task *task, struct rea
         task->queue = QUEUE_BACKOFF;
         heap_insert(&engine->backoff, &task->node);
     }
-    task_consider(engine, task);
+    consider(engine, task, ret_is_left);
+    return ERR_NONE;
+}
+
+static enum err derive_constellation(struct engine *engine, struct constellation *constellation,
+                                     struct reason *reason)
+{
+    bool is_left = constellation->ordinary == 0;
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        enum err err = derive_task(engine, constellation_task(constellation, i), &is_left, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+    }
+    const struct constellation_record *record = &constellation->record;
+    bool stops = record->cancel_requested || record->stopping;
+    if (stops || is_left) {
+        constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
+    }
+    constellation_arm(engine, constellation);
+    for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+        hold_arm(engine, hold);
+    }
+    return ERR_NONE;
+}
+
+enum err engine_load_revived(struct engine *engine, int64_t constellation_id, struct moment now,
+                             struct reason *reason)
+{
+    struct constellation *constellation = find(engine, constellation_id);
+    engine->now = now;
+    if (!constellation_state_is_final(constellation->record.state) ||
+        constellation->remaining > 0) {
+        return reason_set(reason, ERR_CORRUPT, "constellation %lld is not final, or its tasks",
+                          (long long)constellation_id);
+    }
+    constellation->finally_open = true;
+    constellation->ended = true;
+    constellation->ended_next = engine->ended_first;
+    engine->ended_first = constellation;
     return ERR_NONE;
 }
 
@@ -122,20 +177,9 @@ enum err engine_load_end(struct engine *engine, struct moment now, struct reason
     }
     for (struct constellation *constellation = engine->first; constellation != NULL;
          constellation = constellation->next) {
-        for (uint32_t i = 0; i < constellation->tasks; i++) {
-            enum err err = derive_task(engine, constellation_task(constellation, i), reason);
-            if (err != ERR_NONE) {
-                return err;
-            }
-        }
-        const struct constellation_record *record = &constellation->record;
-        bool stops = record->cancel_requested || record->stopping;
-        if (stops || constellation->ordinary == 0) {
-            constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
-        }
-        constellation_arm(engine, constellation);
-        for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
-            hold_arm(engine, hold);
+        enum err err = derive_constellation(engine, constellation, reason);
+        if (err != ERR_NONE) {
+            return err;
         }
     }
     return ERR_NONE;

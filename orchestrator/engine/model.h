@@ -81,6 +81,8 @@ struct task {
     uint16_t required_closed; /* at the most all of its references */
     uint16_t held;            /* holds that name it */
     bool failure_held;        /* what its failure closes waits */
+    bool removed;             /* an edit took it away; its slot is free, or will be */
+    bool reused;              /* it lives in a slot that was another's */
     uint8_t queue;
     uint64_t order; /* order.h: every edge goes from a lower to a higher one */
 };
@@ -94,6 +96,7 @@ struct hold {
     size_t tasks_capacity;
     struct heap_node timer; /* in engine.hold_timers while it has a deadline */
     int64_t timer_boot_ms;
+    struct map names;  /* of ids, once there are more than a few */
     struct hold *next; /* of the constellation */
     struct hold *previous;
 };
@@ -107,8 +110,11 @@ struct edge {
     uint32_t required : 1;
     uint32_t conditional : 1;
     uint32_t to : 24;
-    uint32_t asked : 1; /* its condition is being evaluated, within this turn */
-    uint32_t next_in;   /* index + 1 of the next edge into the same task */
+    uint32_t asked : 1;   /* its condition is being evaluated, within this turn */
+    uint32_t queued : 1;  /* in engine.pending */
+    uint32_t removed : 1; /* as a task's */
+    uint32_t reused : 1;
+    uint32_t next_in; /* index + 1 of the next edge into the same task */
     uint32_t next_out;
 };
 
@@ -162,12 +168,28 @@ enum job {
     JOB_EXPIRE, /* a hold on all has expired: what has not started fails */
 };
 
+/* The slots of tasks or edges that are free, the longest unused first. */
+struct slots {
+    uint32_t *list; /* a ring */
+    uint32_t first;
+    uint32_t count;
+    uint32_t capacity; /* 0 or a power of two */
+    struct map
+        signposts;    /* index + 1 → the first id that the slot had, if it was given out again */
+    struct map moved; /* id → what lives in such a slot: a task; of an edge its index + 1 */
+};
+
 struct constellation {
     struct constellation_record record;
     struct task **task_chunks;
     struct edge **edge_chunks;
-    uint32_t tasks;
+    uint32_t tasks; /* slots: some may be free. record.tasks are there */
     uint32_t edges;
+    uint32_t live_tasks; /* as record.tasks, but counted */
+    uint32_t live_edges;
+    struct slots task_slots;
+    struct slots edge_slots;
+    uint32_t finals;    /* finally tasks, whatever their state */
     uint32_t remaining; /* tasks that are not final */
     uint32_t ordinary;  /* of them those that are not finally */
     uint32_t deciding;  /* tasks on the queue decide, and conditions being evaluated */
@@ -177,8 +199,9 @@ struct constellation {
     uint32_t cancelled_hard; /* likewise */
     bool finally_open;       /* all else has ended */
     struct hold *holds;
-    uint32_t holds_count;   /* of requests */
-    uint32_t holds_all;     /* on the whole of it */
+    struct map root_holds; /* approvals by 2 × their task's id, and 1 more of its hold_on_failure */
+    uint32_t holds_count;  /* of requests */
+    uint32_t holds_all;    /* on the whole of it */
     uint32_t failure_holds; /* it does not end while there is one */
     struct heap_node timer; /* its deadline */
     int64_t deadline_boot_ms;
@@ -186,8 +209,10 @@ struct constellation {
     enum job job;
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
-    struct constellation *job_next; /* of the jobs; or of those that end with the turn */
-    struct constellation *next;     /* all of them, by id */
+    struct constellation *job_next; /* of the jobs */
+    struct constellation *ended_next;
+    bool ended; /* on the list of those that go with the turn, if nothing reopens them */
+    struct constellation *next; /* all of them, by id */
     struct constellation *previous;
     uint64_t mark;
 };
@@ -235,7 +260,7 @@ struct engine {
     struct constellation *last;
     struct constellation *jobs_first;
     struct constellation *jobs_last;
-    struct constellation *ended_first; /* freed when the turn ends */
+    struct constellation *ended_first; /* freed when the turn ends, if they are final still */
     uint64_t live_tasks;
 
     struct map classes;  /* id → class */
@@ -264,6 +289,11 @@ struct engine {
     size_t asked_count;
     size_t asked_answered;
     size_t asked_capacity;
+    struct asked *pending; /* edges from final tasks, to be decided one by one */
+    size_t pending_first;
+    size_t pending_count; /* with those that have been passed */
+    size_t pending_capacity;
+    struct order *order; /* what edits search with; made by the first */
 
     struct heap active;  /* of class.active */
     struct heap backoff; /* of task.node */
@@ -303,6 +333,7 @@ void task_lost(struct engine *engine, struct task *task, bool died, const char *
 void task_failure_counts(struct engine *engine, struct task *task); /* fail_fast acts on it */
 void task_cancel(struct engine *engine, struct task *task);
 void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
+void task_drop_inputs(struct engine *engine, struct task *task); /* they are filled in anew */
 bool task_is_ready(const struct task *task); /* all that it depends on is open */
 enum ways task_ways(const struct task *task);
 bool task_has_started(const struct task *task); /* in this round */
@@ -325,6 +356,13 @@ void decision_evaluated(struct engine *engine, const struct event *event);
 /* What an edge means to the counts of the task that it leads to; around each change of either. */
 void decision_count_out(struct task *to, const struct edge *edge);
 void decision_count_in(struct task *to, const struct edge *edge);
+/* Undecided again; what was made ready by it is so no more. */
+void decision_erase(struct engine *engine, struct constellation *constellation, struct edge *edge);
+/* Decides it in this turn's slices if its predecessor is final. */
+void decision_queue_edge(struct engine *engine, struct constellation *constellation,
+                         uint32_t index);
+/* The edges out of the task that is being decided have changed. */
+void decision_begin_again(struct engine *engine, const struct task *task);
 /* Its dependencies have closed the way to it. */
 void decision_skip(struct engine *engine, struct task *task);
 struct edge_record decision_record(const struct constellation *constellation,
@@ -351,6 +389,53 @@ void attempt_arm(struct engine *engine, struct attempt *attempt);
 bool attempt_timer_before(const struct heap_node *a, const struct heap_node *b);
 /* The boot time at which a silent device's attempt is given up. */
 int64_t attempt_given_up_boot_ms(const struct engine *engine, const struct attempt *attempt);
+
+/* --- storage.c --- */
+/* Without a class: storage_class_task() must follow. */
+struct task *storage_new_task(struct engine *engine, struct constellation *constellation,
+                              const struct task_record *record);
+/* Its class and policy, instead of those it had. */
+void storage_class_task(struct task *task, struct class *class, struct policy *policy);
+void storage_link(struct constellation *constellation, uint32_t edge);
+/* Counts it no more. The lists of both ends must be swept before anything walks them; then the slot is
+   released, or the edge linked again. */
+void storage_drop_edge(struct constellation *constellation, struct edge *edge);
+void storage_sweep_in(struct task *task);
+void storage_sweep_out(struct task *task);
+void storage_release_edge(struct constellation *constellation, uint32_t index);
+/* One without edges. Its slot is released, unless it is on a queue: then when it leaves that. */
+void storage_drop_task(struct engine *engine, struct task *task);
+void storage_release_task(struct task *task);
+void storage_free_slots(struct constellation *constellation);
+/* NULL: not there. */
+struct edge *constellation_find_edge(const struct constellation *constellation, int64_t id,
+                                     uint32_t *ret_index);
+
+/* --- forecast.c --- */
+/* What the ways to it come to when all that is final has been decided; anew: as if nothing into it had
+   been decided yet. A condition that has to be asked counts as undecided. `states`, if not NULL, says
+   otherwise than the tasks what state they are in: index + 1 → state. */
+enum ways forecast_ways(const struct task *task, bool anew, const struct map *states);
+
+/* --- renew.c --- */
+struct renewal {
+    uint32_t *list;
+    size_t count;
+    size_t capacity;
+};
+/* The task waits again; one that is not skipped begins another round. */
+void renewal_add(struct engine *engine, struct renewal *renewal, struct task *task);
+/* What they decided is erased where it has not been used, what was skipped for that waits again
+   (unless keep_skipped), and all of them are decided anew. */
+void renewal_spread(struct engine *engine, struct constellation *constellation,
+                    struct renewal *renewal, bool keep_skipped);
+void renewal_done(struct renewal *renewal);
+/* What is not finally is about to go on: finally tasks that have run are added, for another round. */
+void renewal_add_finals(struct engine *engine, struct constellation *constellation,
+                        struct renewal *renewal);
+/* A final one runs again; nothing if it is not final. */
+void constellation_reopen(struct engine *engine, struct constellation *constellation,
+                          struct str actor);
 
 /* --- constellation.c --- */
 struct constellation *constellation_new(struct engine *engine,
@@ -403,6 +488,9 @@ void hold_arm(struct engine *engine, struct hold *hold);
 void hold_failure(struct engine *engine, struct task *task);
 /* Each round of a task with TASK_APPROVAL begins with one. */
 void hold_approval(struct engine *engine, struct task *task);
+/* The one of a task with this origin (HOLD_APPROVAL, HOLD_FAILURE), or NULL. */
+struct hold *hold_of_root(const struct constellation *constellation, int64_t task_id,
+                          enum hold_origin origin);
 /* Ends it: what it held goes on. actor: who, or why. */
 void hold_end(struct engine *engine, struct hold *hold, struct str actor);
 /* The holds of a constellation that has ended: their rows go. */

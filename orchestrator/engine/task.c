@@ -26,6 +26,11 @@ static const bool MOVES[TASK_STATES_END][TASK_STATES_END] = {
                        [TASK_ASSIGNED] = true,
                        [TASK_RUNNING] = true,
                        [TASK_CANCELLED] = true },
+    /* Reopened, or rewired. */
+    [TASK_SUCCEEDED] = { [TASK_WAITING] = true },
+    [TASK_FAILED] = { [TASK_WAITING] = true },
+    [TASK_CANCELLED] = { [TASK_WAITING] = true },
+    [TASK_SKIPPED] = { [TASK_WAITING] = true },
 };
 
 void task_queue_push(struct task_queue *queue, struct task *task, enum queue name)
@@ -141,7 +146,14 @@ void task_failure_counts(struct engine *engine, struct task *task)
 void task_move(struct engine *engine, struct task *task, enum task_state state)
 {
     CHECK(MOVES[task->record.state][state]);
-    task_unqueue(engine, task);
+    bool reopens = task_state_is_final((enum task_state)task->record.state);
+    if (reopens) {
+        /* It may be on the queue of those whose edges are decided: it stays there, and is passed over. */
+        task->constellation->remaining++;
+        task->constellation->ordinary += (task->record.flags & TASK_FINALLY) == 0;
+    } else if (task->queue != QUEUE_DECIDE) {
+        task_unqueue(engine, task);
+    }
     if (task->record.state == TASK_BACKOFF) {
         task->record.wake_wall_ms = 0;
         task->record.wake_length_ms = 0;
@@ -152,6 +164,15 @@ void task_move(struct engine *engine, struct task *task, enum task_state state)
     task_save(engine, task);
     if (task_state_is_final(state)) {
         end(engine, task);
+    }
+}
+
+void task_drop_inputs(struct engine *engine, struct task *task)
+{
+    if (task->record.prepared) {
+        task->record.prepared = false;
+        effects_add(engine->effects, EFFECT_DROP_INPUTS)->id = task->record.id;
+        task_save(engine, task);
     }
 }
 

@@ -1,0 +1,152 @@
+/* Tasks that wait again, because they are tried anew or were rewired: what their former end decided is
+   taken back where nothing has been built on it, and what was skipped for it waits again too. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+static uint16_t one_more(uint16_t count)
+{
+    return count < UINT16_MAX ? (uint16_t)(count + 1) : count;
+}
+
+static void begin_round(struct engine *engine, struct task *task)
+{
+    struct task_record *record = &task->record;
+    record->round = one_more(record->round);
+    record->first_attempt = record->attempts;
+    record->tries = 0;
+    record->lost = 0;
+    record->prepared = false;
+    effects_add(engine->effects, EFFECT_DROP_INPUTS)->id = record->id;
+    struct history *history = engine_history(engine, HISTORY_TASK_REOPENED);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = record->id;
+    history->number = record->round;
+}
+
+void renewal_add(struct engine *engine, struct renewal *renewal, struct task *task)
+{
+    struct constellation *constellation = task->constellation;
+    bool was_skipped = task->record.state == TASK_SKIPPED;
+    task_move(engine, task, TASK_WAITING);
+    if (!was_skipped) {
+        begin_round(engine, task);
+        if (task->failure_held) {
+            hold_end(engine, hold_of_root(constellation, task->record.id, HOLD_FAILURE),
+                     STR("its task is tried again"));
+        }
+        if ((task->record.flags & TASK_APPROVAL) != 0 &&
+            hold_of_root(constellation, task->record.id, HOLD_APPROVAL) == NULL) {
+            hold_approval(engine, task);
+        }
+    }
+    if (renewal->count == renewal->capacity) {
+        renewal->capacity = renewal->capacity == 0 ? 16 : renewal->capacity * 2;
+        renewal->list = mem_resize(renewal->list, renewal->capacity * sizeof renewal->list[0]);
+    }
+    renewal->list[renewal->count++] = task->index;
+}
+
+/* What a decision led to stands: an attempt, or a gate that has opened. */
+static bool is_used(const struct task *to)
+{
+    return task_has_started(to) || to->record.state == TASK_SUCCEEDED;
+}
+
+static void erase_out(struct engine *engine, struct renewal *renewal, const struct task *task,
+                      bool keep_skipped)
+{
+    struct constellation *constellation = task->constellation;
+    for (uint32_t at = task->first_out; at != 0;) {
+        struct edge *edge = constellation_edge(constellation, at - 1);
+        struct task *to = constellation_task(constellation, edge->to);
+        at = edge->next_out;
+        bool is_skipped = to->record.state == TASK_SKIPPED;
+        if (is_used(to) || (is_skipped && keep_skipped)) {
+            continue;
+        }
+        if (edge->decision != EDGE_UNDECIDED) {
+            decision_erase(engine, constellation, edge);
+        }
+        if (is_skipped && forecast_ways(to, true, NULL) != WAYS_CLOSED) {
+            renewal_add(engine, renewal, to);
+        }
+    }
+}
+
+/* All that leads into it, by what is now. */
+static void decide_in(struct engine *engine, struct task *task)
+{
+    struct constellation *constellation = task->constellation;
+    for (uint32_t at = task->first_in; at != 0;) {
+        uint32_t index = at - 1;
+        struct edge *edge = constellation_edge(constellation, index);
+        at = edge->next_in;
+        if (edge->decision != EDGE_UNDECIDED) {
+            decision_erase(engine, constellation, edge);
+        }
+        decision_queue_edge(engine, constellation, index);
+    }
+}
+
+void renewal_spread(struct engine *engine, struct constellation *constellation,
+                    struct renewal *renewal, bool keep_skipped)
+{
+    for (size_t i = 0; i < renewal->count; i++) { /* it grows meanwhile */
+        erase_out(engine, renewal, constellation_task(constellation, renewal->list[i]),
+                  keep_skipped);
+    }
+    for (size_t i = 0; i < renewal->count; i++) {
+        struct task *task = constellation_task(constellation, renewal->list[i]);
+        decide_in(engine, task);
+        task_consider(engine, task);
+    }
+}
+
+void renewal_done(struct renewal *renewal)
+{
+    mem_free(renewal->list);
+    *renewal = (struct renewal){ 0 };
+}
+
+void renewal_add_finals(struct engine *engine, struct constellation *constellation,
+                        struct renewal *renewal)
+{
+    if (!constellation->finally_open) {
+        return;
+    }
+    constellation->finally_open = false;
+    for (uint32_t i = 0; constellation->finals > 0 && i < constellation->tasks; i++) {
+        struct task *task = constellation_task(constellation, i);
+        if (task->removed || (task->record.flags & TASK_FINALLY) == 0) {
+            continue;
+        }
+        if (task_state_is_final((enum task_state)task->record.state)) {
+            renewal_add(engine, renewal, task);
+        } else if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
+            task_unqueue(engine, task); /* those under way go on, and do not run again */
+        }
+    }
+}
+
+void constellation_reopen(struct engine *engine, struct constellation *constellation,
+                          struct str actor)
+{
+    struct constellation_record *record = &constellation->record;
+    if (!constellation_state_is_final(record->state)) {
+        return;
+    }
+    record->state = CONSTELLATION_RUNNING;
+    record->finished_wall_ms = 0;
+    record->succeeded = record->failed = record->cancelled = record->skipped = 0;
+    record->cancel_requested = record->cancel_finally = record->stopping = false;
+    if (record->deadline_passed || record->deadline_wall_ms <= engine->now.wall_ms) {
+        record->deadline_passed = false; /* it was for what is over */
+        record->deadline_wall_ms = record->deadline_length_ms = 0;
+    }
+    constellation->finally_open = true; /* until what is not finally goes on */
+    constellation_arm(engine, constellation);
+    constellation_save(engine, constellation);
+    struct history *history = engine_history(engine, HISTORY_CONSTELLATION_REOPENED);
+    history->constellation_id = record->id;
+    history->text = arena_str(&engine->effects->arena, actor);
+}
