@@ -13,6 +13,9 @@ enum {
     EDIT_PROBLEMS_MAX = 100,
     EDIT_PROBLEM_TASKS_MAX = 20,
     EDIT_EXPECTS_MAX = 10000,
+    EDIT_LISTED_MAX = 100,       /* of the tasks that become ready, or are skipped */
+    EDIT_FORECAST_MAX = 65536,   /* dependencies looked at for what follows */
+    EDIT_PATH_SIZE_MAX = 400000, /* tasks and dependencies of a plan whose longest path is told */
 };
 
 enum edit_kind {
@@ -110,8 +113,11 @@ enum edit_code {
 };
 const char *edit_code_name(enum edit_code code); /* "edit_conflict", "unknown_task", … */
 
+/* A problem of the batch as a whole has this index. */
+#define EDIT_WHOLE UINT32_MAX
+
 struct edit_problem {
-    uint32_t index; /* of the user's operation, or of its expectation */
+    uint32_t index; /* of the user's operation, or of its expectation; or EDIT_WHOLE */
     bool in_expect;
     enum edit_code code;
     struct str detail;
@@ -127,11 +133,12 @@ struct edit_result {
     uint32_t changed;
     uint32_t edges_added;
     uint32_t edges_removed;
+    /* By what is known now: a condition that has to be evaluated leaves it open. */
     const edit_task *newly_ready; /* the first of them */
     size_t newly_ready_count;     /* all of them; likewise below */
     const edit_task *newly_skipped;
     size_t newly_skipped_count;
-    uint32_t longest_path_before; /* tasks; dry runs only */
+    uint32_t longest_path_before; /* tasks; dry runs only; 0: not told, the plan is too large */
     uint32_t longest_path_after;
     const struct edit_problem *problems;
     size_t problems_count;

@@ -86,20 +86,7 @@ static bool has_undecided_out(const struct task *task)
     return false;
 }
 
-/* To a queue at once, if no record changes by it; else a job comes to it in the first turn. */
-static void consider(struct engine *engine, struct task *task, bool *ret_is_left)
-{
-    bool moves = task_is_ready(task) ? (task->record.flags & TASK_GATE) != 0
-                                     : task_ways(task) == WAYS_CLOSED;
-    if (task->record.state == TASK_WAITING && moves) {
-        *ret_is_left = true;
-        return;
-    }
-    task_consider(engine, task);
-}
-
-static enum err derive_task(struct engine *engine, struct task *task, bool *ret_is_left,
-                            struct reason *reason)
+static enum err derive_task(struct engine *engine, struct task *task, struct reason *reason)
 {
     enum task_state state = (enum task_state)task->record.state;
     if (task_state_is_final(state)) {
@@ -119,23 +106,22 @@ static enum err derive_task(struct engine *engine, struct task *task, bool *ret_
         task->queue = QUEUE_BACKOFF;
         heap_insert(&engine->backoff, &task->node);
     }
-    consider(engine, task, ret_is_left);
+    task_consider(engine, task);
     return ERR_NONE;
 }
 
 static enum err derive_constellation(struct engine *engine, struct constellation *constellation,
                                      struct reason *reason)
 {
-    bool is_left = constellation->ordinary == 0;
     for (uint32_t i = 0; i < constellation->tasks; i++) {
-        enum err err = derive_task(engine, constellation_task(constellation, i), &is_left, reason);
+        enum err err = derive_task(engine, constellation_task(constellation, i), reason);
         if (err != ERR_NONE) {
             return err;
         }
     }
     const struct constellation_record *record = &constellation->record;
     bool stops = record->cancel_requested || record->stopping;
-    if (stops || is_left) {
+    if (stops || constellation->ordinary == 0) {
         constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
     }
     constellation_arm(engine, constellation);

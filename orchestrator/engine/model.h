@@ -333,6 +333,8 @@ void task_lost(struct engine *engine, struct task *task, bool died, const char *
 void task_failure_counts(struct engine *engine, struct task *task); /* fail_fast acts on it */
 void task_cancel(struct engine *engine, struct task *task);
 void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
+/* Those that were taken off the queue prepare by their mark alone leave it. */
+void task_filter_prepare(struct engine *engine);
 void task_drop_inputs(struct engine *engine, struct task *task); /* they are filled in anew */
 bool task_is_ready(const struct task *task); /* all that it depends on is open */
 enum ways task_ways(const struct task *task);

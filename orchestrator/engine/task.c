@@ -117,6 +117,21 @@ void task_unqueue(struct engine *engine, struct task *task)
     task->queue = QUEUE_NONE;
 }
 
+void task_filter_prepare(struct engine *engine)
+{
+    struct task *next = engine->prepare.first;
+    engine->prepare = (struct task_queue){ 0 };
+    while (next != NULL) {
+        struct task *task = next;
+        next = task->next;
+        task->next = NULL;
+        if (task->queue == QUEUE_PREPARE) {
+            task->queue = QUEUE_NONE;
+            task_queue_push(&engine->prepare, task, QUEUE_PREPARE);
+        }
+    }
+}
+
 static void end(struct engine *engine, struct task *task)
 {
     struct constellation *constellation = task->constellation;
