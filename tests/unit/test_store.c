@@ -265,16 +265,16 @@ static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void *
 {
     struct store_world *world = world_of(state);
     world_add_sample(world);
-    expect_loaded(world, "edge 1 0-1 when 1 decision 0");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 0");
     end_attempt(world);
     save_task(world, TASK_SUCCEEDED);
     save_edge(world, EDGE_OPEN, 77);
-    expect_loaded(world, "edge 1 0-1 when 1 decision 1");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 1");
     assign_again(world);
     save_task(world, TASK_ASSIGNED);
-    expect_loaded(world, "edge 1 0-1 when 1 decision 1");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 1");
     save_edge(world, EDGE_CLOSED, 78);
-    expect_loaded(world, "edge 1 0-1 when 1 decision 2");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 2");
 }
 
 static void a_decision_that_is_taken_back_is_gone(void **state)
@@ -284,11 +284,11 @@ static void a_decision_that_is_taken_back_is_gone(void **state)
     end_attempt(world);
     save_task(world, TASK_FAILED);
     save_edge(world, EDGE_CLOSED, 77);
-    expect_loaded(world, "edge 1 0-1 when 1 decision 2");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 2");
     save_edge(world, EDGE_UNDECIDED, 0);
-    expect_loaded(world, "edge 1 0-1 when 1 decision 0");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 0");
     save_edge(world, EDGE_CLOSED, 0); /* skipped, say: no attempt has made it */
-    expect_loaded(world, "edge 1 0-1 when 1 decision 2");
+    expect_loaded(world, "edge 1 1-2 when 1 decision 2");
 }
 
 static void history_is_numbered_without_a_gap(void **state)
