@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/http.h"
 #include "cli/output.h"
-#include "cli/tasks.h"
+#include "cli/send.h"
 
 struct change {
     const char *method;
@@ -38,31 +38,13 @@ static int change_one(struct cli *cli, const struct change *change, const char *
     return code;
 }
 
-/* @last is resolved first: it must not mean another one the second time. Everything else goes to the
-   daemon as it is, which takes no beginning of an id here. */
-static int whole_id(struct cli *cli, const char *text, char ret_id[TASKS_NAME_BYTES_MAX])
-{
-    struct tasks_name name = { .id = "" };
-    int code = tasks_name_of(text, &name);
-    if (code == CLI_OK && *name.key != 0) {
-        return cli_fail(CLI_USAGE, "\"%s\" names a task; a constellation is wanted", text);
-    }
-    if (code == CLI_OK && strcmp(text, "@last") == 0) {
-        return tasks_full_id(cli->http, text, ret_id);
-    }
-    if (code == CLI_OK) {
-        memcpy(ret_id, name.id, strlen(name.id) + 1);
-    }
-    return code;
-}
-
 /* Goes on after a refusal; the exit code is the first that is not 0. */
 static int change_all(struct cli *cli, const struct change *change)
 {
     static char ids[OPTIONS_ARGUMENTS_MAX][TASKS_NAME_BYTES_MAX];
     int first = CLI_OK;
     for (size_t i = 0; i < cli->options.arguments_count; i++) {
-        int code = whole_id(cli, cli->options.arguments[i], ids[i]);
+        int code = send_whole_id(cli, cli->options.arguments[i], ids[i]);
         first = first == CLI_OK ? code : first;
     }
     json_t *answers = json_array();

@@ -5,14 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/follow.h"
 #include "cli/http.h"
 #include "cli/output.h"
+#include "cli/send.h"
 #include "common/base/mem.h"
-#include "common/sys/clock.h"
-#include "common/sys/digest.h"
 #include "common/sys/file.h"
-#include "common/sys/random.h"
 
 /* Whether every word of "run, shell, noop" stands in the sentence. */
 static bool says_all(const char *sentence, const char *words)
@@ -118,51 +115,16 @@ static int refused(struct cli *cli, const char *name, const struct http_exchange
     return code;
 }
 
-/* A pause that Ctrl-C cuts short. */
-static void pause_before_retry(struct http *http, int64_t *pause_ms)
-{
-    int64_t until = clock_boot_ms() + follow_pause(pause_ms);
-    for (int64_t left = 1; left > 0 && !http_interrupted(http);) {
-        left = until - clock_boot_ms();
-        http_poll(http, left > 0 ? (int)left : 0);
-    }
-}
-
-/* A lost connection is tried again with the same key, so that the daemon can tell the repetition. A
-   daemon that was never reached is not waited for. */
-static void post(struct cli *cli, struct http_exchange *exchange)
-{
-    bool reached = false;
-    int64_t pause_ms = 0;
-    for (int i = 0; i < SUBMIT_TRIES_MAX; i++) {
-        http_perform(cli->http, exchange);
-        reached = reached || exchange->reached;
-        if (exchange->status != 0 || !reached || http_interrupted(cli->http)) {
-            return;
-        }
-        if (i == 0) {
-            cli_note("lost the daemon while submitting (%s); trying again", exchange->words);
-        }
-        pause_before_retry(cli->http, &pause_ms);
-    }
-}
-
 int submit_text(struct cli *cli, const char *name, const char *content_type, struct str text,
                 json_t **ret_constellation)
 {
-    uint8_t random[16];
-    char key[2 * sizeof random + 1];
-    random_bytes(random, sizeof random);
-    digest_hex(random, sizeof random, key);
     struct http_exchange exchange = {
         .method = "POST",
         .path = "/api/v1/constellations",
         .body = text,
         .content_type = content_type,
-        .idempotency_key = key,
     };
-    http_watch_signals(cli->http);
-    post(cli, &exchange);
+    send_once(cli, &exchange, "submitting");
     int code = CLI_OK;
     if (exchange.status == 0 && http_interrupted(cli->http)) {
         cli_note("interrupted while submitting; asterism list shows whether it arrived");

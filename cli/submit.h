@@ -8,7 +8,7 @@
 #include "common/base/buf.h"
 #include "common/base/str.h"
 
-enum { SUBMIT_BYTES_MAX = 64 * 1024 * 1024, SUBMIT_TRIES_MAX = 30 };
+enum { SUBMIT_BYTES_MAX = 64 * 1024 * 1024 };
 
 /* Reads the file, "-" being stdin, and submits it. CLI_OK and the new constellation, or the exit code
    after the words, which for a wrong spec are file:line:column: message, one a line. */
