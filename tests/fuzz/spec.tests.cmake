@@ -4,4 +4,9 @@ if(COMMAND asterism_fuzz AND TARGET spec AND TARGET engine AND TARGET wire)
         LINK spec wire base
         CORPUS ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/spec
         MUTATIONS 10000)
+    asterism_fuzz(fuzz_task
+        SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_task.c
+        LINK spec base
+        CORPUS ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/task
+        MUTATIONS 10000)
 endif()
