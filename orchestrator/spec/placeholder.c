@@ -1,7 +1,6 @@
 /* Reading placeholders: the header has their grammar. */
 #include "orchestrator/spec/placeholder.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "orchestrator/engine/plan.h"
@@ -194,58 +193,6 @@ static enum err parse_name(struct str whole, struct str rest, enum placeholder_k
     return ERR_NONE;
 }
 
-/* How many bytes the quoted text at the start of `text` has, with its quotes; 0: it does not end. */
-static size_t quoted_bytes(struct str text)
-{
-    char quote = text.data[0];
-    for (size_t i = 1; i < text.length; i++) {
-        if (quote == '"' && text.data[i] == '\\') {
-            i++;
-        } else if (text.data[i] == quote) {
-            if (quote == '"' || i + 1 == text.length || text.data[i + 1] != quote) {
-                return i + 1;
-            }
-            i++; /* two of them are one that does not end it */
-        }
-    }
-    return 0;
-}
-
-static bool is_fallback(struct str text)
-{
-    if (text.length > 0 && text.data[0] == '\'') {
-        return quoted_bytes(text) == text.length;
-    }
-    /* jansson's own limits (large numbers, a NUL in a text) are no surprise here. */
-    json_t *value = text.length == 0 ? NULL
-                                     : json_loadb(text.data, text.length,
-                                                  JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    bool is_scalar = value != NULL && !json_is_object(value) && !json_is_array(value);
-    json_decref(value);
-    return is_scalar;
-}
-
-void placeholder_fallback(struct str fallback, struct buf *text)
-{
-    if (fallback.length == 0 || (fallback.data[0] != '\'' && fallback.data[0] != '"')) {
-        buf_append(text, fallback.data, fallback.length);
-        return;
-    }
-    if (fallback.data[0] == '"') {
-        json_t *value =
-            json_loadb(fallback.data, fallback.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-        if (value != NULL) {
-            buf_append(text, json_string_value(value), json_string_length(value));
-        }
-        json_decref(value);
-        return;
-    }
-    for (size_t i = 1; i + 1 < fallback.length; i++) {
-        buf_append(text, &fallback.data[i], 1);
-        i += fallback.data[i] == '\'';
-    }
-}
-
 /* `inside` is what stands between the braces. */
 static enum err parse(struct str whole, struct str inside, struct placeholder *placeholder,
                       struct reason *reason)
@@ -256,7 +203,7 @@ static enum err parse(struct str whole, struct str inside, struct placeholder *p
         size_t at = (size_t)(bars - rest.data);
         placeholder->fallback = trim(behind(rest, at + 2));
         rest = trim((struct str){ rest.data, at });
-        if (!is_fallback(placeholder->fallback)) {
+        if (!placeholder_is_fallback(placeholder->fallback)) {
             return refuse(whole, reason,
                           "behind || stands a default: 'text', a number, true, false or null");
         }
@@ -282,7 +229,7 @@ static size_t find_end(struct str text)
     for (size_t i = 0; i + 1 < text.length;) {
         size_t quoted = 0;
         if (text.data[i] == '\'' || text.data[i] == '"') {
-            quoted = quoted_bytes(behind(text, i));
+            quoted = placeholder_quoted_bytes(behind(text, i));
             if (quoted == 0) {
                 return SIZE_MAX;
             }

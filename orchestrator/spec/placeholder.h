@@ -34,6 +34,10 @@ bool placeholder_next(struct str text, size_t *at, struct placeholder *ret_place
                       enum err *ret_err, struct reason *reason);
 /* Whether a text holds one of params or each, as far as can be seen before it is parsed. */
 bool placeholder_is_own(struct str text);
+/* 'text', "JSON text", a number, true, false or null. */
+bool placeholder_is_fallback(struct str text);
+/* How many bytes the quoted text at the start of `text` has, with its quotes; 0: it does not end. */
+size_t placeholder_quoted_bytes(struct str text);
 /* What a default stands for, appended. */
 void placeholder_fallback(struct str fallback, struct buf *text);
 /* The word is a field that a task can be asked for. */

@@ -191,6 +191,7 @@ void spec_read_need_if(struct spec_reader *reader, struct spec_draft *draft,
     enum err err = ERR_NONE;
     size_t at = 0;
     struct buf json = { 0 };
+    size_t bytes = text.length; /* when its values are written into it, as an export does */
     while (placeholder_next(text, &at, &placeholder, &err, &reason)) {
         if (placeholder.kind == PLACEHOLDER_TASK) {
             err = reason_set(&reason, ERR_INVALID,
@@ -201,7 +202,12 @@ void spec_read_need_if(struct spec_reader *reader, struct spec_draft *draft,
         const struct spec_value *value = spec_fill_value(reader, &placeholder, node, path);
         if (value != NULL) {
             add_argument(&json, value);
+            bytes += 2 * value->text.length + 2;
         }
+    }
+    if (err == ERR_NONE && bytes > PLAN_CONDITION_BYTES_MAX) {
+        err = reason_set(&reason, ERR_INVALID, "with its values it has more than %d bytes",
+                         PLAN_CONDITION_BYTES_MAX);
     }
     if (err != ERR_NONE) {
         spec_report_add(&reader->report, "bad_condition", spec_node_place(node), path, NULL, "%s",

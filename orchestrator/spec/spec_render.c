@@ -136,10 +136,15 @@ static void add_literal(struct buf *sql, const json_t *value)
         buf_append_text(sql, "'");
     } else if (json_is_boolean(value)) {
         buf_append_text(sql, json_is_true(value) ? "1" : "0");
-    } else if (json_is_integer(value)) {
-        buf_printf(sql, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    } else if (json_is_real(value)) {
-        buf_printf(sql, "%.17g", json_real_value(value));
+    } else if (json_is_number(value)) {
+        bool is_negative = json_number_value(value) < 0; /* behind a '-' it would be a comment */
+        buf_append_text(sql, is_negative ? "(" : "");
+        if (json_is_integer(value)) {
+            buf_printf(sql, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        } else {
+            buf_printf(sql, "%.17g", json_real_value(value));
+        }
+        buf_append_text(sql, is_negative ? ")" : "");
     } else {
         buf_append_text(sql, "NULL");
     }
@@ -336,37 +341,4 @@ struct spec_task_view spec_view_of_one(const struct spec_one *one, const struct 
         .other_device = one->other_device,
         .limits = scope->limits,
     };
-}
-
-void spec_export_begin(struct spec_export *export, const struct spec_top_view *top,
-                       struct buf *json)
-{
-    struct members members = { .json = json };
-    buf_append_text(json, "{");
-    add_text(&members, "name", top->name);
-    add_text(&members, "description", top->description);
-    for (size_t i = 0; i < top->limits_count; i++) {
-        buf_append_text(i == 0 ? member(&members, "limits") : json, i == 0 ? "{" : ",");
-        spec_json_text(json, top->limits[i].name);
-        buf_printf(json, ":%" PRIu32, top->limits[i].capacity);
-        buf_append_text(json, i + 1 == top->limits_count ? "}" : "");
-    }
-    add_duration(&members, "deadline", top->deadline_ms, 0);
-    add_true(&members, "fail_fast", top->fail_fast);
-    buf_append_text(member(&members, "tasks"), "{");
-    *export = (struct spec_export){ .json = json };
-}
-
-void spec_export_task(struct spec_export *export, const struct spec_task_view *view)
-{
-    buf_append_text(export->json, export->has_task ? ",\n" : "\n");
-    export->has_task = true;
-    spec_json_text(export->json, view->task->key);
-    buf_append_text(export->json, ":");
-    spec_render_task(view, export->json);
-}
-
-void spec_export_end(struct spec_export *export)
-{
-    buf_append_text(export->json, "\n}}\n");
 }

@@ -490,6 +490,20 @@ static void values_that_are_filled_in_have_a_limit(void **state)
     buf_done(&text);
 }
 
+static void a_condition_with_its_values_has_a_limit(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    buf_append_text(&text, "{\"name\":\"n\",\"params\":{\"p\":\"");
+    size_t bytes = PLAN_CONDITION_BYTES_MAX / 2;
+    memset(buf_reserve(&text, bytes), '\'', bytes);
+    text.length += bytes;
+    buf_append_text(&text, "\"},\"tasks\":{\"a\":{},\"b\":{\"needs\":{\"task\":\"a\",\"if\":"
+                           "\"stdout = ${{ params.p }}\"}}}}");
+    refuse(buf_text(&text), "bad_condition", "/tasks/b/needs/if", "with its values");
+    buf_done(&text);
+}
+
 static void two_tasks_have_few_dependencies_on_each_other(void **state)
 {
     (void)state;
@@ -524,6 +538,7 @@ int main(void)
         TEST(groups_by_hand_are_needed_by_name),
         TEST(what_each_and_defaults_multiply_has_a_limit),
         TEST(values_that_are_filled_in_have_a_limit),
+        TEST(a_condition_with_its_values_has_a_limit),
         TEST(two_tasks_have_few_dependencies_on_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
