@@ -20,6 +20,8 @@ struct daemon_config {
     int64_t keep_finished_max;
     int64_t keep_events_ms;
     int64_t keep_events_max;
+    int64_t keep_revisions_ms;
+    int64_t keep_revisions_max;
     const char *log_level;
     bool accept; /* restore --accept */
 };

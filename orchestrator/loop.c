@@ -293,6 +293,7 @@ static enum err open_state(struct loop *loop, struct reason *reason)
         .next_constellation_id = loop->start.next_constellation_id,
         .next_task_id = loop->start.next_task_id,
         .next_edge_id = loop->start.next_edge_id,
+        .next_hold_id = loop->start.next_hold_id,
     };
     loop->engine = engine_new(&config);
     err = store_load(loop->store, loop->engine, reason);

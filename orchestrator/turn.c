@@ -62,6 +62,8 @@ static enum err retain(struct loop *loop, struct reason *reason)
         .finished_max = loop->config->keep_finished_max,
         .events_keep_ms = loop->config->keep_events_ms,
         .events_max = loop->config->keep_events_max,
+        .revisions_keep_ms = loop->config->keep_revisions_ms,
+        .revisions_max = loop->config->keep_revisions_max,
         .idempotency_keep_ms = IDEMPOTENCY_KEEP_MS,
     };
     bool more = false;

@@ -33,7 +33,7 @@ enum effect_kind {
     EFFECT_REMOVE_EDGE,
     EFFECT_TASK_TEXT,   /* an edit's new body, group and description; drops its inputs */
     EFFECT_DROP_INPUTS, /* a new round fills them in anew; and its reason goes */
-    EFFECT_EDGE_TEXT,   /* an edit's new condition */
+    EFFECT_EDGE_TEXT,   /* an edit's new kind and condition: all of the edge but its decision */
     EFFECT_EDGE_REASON, /* why it was decided so, where its kind alone does not say it */
     EFFECT_ADD_REVISION,
     /* Questions. */

@@ -55,7 +55,8 @@ struct engine *engine_new(const struct engine_config *config);
 void engine_free(struct engine *engine);
 
 /* Loading, once, before the first step, in this order. Records are copied. Only constellations that are
-   not final, with all their tasks, edges and the latest attempt of each task. */
+   not final, with all their tasks, edges and the latest attempt of each task. A class or policy that is
+   there already stays as it is. */
 void engine_load_class(struct engine *engine, const struct class_record *record);
 void engine_load_policy(struct engine *engine, const struct policy_record *record);
 void engine_load_device(struct engine *engine, const struct device_record *record);

@@ -13,3 +13,8 @@ void fleet_drain(struct engine *engine, const struct event *event)
 {
     refuse(engine, event->drain.request);
 }
+void engine_load_limit(struct engine *engine, const struct limit_record *record)
+{
+    (void)engine;
+    (void)record;
+}

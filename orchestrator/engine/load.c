@@ -4,12 +4,16 @@
 
 void engine_load_class(struct engine *engine, const struct class_record *record)
 {
-    placement_load_class(engine, record);
+    if (map_get(&engine->classes, (uint64_t)record->id) == NULL) {
+        placement_load_class(engine, record);
+    }
 }
 
 void engine_load_policy(struct engine *engine, const struct policy_record *record)
 {
-    placement_load_policy(engine, record);
+    if (map_get(&engine->policies, (uint64_t)record->id) == NULL) {
+        placement_load_policy(engine, record);
+    }
 }
 
 void engine_load_device(struct engine *engine, const struct device_record *record)

@@ -174,7 +174,10 @@ struct class *placement_load_class(struct engine *engine, const struct class_rec
     class->ready.before = task_before;
     class->free.before = less_loaded;
     map_put(&engine->classes, (uint64_t)record->id, class);
-    strmap_put(&engine->class_keys, (struct str){ class->key, class->key_length }, class);
+    struct str key = { class->key, class->key_length };
+    if (strmap_get(&engine->class_keys, key) == NULL) { /* one that came back may have a twin */
+        strmap_put(&engine->class_keys, key, class);
+    }
     if (record->id >= engine->next_class_id) {
         engine->next_class_id = record->id + 1;
     }
@@ -227,7 +230,10 @@ static void drop_class(struct engine *engine, struct class *class)
         drop_placement(device->placements, &device->placements_count, placement);
         mem_free(placement);
     }
-    strmap_remove(&engine->class_keys, (struct str){ class->key, class->key_length });
+    struct str key = { class->key, class->key_length };
+    if (strmap_get(&engine->class_keys, key) == class) {
+        strmap_remove(&engine->class_keys, key);
+    }
     placement_free_class(class);
 }
 
@@ -257,7 +263,10 @@ void placement_sweep(struct engine *engine)
             map_put(&kept, id, policy);
         } else {
             int64_t numbers[POLICY_NUMBERS];
-            strmap_remove(&engine->policy_keys, policy_key(&policy->record.plan, numbers));
+            struct str key = policy_key(&policy->record.plan, numbers);
+            if (strmap_get(&engine->policy_keys, key) == policy) {
+                strmap_remove(&engine->policy_keys, key);
+            }
             mem_free(policy);
         }
     }
@@ -284,7 +293,10 @@ static struct policy *add_policy(struct engine *engine, const struct policy_reco
     policy->record = *record;
     int64_t numbers[POLICY_NUMBERS];
     map_put(&engine->policies, (uint64_t)record->id, policy);
-    strmap_put(&engine->policy_keys, policy_key(&record->plan, numbers), policy);
+    struct str key = policy_key(&record->plan, numbers);
+    if (strmap_get(&engine->policy_keys, key) == NULL) {
+        strmap_put(&engine->policy_keys, key, policy);
+    }
     if (record->id >= engine->next_policy_id) {
         engine->next_policy_id = record->id + 1;
     }

@@ -3,7 +3,7 @@
 
 #include "orchestrator/store/sqlite_db.h"
 
-static void append_string(struct buf *json, struct str text)
+void device_json_string(struct buf *json, struct str text)
 {
     buf_append(json, "\"", 1);
     size_t start = 0; /* of what needs no escape */
@@ -27,7 +27,7 @@ void device_json_list(struct buf *json, const struct str *items, size_t count)
     buf_append(json, "[", 1);
     for (size_t i = 0; i < count; i++) {
         buf_append(json, ",", i == 0 ? 0 : 1);
-        append_string(json, items[i]);
+        device_json_string(json, items[i]);
     }
     buf_append(json, "]", 1);
 }
@@ -37,9 +37,9 @@ void device_json_labels(struct buf *json, const struct msg_pair *labels, size_t 
     buf_append(json, "{", 1);
     for (size_t i = 0; i < count; i++) {
         buf_append(json, ",", i == 0 ? 0 : 1);
-        append_string(json, labels[i].key);
+        device_json_string(json, labels[i].key);
         buf_append(json, ":", 1);
-        append_string(json, labels[i].value);
+        device_json_string(json, labels[i].value);
     }
     buf_append(json, "}", 1);
 }

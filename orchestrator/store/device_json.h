@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "proto/msg/msg.h"
 
+void device_json_string(struct buf *json, struct str text); /* with its quotes */
 void device_json_list(struct buf *json, const struct str *items, size_t count);
 void device_json_labels(struct buf *json, const struct msg_pair *labels, size_t count);
 

@@ -4,36 +4,26 @@
 #include <string.h>
 
 #include "orchestrator/store/query_step.h"
+#include "orchestrator/store/record_row.h"
 #include "orchestrator/store/sqlite_db.h"
 
 #define COLUMNS                                                                                    \
-    "SELECT c.id, c.uid, c.name, c.state, c.cancel_requested, c.created_wall_ms,"                  \
-    " c.finished_wall_ms, c.tasks, c.edges, c.succeeded, c.failed, c.cancelled, c.skipped,"        \
-    " c.first_task_id, c.last_task_id, c.first_seq FROM constellation c "
+    "SELECT " CONSTELLATION_COLUMNS ", c.uid, c.name, c.first_task_id, c.last_task_id,"            \
+    " c.first_seq FROM constellation c "
 
 /* State 1 is CONSTELLATION_LOADING: rows are still going in, nobody has been told of it. */
 #define VISIBLE "c.state <> 1"
 
-static void read_row(sqlite3_stmt *row, struct arena *arena, struct query_constellation *to)
+static void read_row(sqlite3_stmt *row, struct arena *arena, enum err *err,
+                     struct query_constellation *to)
 {
-    to->record = (struct constellation_record){
-        .id = sqlite3_column_int64(row, 0),
-        .state = (enum constellation_state)sqlite3_column_int(row, 3),
-        .cancel_requested = sqlite3_column_int(row, 4) != 0,
-        .created_wall_ms = sqlite3_column_int64(row, 5),
-        .finished_wall_ms = sqlite3_column_int64(row, 6),
-        .tasks = (uint32_t)sqlite3_column_int64(row, 7),
-        .edges = (uint32_t)sqlite3_column_int64(row, 8),
-        .succeeded = (uint32_t)sqlite3_column_int64(row, 9),
-        .failed = (uint32_t)sqlite3_column_int64(row, 10),
-        .cancelled = (uint32_t)sqlite3_column_int64(row, 11),
-        .skipped = (uint32_t)sqlite3_column_int64(row, 12),
-    };
-    to->uid = sqlite_column_copy(row, 1, arena);
-    to->name = sqlite_column_copy(row, 2, arena);
-    to->first_task_id = sqlite3_column_int64(row, 13);
-    to->last_task_id = sqlite3_column_int64(row, 14);
-    to->first_seq = sqlite3_column_int64(row, 15);
+    int at = CONSTELLATION_COLUMNS_COUNT;
+    *err = constellation_row_read(row, 0, &to->record);
+    to->uid = sqlite_column_copy(row, at, arena);
+    to->name = sqlite_column_copy(row, at + 1, arena);
+    to->first_task_id = sqlite3_column_int64(row, at + 2);
+    to->last_task_id = sqlite3_column_int64(row, at + 3);
+    to->first_seq = sqlite3_column_int64(row, at + 4);
 }
 
 /* The one row of a statement that is bound already. */
@@ -44,9 +34,9 @@ static enum err read_one(struct store *store, sqlite3_stmt *row, struct arena *a
     if (!query_step(store, row, &err, reason)) {
         return err != ERR_NONE ? err : reason_set(reason, ERR_NOT_FOUND, "no such constellation");
     }
-    read_row(row, arena, ret_constellation);
+    read_row(row, arena, &err, ret_constellation);
     sqlite3_reset(row);
-    return ERR_NONE;
+    return err;
 }
 
 enum err query_constellation(struct store *store, int64_t id, struct arena *arena,
@@ -103,8 +93,9 @@ static enum err find_prefix(struct store *store, struct str prefix, struct arena
     struct query_constellation found = { .first_seq = 0 };
     struct query_candidates candidates = { .count = 0 };
     enum err err = ERR_NONE;
-    while (candidates.count < QUERY_CANDIDATES_MAX && query_step(store, row, &err, reason)) {
-        read_row(row, arena, &found);
+    while (err == ERR_NONE && candidates.count < QUERY_CANDIDATES_MAX &&
+           query_step(store, row, &err, reason)) {
+        read_row(row, arena, &err, &found);
         candidates.uids[candidates.count++] = found.uid;
     }
     sqlite3_reset(row);
@@ -191,8 +182,8 @@ enum err query_constellation_list(struct store *store, const struct query_list *
     };
     enum err err = ERR_NONE;
     int64_t last_id = 0;
-    for (size_t scanned = 0; query_step(store, row, &err, reason); scanned++) {
-        uint32_t bit = UINT32_C(1) << ((uint32_t)sqlite3_column_int(row, 3) & 31);
+    for (size_t scanned = 0; err == ERR_NONE && query_step(store, row, &err, reason); scanned++) {
+        uint32_t bit = UINT32_C(1) << ((uint32_t)sqlite3_column_int(row, 1) & 31);
         bool fits = wanted->states == 0 || (wanted->states & bit) != 0;
         /* There is more, or it was too far to look: the client goes on from here. */
         if ((fits && list.count == wanted->limit) || scanned == QUERY_SCAN_MAX) {
@@ -200,7 +191,7 @@ enum err query_constellation_list(struct store *store, const struct query_list *
             break;
         }
         if (fits) {
-            read_row(row, arena, &list.list[list.count++]);
+            read_row(row, arena, &err, &list.list[list.count++]);
         }
         last_id = sqlite3_column_int64(row, 0);
     }

@@ -20,6 +20,9 @@ struct query_task {
     int64_t constellation_id;
     struct str key;
     struct str reason; /* why it failed without an attempt that says so */
+    struct str group;  /* empty: none, and so on */
+    struct str description;
+    struct str hold; /* why it waits for an approval */
     struct str selector;
     struct str device; /* pinned; empty: none */
     enum executor executor;
@@ -32,6 +35,7 @@ enum err query_task(struct store *store, int64_t id, struct arena *arena,
                     struct query_task *ret_task, struct reason *reason);
 enum err query_task_id(struct store *store, int64_t constellation_id, struct str key,
                        int64_t *ret_id, struct reason *reason);
+/* Also of one that an edit has removed. */
 enum err query_task_key(struct store *store, int64_t id, struct arena *arena, struct str *ret_key,
                         struct reason *reason);
 /* Encoded TaskBodies; inputs are empty while there are none. */

@@ -82,10 +82,15 @@ static enum err doom(struct pass *pass, int64_t id)
 enum err store_delete_constellation(struct store *store, int64_t id, struct reason *reason)
 {
     struct pass pass = { .store = store, .self = sqlite_of(store), .reason = reason };
-    int64_t columns[3];
-    enum err err =
-        read_row(&pass, "SELECT state, last_task_id, last_edge_id FROM constellation WHERE id = ?",
-                 id, 0, columns, 3);
+    int64_t columns[4];
+    enum err err = read_row(&pass,
+                            "SELECT state, max(last_task_id, coalesce((SELECT id FROM task_row"
+                            " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
+                            " 0)), max(last_edge_id, coalesce((SELECT id FROM edge_row"
+                            " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
+                            " 0)), coalesce((SELECT max(id) FROM hold"
+                            " WHERE constellation_id = ?1), 0) FROM constellation WHERE id = ?1",
+                            id, 0, columns, 4);
     if (err == ERR_NOT_FOUND || (err == ERR_NONE && columns[0] == CONSTELLATION_LOADING)) {
         return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
     }
@@ -97,7 +102,8 @@ enum err store_delete_constellation(struct store *store, int64_t id, struct reas
     }
     err = store_sqlite_write(store, reason);
     if (err == ERR_NONE) {
-        err = meta_spend_ids(store_sqlite_handle(store), id, columns[1], columns[2], reason);
+        const struct spent_ids ids = { id, columns[1], columns[2], columns[3] };
+        err = meta_spend_ids(store_sqlite_handle(store), &ids, reason);
     }
     if (err == ERR_NONE) {
         err = doom(&pass, id);
@@ -124,8 +130,9 @@ static enum err drop_decisions(struct pass *pass, int64_t fence)
     return ERR_NONE;
 }
 
-/* A task's attempts from the latest back. The task's own row says where to go on in the next slice. */
-static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence)
+/* A task's attempts from the latest back. `save` writes where to go on in the next slice to the row
+   that named the latest. */
+static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence, const char *save)
 {
     while (fence != 0 && pass->budget > 0) {
         int64_t columns[3] = { 0 };
@@ -157,64 +164,136 @@ static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence)
         pass->budget -= 2;
         fence = columns[0];
     }
-    return fence == 0 ? ERR_NONE
-                      : run(pass, "UPDATE task_row SET fence = ?2 WHERE id = ?1", task_id, fence);
+    return fence == 0 ? ERR_NONE : run(pass, save, task_id, fence);
 }
 
-static enum err drop_tasks(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
+static enum err drop_task(struct pass *pass, int64_t task_id, int64_t fence)
+{
+    enum err err =
+        drop_attempts(pass, task_id, fence, "UPDATE task_row SET fence = ?2 WHERE id = ?1");
+    if (err != ERR_NONE || pass->budget <= 0) {
+        return err;
+    }
+    err = run(pass, "DELETE FROM task_text WHERE id = ?", task_id, 0);
+    if (err == ERR_NONE) {
+        err = run(pass, "DELETE FROM task_row WHERE id = ?", task_id, 0);
+    }
+    pass->budget -= 2;
+    return err;
+}
+
+static enum err drop_removed_task(struct pass *pass, int64_t task_id, int64_t fence)
+{
+    enum err err =
+        drop_attempts(pass, task_id, fence, "UPDATE task_removed SET fence = ?2 WHERE id = ?1");
+    if (err != ERR_NONE || pass->budget <= 0) {
+        return err;
+    }
+    pass->budget--;
+    return run(pass, "DELETE FROM task_removed WHERE id = ?", task_id, 0);
+}
+
+static enum err drop_edge(struct pass *pass, int64_t edge_id, int64_t unused)
+{
+    (void)unused;
+    pass->budget--;
+    enum err err = run(pass, "DELETE FROM edge_text WHERE id = ?", edge_id, 0);
+    if (err == ERR_NONE) {
+        err = run(pass, "DELETE FROM edge_row WHERE id = ?", edge_id, 0);
+    }
+    return err;
+}
+
+static enum err drop_hold(struct pass *pass, int64_t hold_id, int64_t unused)
+{
+    (void)unused;
+    enum err err = run(pass,
+                       "DELETE FROM hold_task WHERE hold_id = ?1 AND task_id IN"
+                       " (SELECT task_id FROM hold_task WHERE hold_id = ?1 LIMIT ?2)",
+                       hold_id, pass->budget);
+    pass->budget -= sqlite3_changes(pass->self->db);
+    if (err == ERR_NONE && pass->budget > 0) {
+        err = run(pass, "DELETE FROM hold WHERE id = ?", hold_id, 0);
+        pass->budget--;
+    }
+    return err;
+}
+
+/* What it costs to give back the pages of a long text. */
+enum { REVISION_BYTES_A_ROW = 16 * 1024 };
+
+static enum err drop_revision(struct pass *pass, int64_t row_id, int64_t bytes)
+{
+    pass->budget -= 1 + bytes / REVISION_BYTES_A_ROW;
+    return run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
+}
+
+/* Rows of a constellation that has been deleted, in the range of their ids. */
+struct ranged {
+    const char *first; /* the first row of a range: id, a number that `drop` takes, constellation */
+    enum err (*drop)(struct pass *pass, int64_t id, int64_t number);
+    const char *go_on; /* writes where the next slice goes on */
+};
+
+static enum err drop_range(struct pass *pass, const struct ranged *rows, int64_t constellation_id,
+                           int64_t from, int64_t to)
 {
     while (pass->budget > 0) {
         int64_t columns[3] = { 0 };
-        enum err err = read_row(pass,
-                                "SELECT id, fence, constellation_id FROM task_row"
-                                " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
-                                from, to, columns, 3);
+        enum err err = read_row(pass, rows->first, from, to, columns, 3);
         if (err != ERR_NONE) {
             return err; /* ERR_NOT_FOUND: all of them are gone */
         }
-        from = columns[0] + 1;
-        if (columns[2] != constellation_id) {
+        if (columns[2] == constellation_id) {
+            err = rows->drop(pass, columns[0], columns[1]);
+            if (err != ERR_NONE || pass->budget <= 0) {
+                return err;
+            }
+        } else {
             pass->budget--; /* a neighbour that was submitted at the same time */
-            continue;
         }
-        err = drop_attempts(pass, columns[0], columns[1]);
-        if (err != ERR_NONE || pass->budget <= 0) {
-            return err;
-        }
-        err = run(pass, "DELETE FROM task_text WHERE id = ?", columns[0], 0);
-        if (err == ERR_NONE) {
-            err = run(pass, "DELETE FROM task_row WHERE id = ?", columns[0], 0);
-        }
-        if (err != ERR_NONE) {
-            return err;
-        }
-        pass->budget -= 2;
+        from = columns[0] + 1;
     }
-    return run(pass, "UPDATE doomed SET first_task_id = ?2 WHERE id = ?1", constellation_id, from);
+    return run(pass, rows->go_on, constellation_id, from);
 }
 
-static enum err drop_edges(struct pass *pass, int64_t constellation_id, int64_t from, int64_t to)
+/* What an index finds: the first row's id, and a number that `drop` takes. */
+struct listed {
+    const char *first;
+    enum err (*drop)(struct pass *pass, int64_t id, int64_t number);
+};
+
+static enum err drop_listed(struct pass *pass, const struct listed *rows, int64_t constellation_id)
 {
     while (pass->budget > 0) {
         int64_t columns[2] = { 0 };
-        enum err err = read_row(pass,
-                                "SELECT id, constellation_id FROM edge_row WHERE id BETWEEN ? AND ?"
-                                " ORDER BY id LIMIT 1",
-                                from, to, columns, 2);
+        enum err err = read_row(pass, rows->first, constellation_id, 0, columns, 2);
         if (err != ERR_NONE) {
             return err;
         }
-        from = columns[0] + 1;
-        pass->budget--;
-        if (columns[1] == constellation_id) {
-            err = run(pass, "DELETE FROM edge_row WHERE id = ?", columns[0], 0);
-            if (err != ERR_NONE) {
-                return err;
-            }
+        err = rows->drop(pass, columns[0], columns[1]);
+        if (err != ERR_NONE) {
+            return err;
         }
     }
-    return run(pass, "UPDATE doomed SET first_edge_id = ?2 WHERE id = ?1", constellation_id, from);
+    return ERR_NONE;
 }
+
+static const struct ranged task_range = {
+    "SELECT id, fence, constellation_id FROM task_row WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+    drop_task, "UPDATE doomed SET first_task_id = ?2 WHERE id = ?1"
+};
+static const struct ranged edge_range = {
+    "SELECT id, 0, constellation_id FROM edge_row WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+    drop_edge, "UPDATE doomed SET first_edge_id = ?2 WHERE id = ?1"
+};
+static const struct listed lists[] = {
+    { "SELECT id, fence FROM task_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_task },
+    { "SELECT id, fence FROM task_removed WHERE constellation_id = ? LIMIT 1", drop_removed_task },
+    { "SELECT id, 0 FROM edge_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_edge },
+    { "SELECT id, 0 FROM hold WHERE constellation_id = ? LIMIT 1", drop_hold },
+    { "SELECT id, bytes FROM revision WHERE constellation_id = ? LIMIT 1", drop_revision },
+};
 
 /* ERR_NOT_FOUND: nothing is doomed. */
 static enum err drop_doomed(struct pass *pass)
@@ -227,13 +306,19 @@ static enum err drop_doomed(struct pass *pass)
     if (err != ERR_NONE) {
         return err;
     }
-    err = drop_tasks(pass, row[0], row[1], row[2]);
+    err = drop_range(pass, &task_range, row[0], row[1], row[2]);
     if (err == ERR_NOT_FOUND) {
-        err = drop_edges(pass, row[0], row[3], row[4]);
+        err = drop_range(pass, &edge_range, row[0], row[3], row[4]);
+    }
+    for (size_t i = 0; err == ERR_NOT_FOUND && i < sizeof lists / sizeof lists[0]; i++) {
+        err = drop_listed(pass, &lists[i], row[0]);
     }
     if (err == ERR_NOT_FOUND) {
         pass->budget--;
-        err = run(pass, "DELETE FROM doomed WHERE id = ?", row[0], 0);
+        err = run(pass, "DELETE FROM constellation_limit WHERE constellation_id = ?", row[0], 0);
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM doomed WHERE id = ?", row[0], 0);
+        }
     }
     return err;
 }
@@ -332,6 +417,52 @@ static enum err drop_events(struct pass *pass, int64_t now_wall_ms,
                        policy->events_max > 0 ? last - policy->events_max + 1 : INT64_MIN);
 }
 
+/* The plan stays whatever of its revisions goes. */
+static enum err drop_revisions(struct pass *pass, int64_t now_wall_ms,
+                               const struct retention_policy *policy)
+{
+    static const char too_old[] = "SELECT id, bytes FROM revision WHERE wall_ms < ?1"
+                                  " AND id = (SELECT min(id) FROM revision)";
+    static const char too_many[] = "SELECT r.id, r.bytes FROM constellation c CROSS JOIN revision r"
+                                   " ON r.constellation_id = c.id AND r.number <= c.revision - ?1"
+                                   " WHERE c.revision > 1 AND c.revision > ?1 LIMIT 1";
+    const int64_t keep_after_ms =
+        policy->revisions_keep_ms > 0 ? now_wall_ms - policy->revisions_keep_ms : INT64_MIN;
+    for (int i = 0; i < 2; i++) {
+        enum err err = i == 1 && policy->revisions_max <= 0 ? ERR_NOT_FOUND : ERR_NONE;
+        while (err == ERR_NONE && pass->budget > 0) {
+            int64_t row[2] = { 0 };
+            err = read_row(pass, i == 0 ? too_old : too_many,
+                           i == 0 ? keep_after_ms : policy->revisions_max, 0, row, 2);
+            if (err == ERR_NONE) {
+                err = drop_revision(pass, row[0], row[1]);
+            }
+        }
+        if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+            return err;
+        }
+    }
+    return ERR_NONE;
+}
+
+/* Removed tasks that never ran and that no event names any more. */
+static enum err drop_forgotten(struct pass *pass)
+{
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t row[1] = { 0 };
+        err = read_row(pass,
+                       "SELECT id FROM task_removed WHERE fence = 0 AND"
+                       " seq < (SELECT min(seq) FROM event) - 1 LIMIT 1",
+                       0, 0, row, 1);
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM task_removed WHERE id = ?", row[0], 0);
+            pass->budget--;
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
 static enum err retain(struct pass *pass, int64_t now_wall_ms,
                        const struct retention_policy *policy)
 {
@@ -351,6 +482,12 @@ static enum err retain(struct pass *pass, int64_t now_wall_ms,
     }
     if (err == ERR_NONE) {
         err = drop_events(pass, now_wall_ms, policy);
+    }
+    if (err == ERR_NONE) {
+        err = drop_revisions(pass, now_wall_ms, policy);
+    }
+    if (err == ERR_NONE && pass->budget > 0) {
+        err = drop_forgotten(pass);
     }
     if (err == ERR_NONE && policy->idempotency_keep_ms > 0) {
         err = drop_oldest(pass,

@@ -13,6 +13,8 @@ struct retention_policy {
     int64_t finished_max;        /* so many of them, the last that ended; 0: no limit */
     int64_t events_keep_ms;      /* 0: for ever */
     int64_t events_max;          /* the newest; 0: no limit */
+    int64_t revisions_keep_ms;   /* 0: for ever */
+    int64_t revisions_max;       /* of a constellation, the newest; 0: no limit */
     int64_t idempotency_keep_ms; /* 0: for ever */
 };
 

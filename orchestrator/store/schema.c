@@ -22,63 +22,118 @@ static const char *const step_1[] = {
     "CREATE TABLE start(epoch INTEGER PRIMARY KEY, start_id BLOB NOT NULL,"
     " wall_ms INTEGER NOT NULL, last_fence INTEGER NOT NULL DEFAULT 0) STRICT",
     /* retired: 0, or the first constellation that cannot refer to it. Only older ones do,
-       for display; it goes when the last of them has gone. */
+       for display; it goes when the last of them has gone. tools: a JSON array; resources, limits:
+       JSON objects, name or index to amount. */
     "CREATE TABLE class(id INTEGER PRIMARY KEY, selector TEXT NOT NULL, device TEXT NOT NULL,"
-    " executor INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
+    " executor INTEGER NOT NULL, strategy INTEGER NOT NULL, tools TEXT NOT NULL,"
+    " resources TEXT NOT NULL, limits TEXT NOT NULL, same_task_id INTEGER NOT NULL,"
+    " other_task_id INTEGER NOT NULL, constellation_id INTEGER NOT NULL,"
+    " retired INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE policy(id INTEGER PRIMARY KEY, max_attempts INTEGER NOT NULL,"
     " max_lost INTEGER NOT NULL, backoff_base_ms INTEGER NOT NULL,"
     " backoff_max_ms INTEGER NOT NULL, backoff_factor_permille INTEGER NOT NULL,"
     " run_timeout_ms INTEGER NOT NULL, kill_grace_ms INTEGER NOT NULL,"
     " output_bytes_max INTEGER NOT NULL, on_disconnect INTEGER NOT NULL,"
-    " retired INTEGER NOT NULL DEFAULT 0) STRICT",
-    /* Its tasks are those of the id range that name it, its edges likewise; an empty range is 0, 0. */
+    " effect INTEGER NOT NULL, retry_on INTEGER NOT NULL, queue_timeout_ms INTEGER NOT NULL,"
+    " start_timeout_ms INTEGER NOT NULL, silence_timeout_ms INTEGER NOT NULL,"
+    " hold_on_failure_ms INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
+    /* Its tasks are those of the id range that name it, its edges likewise (an empty range is 0, 0),
+       and those that are late: see task_late and edge_late. */
     "CREATE TABLE constellation(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
     " name TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL,"
-    " created_wall_ms INTEGER NOT NULL, finished_wall_ms INTEGER NOT NULL,"
-    " tasks INTEGER NOT NULL, edges INTEGER NOT NULL, succeeded INTEGER NOT NULL,"
+    " cancel_finally INTEGER NOT NULL, created_wall_ms INTEGER NOT NULL,"
+    " finished_wall_ms INTEGER NOT NULL, tasks INTEGER NOT NULL, edges INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL, fail_fast INTEGER NOT NULL, stopping INTEGER NOT NULL,"
+    " deadline_passed INTEGER NOT NULL, deadline_wall_ms INTEGER NOT NULL,"
+    " deadline_length_ms INTEGER NOT NULL, succeeded INTEGER NOT NULL,"
     " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, skipped INTEGER NOT NULL,"
     " first_task_id INTEGER NOT NULL DEFAULT 0, last_task_id INTEGER NOT NULL DEFAULT 0,"
     " first_edge_id INTEGER NOT NULL DEFAULT 0, last_edge_id INTEGER NOT NULL DEFAULT 0,"
     " first_seq INTEGER NOT NULL DEFAULT 0) STRICT",
+    "CREATE INDEX constellation_edited ON constellation(revision) WHERE revision > 1",
     "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
     " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '') STRICT",
-    /* A task as it was when no attempt had it. */
+    "CREATE TABLE constellation_limit(constellation_id INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, name TEXT NOT NULL, capacity INTEGER NOT NULL,"
+    " PRIMARY KEY(constellation_id, number)) STRICT, WITHOUT ROWID",
+    /* A task as it was when no attempt had it. late: an edit has added it, after the range of ids of its
+       constellation; so few are that an index of them alone costs a submission nothing. */
     "CREATE TABLE task_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, attempts INTEGER NOT NULL, tries INTEGER NOT NULL,"
-    " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, state INTEGER NOT NULL, has_references "
-    "INTEGER NOT NULL,"
-    " prepared INTEGER NOT NULL) STRICT",
+    " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, first_attempt INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL, round INTEGER NOT NULL, flags INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, has_references INTEGER NOT NULL, prepared INTEGER NOT NULL,"
+    " late INTEGER NOT NULL) STRICT",
+    "CREATE INDEX task_late ON task_row(constellation_id) WHERE late = 1",
     /* What is true instead while it is assigned or running: as many rows as there are slots in use. */
-    "CREATE TABLE task_live(id INTEGER PRIMARY KEY, fence INTEGER NOT NULL,"
-    " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-    " tries INTEGER NOT NULL, lost INTEGER NOT NULL, state INTEGER NOT NULL,"
-    " prepared INTEGER NOT NULL, body_bytes INTEGER NOT NULL) STRICT",
-    "CREATE VIEW task AS SELECT r.id, r.constellation_id, r.class_id, r.policy_id,"
-    " coalesce(l.fence, r.fence) AS fence, coalesce(l.wake_wall_ms, r.wake_wall_ms) AS"
-    " wake_wall_ms, coalesce(l.wake_length_ms, r.wake_length_ms) AS wake_length_ms, r.priority,"
+    "CREATE TABLE task_live(id INTEGER PRIMARY KEY, class_id INTEGER NOT NULL,"
+    " policy_id INTEGER NOT NULL, fence INTEGER NOT NULL, wake_wall_ms INTEGER NOT NULL,"
+    " wake_length_ms INTEGER NOT NULL, priority INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL,"
+    " first_attempt INTEGER NOT NULL, revision INTEGER NOT NULL, round INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
+    " prepared INTEGER NOT NULL) STRICT",
+    "CREATE VIEW task AS SELECT r.id, r.constellation_id,"
+    " coalesce(l.class_id, r.class_id) AS class_id,"
+    " coalesce(l.policy_id, r.policy_id) AS policy_id, coalesce(l.fence, r.fence) AS fence,"
+    " coalesce(l.wake_wall_ms, r.wake_wall_ms) AS wake_wall_ms,"
+    " coalesce(l.wake_length_ms, r.wake_length_ms) AS wake_length_ms,"
+    " coalesce(l.priority, r.priority) AS priority,"
     " coalesce(l.attempts, r.attempts) AS attempts, coalesce(l.tries, r.tries) AS tries,"
     " coalesce(l.lost, r.lost) AS lost, coalesce(l.body_bytes, r.body_bytes) AS body_bytes,"
-    " coalesce(l.state, r.state) AS state, r.has_references,"
-    " coalesce(l.prepared, r.prepared) AS prepared"
+    " coalesce(l.first_attempt, r.first_attempt) AS first_attempt,"
+    " coalesce(l.revision, r.revision) AS revision, coalesce(l.round, r.round) AS round,"
+    " coalesce(l.flags, r.flags) AS flags, coalesce(l.state, r.state) AS state,"
+    " coalesce(l.has_references, r.has_references) AS has_references,"
+    " coalesce(l.prepared, r.prepared) AS prepared, r.late"
     " FROM task_row r LEFT JOIN task_live l ON l.id = r.id",
-    /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL. */
+    /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL.
+       \"group\", description, hold: NULL if there is none. */
     "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
-    " key TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB, reason TEXT) STRICT",
+    " key TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB, reason TEXT, \"group\" TEXT,"
+    " description TEXT, hold TEXT) STRICT",
     "CREATE UNIQUE INDEX task_text_by_key ON task_text(constellation_id, key)",
-    /* decision, fence: unless the latest attempt of from_id has made one. */
+    /* What an edit has removed: its attempts stay while its constellation does; without any it goes
+       with the last event that can name it. seq: of the last event before its removal. */
+    "CREATE TABLE task_removed(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " key TEXT NOT NULL, fence INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT",
+    "CREATE INDEX task_removed_of ON task_removed(constellation_id)",
+    "CREATE INDEX task_removed_by_seq ON task_removed(seq) WHERE fence = 0",
+    /* decision, fence: unless the latest attempt of from_id has made one. flags: enum edge_flag. late:
+       as of tasks. */
     "CREATE TABLE edge_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " from_id INTEGER NOT NULL, to_id INTEGER NOT NULL, \"when\" INTEGER NOT NULL,"
-    " decision INTEGER NOT NULL, fence INTEGER NOT NULL) STRICT",
+    " flags INTEGER NOT NULL, decision INTEGER NOT NULL, fence INTEGER NOT NULL,"
+    " late INTEGER NOT NULL) STRICT",
     "CREATE INDEX edge_by_to ON edge_row(to_id)",
+    "CREATE INDEX edge_late ON edge_row(constellation_id) WHERE late = 1",
     /* What the latest attempt of a task has decided; it moves to edge_row when another follows. */
     "CREATE TABLE edge_decided(fence INTEGER NOT NULL, edge_id INTEGER NOT NULL,"
     " decision INTEGER NOT NULL, PRIMARY KEY(fence, edge_id)) STRICT, WITHOUT ROWID",
-    "CREATE VIEW edge AS SELECT r.id, r.constellation_id, r.from_id, r.to_id, r.\"when\","
-    " coalesce(d.decision, r.decision) AS decision, coalesce(d.fence, r.fence) AS fence"
+    "CREATE VIEW edge AS SELECT r.id, r.constellation_id, r.from_id, r.to_id, r.\"when\", r.flags,"
+    " coalesce(d.decision, r.decision) AS decision, coalesce(d.fence, r.fence) AS fence, r.late"
     " FROM edge_row r LEFT JOIN edge_decided d ON d.edge_id = r.id"
     " AND d.fence = (SELECT t.fence FROM task t WHERE t.id = r.from_id)",
+    /* Only of edges that have some. reason: why it was decided so. */
+    "CREATE TABLE edge_text(id INTEGER PRIMARY KEY, condition TEXT NOT NULL DEFAULT '',"
+    " arguments TEXT NOT NULL DEFAULT '', reason TEXT) STRICT",
+    "CREATE TABLE hold(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " scope INTEGER NOT NULL, origin INTEGER NOT NULL, on_expiry INTEGER NOT NULL,"
+    " root_task_id INTEGER NOT NULL, created_wall_ms INTEGER NOT NULL,"
+    " deadline_wall_ms INTEGER NOT NULL, length_ms INTEGER NOT NULL, owner TEXT NOT NULL,"
+    " reason TEXT NOT NULL) STRICT",
+    "CREATE INDEX hold_of ON hold(constellation_id)",
+    /* May name a task that has been removed since. */
+    "CREATE TABLE hold_task(hold_id INTEGER NOT NULL, task_id INTEGER NOT NULL,"
+    " PRIMARY KEY(hold_id, task_id)) STRICT, WITHOUT ROWID",
+    /* One edit that was applied: the revision that it made. bytes: of its text. */
+    "CREATE TABLE revision(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, base INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
+    " author_kind INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, operations TEXT NOT NULL, inverse TEXT NOT NULL) STRICT",
+    "CREATE UNIQUE INDEX revision_by_number ON revision(constellation_id, number)",
     /* previous: the fence of the task's attempt before, 0 at the first. */
     "CREATE TABLE attempt(fence INTEGER PRIMARY KEY, previous INTEGER NOT NULL,"
     " constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL, device_id INTEGER NOT NULL,"
@@ -96,7 +151,8 @@ static const char *const step_1[] = {
     " session INTEGER NOT NULL, fence INTEGER NOT NULL, agent_version TEXT NOT NULL,"
     " connected_wall_ms INTEGER NOT NULL, os TEXT NOT NULL, arch TEXT NOT NULL,"
     " hostname TEXT NOT NULL, cpus INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,"
-    " slots INTEGER NOT NULL, executors TEXT NOT NULL, tools TEXT NOT NULL,"
+    " slots INTEGER NOT NULL, draining INTEGER NOT NULL, executors TEXT NOT NULL, tools TEXT NOT "
+    "NULL,"
     " labels TEXT NOT NULL) STRICT",
     /* What happened, for ever rising; see docs/events.md. */
     "CREATE TABLE event(seq INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"

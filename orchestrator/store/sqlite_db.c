@@ -105,6 +105,15 @@ void sqlite_bind_text(sqlite3_stmt *statement, int at, struct str text)
                         SQLITE_STATIC, SQLITE_UTF8);
 }
 
+void sqlite_bind_words(sqlite3_stmt *statement, int at, struct str text)
+{
+    if (text.length == 0) {
+        sqlite3_bind_null(statement, at);
+    } else {
+        sqlite_bind_text(statement, at, text);
+    }
+}
+
 void sqlite_bind_blob(sqlite3_stmt *statement, int at, struct str bytes)
 {
     sqlite3_bind_blob64(statement, at, bytes.length == 0 ? "" : bytes.data, bytes.length,

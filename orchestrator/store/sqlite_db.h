@@ -30,6 +30,7 @@ enum err store_sqlite_run(struct store *store, sqlite3_stmt *statement, struct r
 /* Bytes and text are bound without a copy: they must live until the statement has been reset. An
    empty str is empty text, not NULL. */
 void sqlite_bind_text(sqlite3_stmt *statement, int at, struct str text);
+void sqlite_bind_words(sqlite3_stmt *statement, int at, struct str text); /* empty: NULL */
 void sqlite_bind_blob(sqlite3_stmt *statement, int at, struct str bytes);
 struct str sqlite_column_str(sqlite3_stmt *statement, int at); /* good until the next step */
 struct str sqlite_column_copy(sqlite3_stmt *statement, int at, struct arena *arena);

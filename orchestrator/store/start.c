@@ -73,15 +73,17 @@ static enum err spend(sqlite3 *db, const char *key, int64_t id, struct reason *r
     return err;
 }
 
-enum err meta_spend_ids(sqlite3 *db, int64_t constellation_id, int64_t task_id, int64_t edge_id,
-                        struct reason *reason)
+enum err meta_spend_ids(sqlite3 *db, const struct spent_ids *ids, struct reason *reason)
 {
-    enum err err = spend(db, "spent_constellation_id", constellation_id, reason);
+    enum err err = spend(db, "spent_constellation_id", ids->constellation_id, reason);
     if (err == ERR_NONE) {
-        err = spend(db, "spent_task_id", task_id, reason);
+        err = spend(db, "spent_task_id", ids->task_id, reason);
     }
     if (err == ERR_NONE) {
-        err = spend(db, "spent_edge_id", edge_id, reason);
+        err = spend(db, "spent_edge_id", ids->edge_id, reason);
+    }
+    if (err == ERR_NONE) {
+        err = spend(db, "spent_hold_id", ids->hold_id, reason);
     }
     return err;
 }
@@ -118,64 +120,73 @@ static enum err identity(sqlite3 *db, const char *key, const uint8_t *fresh, int
     return err;
 }
 
+#define HALF "(SELECT id FROM constellation WHERE state = 1)"
+#define HALF_TASKS                                                                                 \
+    "FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN c.first_task_id AND"               \
+    " c.last_task_id AND t.constellation_id = c.id WHERE c.state = 1"
+#define HALF_EDGES                                                                                 \
+    "FROM constellation c CROSS JOIN edge_row e ON e.id BETWEEN c.first_edge_id AND"               \
+    " c.last_edge_id AND e.constellation_id = c.id WHERE c.state = 1"
+
 /* Constellations whose rows were not all in when the last start ended were never acknowledged. */
 static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
 {
-    int64_t tasks = 0;
-    int64_t edges = 0;
-    int64_t constellations = 0;
-    enum err err = read_number(db, "SELECT max(last_task_id) FROM constellation WHERE state = 1",
-                               NULL, &tasks, reason);
-    if (err == ERR_NONE) {
-        err = read_number(db, "SELECT max(last_edge_id) FROM constellation WHERE state = 1", NULL,
-                          &edges, reason);
+    static const char *const highest[] = {
+        "SELECT max(id) FROM constellation WHERE state = 1",
+        "SELECT max(last_task_id) FROM constellation WHERE state = 1",
+        "SELECT max(last_edge_id) FROM constellation WHERE state = 1",
+        "SELECT max(h.id) FROM constellation c JOIN hold h ON h.constellation_id = c.id"
+        " WHERE c.state = 1",
+    };
+    struct spent_ids ids = { 0 };
+    int64_t *const found[] = { &ids.constellation_id, &ids.task_id, &ids.edge_id, &ids.hold_id };
+    enum err err = ERR_NONE;
+    for (size_t i = 0; err == ERR_NONE && i < sizeof found / sizeof found[0]; i++) {
+        err = read_number(db, highest[i], NULL, found[i], reason);
     }
-    if (err == ERR_NONE) {
-        err = read_number(db, "SELECT max(id) FROM constellation WHERE state = 1", NULL,
-                          &constellations, reason);
-    }
-    if (err != ERR_NONE || constellations == 0) {
+    if (err != ERR_NONE || ids.constellation_id == 0) {
         return err;
     }
-    err = meta_spend_ids(db, constellations, tasks, edges, reason);
+    err = meta_spend_ids(db, &ids, reason);
     if (err != ERR_NONE) {
         return err;
     }
-    return run_sql(
-        db,
-        "DELETE FROM task_text WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task_row t"
-        " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
-        " AND t.constellation_id = c.id WHERE c.state = 1);"
-        "DELETE FROM task_row WHERE id IN (SELECT t.id FROM constellation c CROSS JOIN task_row t"
-        " ON t.id BETWEEN c.first_task_id AND c.last_task_id"
-        " AND t.constellation_id = c.id WHERE c.state = 1);"
-        "DELETE FROM edge_row WHERE id IN (SELECT e.id FROM constellation c CROSS JOIN edge_row e"
-        " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id"
-        " AND e.constellation_id = c.id WHERE c.state = 1);"
-        "DELETE FROM constellation_text"
-        " WHERE id IN (SELECT id FROM constellation WHERE state = 1);"
-        "DELETE FROM constellation WHERE state = 1",
-        reason);
+    return run_sql(db,
+                   "DELETE FROM task_text WHERE id IN (SELECT t.id " HALF_TASKS ");"
+                   "DELETE FROM task_row WHERE id IN (SELECT t.id " HALF_TASKS ");"
+                   "DELETE FROM edge_text WHERE id IN (SELECT e.id " HALF_EDGES ");"
+                   "DELETE FROM edge_row WHERE id IN (SELECT e.id " HALF_EDGES ");"
+                   "DELETE FROM hold_task WHERE hold_id IN (SELECT h.id FROM constellation c"
+                   " JOIN hold h ON h.constellation_id = c.id WHERE c.state = 1);"
+                   "DELETE FROM hold WHERE constellation_id IN " HALF ";"
+                   "DELETE FROM constellation_limit WHERE constellation_id IN " HALF ";"
+                   "DELETE FROM constellation_text WHERE id IN " HALF ";"
+                   "DELETE FROM constellation WHERE state = 1",
+                   reason);
 }
 
-#define LIVE_TASKS                                                                                 \
-    "FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN c.first_task_id AND "              \
-    "c.last_task_id"                                                                               \
-    " AND t.constellation_id = c.id WHERE c.state IN (2, 3)"
+/* What live tasks refer to by a column: in their range, late, or only since an attempt has them. */
+#define LIVE(column)                                                                               \
+    "SELECT t." column " FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN"               \
+    " c.first_task_id AND c.last_task_id AND t.constellation_id = c.id WHERE c.state IN (2, 3)"    \
+    " UNION ALL SELECT t." column " FROM constellation c CROSS JOIN task_row t ON"                 \
+    " t.constellation_id = c.id AND t.late = 1 WHERE c.state IN (2, 3)"                            \
+    " UNION ALL SELECT " column " FROM task_live"
+#define RETIRE(table, column)                                                                      \
+    "CREATE TEMP TABLE used AS SELECT DISTINCT * FROM (" LIVE(                                     \
+        column) ");"                                                                               \
+                "UPDATE " table " SET retired = 0 WHERE retired <> 0 AND id IN used;"              \
+                "UPDATE " table                                                                    \
+                " SET retired = (SELECT coalesce(max(id), 0) + 1 FROM constellation)"              \
+                " WHERE retired = 0 AND id < (SELECT max(id) FROM " table ") AND id NOT IN used;"  \
+                "DROP TABLE used;"
 
 /* The engine hears only of classes and policies that live tasks refer to, so that those it holds do not
-   grow for ever; and of the newest of each, from which it goes on numbering. */
+   grow for ever; and of the newest of each, from which it goes on numbering. A constellation that was
+   reopened may have brought back some that were out of use. */
 static enum err retire_unused(sqlite3 *db, struct reason *reason)
 {
-    return run_sql(
-        db,
-        "UPDATE class SET retired = (SELECT coalesce(max(id), 0) + 1 FROM constellation)"
-        " WHERE retired = 0 AND id < (SELECT max(id) FROM class)"
-        " AND id NOT IN (SELECT t.class_id " LIVE_TASKS ");"
-        "UPDATE policy SET retired = (SELECT coalesce(max(id), 0) + 1 FROM constellation)"
-        " WHERE retired = 0 AND id < (SELECT max(id) FROM policy)"
-        " AND id NOT IN (SELECT t.policy_id " LIVE_TASKS ")",
-        reason);
+    return run_sql(db, RETIRE("class", "class_id") RETIRE("policy", "policy_id"), reason);
 }
 
 static enum err next_id(sqlite3 *db, const char *sql, const char *spent_key, int64_t *ret_id,
@@ -293,6 +304,10 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
     if (err == ERR_NONE) {
         err = next_id(db, "SELECT max(id) FROM edge_row", "spent_edge_id", &start->next_edge_id,
                       reason);
+    }
+    if (err == ERR_NONE) {
+        err =
+            next_id(db, "SELECT max(id) FROM hold", "spent_hold_id", &start->next_hold_id, reason);
     }
     if (err == ERR_NONE) {
         err = read_number(db, "SELECT max(seq) FROM event", NULL, &start->last_seq, reason);

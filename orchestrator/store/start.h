@@ -16,7 +16,12 @@ enum err start_record(sqlite3 *db, const struct store_seed *seed, struct store_s
 enum err meta_read(sqlite3 *db, const char *key, int64_t *ret_value, struct reason *reason);
 enum err meta_write(sqlite3 *db, const char *key, int64_t value, struct reason *reason);
 /* Sees to it that ids up to these are never given again, though their rows go. */
-enum err meta_spend_ids(sqlite3 *db, int64_t constellation_id, int64_t task_id, int64_t edge_id,
-                        struct reason *reason);
+struct spent_ids {
+    int64_t constellation_id;
+    int64_t task_id;
+    int64_t edge_id;
+    int64_t hold_id;
+};
+enum err meta_spend_ids(sqlite3 *db, const struct spent_ids *ids, struct reason *reason);
 
 #endif

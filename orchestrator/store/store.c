@@ -36,6 +36,17 @@ enum err store_load(struct store *store, struct engine *engine, struct reason *r
     return store->ops->load(store, engine, reason);
 }
 
+enum err store_load_constellation(struct store *store, struct engine *engine, int64_t id,
+                                  struct reason *reason)
+{
+    CHECK(store->in_turn);
+    enum err err = store_refuse_dead(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    return store->ops->load_constellation(store, engine, id, reason);
+}
+
 enum err store_begin(struct store *store, struct reason *reason)
 {
     CHECK(!store->in_turn);
@@ -85,6 +96,29 @@ enum err store_put_inputs(struct store *store, int64_t task_id, struct str body,
         return err;
     }
     return judge(store, store->ops->put_inputs(store, task_id, body, reason));
+}
+
+enum err store_put_description(struct store *store, int64_t constellation_id,
+                               struct str description, struct reason *reason)
+{
+    CHECK(store->in_turn);
+    enum err err = store_refuse_dead(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    return judge(store, store->ops->put_description(store, constellation_id, description, reason));
+}
+
+enum err store_outcome(struct store *store, int64_t task_id, size_t stream_bytes_max,
+                       struct arena *arena, struct store_outcome *ret_outcome)
+{
+    return store->ops->outcome(store, task_id, stream_bytes_max, arena, ret_outcome);
+}
+
+enum err store_edge_condition(struct store *store, int64_t edge_id, struct arena *arena,
+                              struct str *ret_condition, struct str *ret_arguments)
+{
+    return store->ops->edge_condition(store, edge_id, arena, ret_condition, ret_arguments);
 }
 
 enum err store_task_outcome(struct store *store, int64_t constellation_id, struct str key,

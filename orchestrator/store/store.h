@@ -23,6 +23,7 @@ struct store_start {
     int64_t next_constellation_id;
     int64_t next_task_id;
     int64_t next_edge_id;
+    int64_t next_hold_id;
     int64_t last_seq; /* of the event table */
     /* Not 0: a receipt of a newer state than this database was seen in that epoch and nobody has
        accepted the loss yet (store_restore_accept): nothing may be assigned. */
@@ -56,6 +57,12 @@ void store_free(struct store *store); /* rolls back what was not committed */
 /* Hands everything that is live to engine_load_*(), up to but without engine_load_end(). */
 enum err store_load(struct store *store, struct engine *engine, struct reason *reason);
 
+/* Within a turn, when all its effects so far have been applied: hands one constellation that is final,
+   and that the engine does not hold, to engine_load_*(), up to but without engine_load_revived().
+   ERR_NOT_FOUND: there is none; ERR_CONFLICT: it is not final. */
+enum err store_load_constellation(struct store *store, struct engine *engine, int64_t id,
+                                  struct reason *reason);
+
 enum err store_begin(struct store *store, struct reason *reason);
 /* Writes the row effects from effects->applied on and moves it. Gives history rows their seq. Output
    beyond STORE_OUTPUT_INLINE_MAX goes to its file here, unsynced; the file of an attempt whose
@@ -72,12 +79,19 @@ enum err store_task_body(struct store *store, int64_t task_id, struct arena *are
 enum err store_put_inputs(struct store *store, int64_t task_id, struct str body,
                           struct reason *reason);
 
-/* The latest attempt of a task by its key, for placeholders; sees the transaction's own rows. A stream
-   longer than `stream_bytes_max` comes back empty with its length. */
+/* Within a transaction: a constellation's new description. */
+enum err store_put_description(struct store *store, int64_t constellation_id,
+                               struct str description, struct reason *reason);
+
+/* The latest attempt of a task, for placeholders and conditions; sees the transaction's own rows. A
+   stream longer than `stream_bytes_max` comes back empty with its length. Of a task that no attempt of
+   this round has had there is the state and nothing else. */
 struct store_outcome {
     enum task_state state;
-    bool has_run;       /* it has an attempt, and was not skipped after it */
-    bool has_exit_code; /* it ended by itself: by no signal and no timeout */
+    bool has_run;        /* an attempt of this round has had it: all below counts */
+    bool has_exit_code;  /* it ended by itself: by no signal and no timeout */
+    uint32_t attempt;    /* its number */
+    int64_t duration_ms; /* from its start to its end; -1: it has not started, or not ended */
     struct str device;
     int32_t exit_code;
     uint64_t stdout_bytes;
@@ -89,6 +103,12 @@ struct store_outcome {
 enum err store_task_outcome(struct store *store, int64_t constellation_id, struct str key,
                             size_t stream_bytes_max, struct arena *arena,
                             struct store_outcome *ret_outcome);
+enum err store_outcome(struct store *store, int64_t task_id, size_t stream_bytes_max,
+                       struct arena *arena, struct store_outcome *ret_outcome);
+/* What EFFECT_EVALUATE asks for: the expression of a dependency, and the JSON array of what its ?1 …
+   stand for (may be empty). ERR_NOT_FOUND: it has none. */
+enum err store_edge_condition(struct store *store, int64_t edge_id, struct arena *arena,
+                              struct str *ret_condition, struct str *ret_arguments);
 
 /* Syncs output files that have waited a second (all of them if `all`), and tells how far each stream of
    each attempt that was written since the last call is durable: what Ack may say. Outside a

@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "orchestrator/store/store_ops.h"
-#include "orchestrator/store/twin_disk.h"
+#include "orchestrator/store/twin_change.h"
 
 enum { SYNC_MS = 1000 };
 
@@ -44,18 +44,6 @@ static void twin_free(struct store *store)
     mem_free(self);
 }
 
-static void put_text(struct store_disk *disk, enum twin_table table, uint64_t key, int64_t owner_id,
-                     struct str a, struct str b)
-{
-    char *room;
-    struct twin_text *row = twin_row(sizeof *row, a.length + b.length, &room);
-    row->owner_id = owner_id;
-    row->row_id = (int64_t)key;
-    row->a = twin_pack(&room, a);
-    row->b = twin_pack(&room, b);
-    twin_put_take(disk, table, key, row);
-}
-
 /* A SAVE without the row is a bug that the real store finds as well. */
 static enum err put_record(struct store_disk *disk, enum twin_table table, int64_t id, bool is_new,
                            const void *record, size_t bytes, struct reason *reason)
@@ -65,18 +53,6 @@ static enum err put_record(struct store_disk *disk, enum twin_table table, int64
                           (long long)id, (int)table, is_new ? "there already" : "missing");
     }
     twin_put_take(disk, table, (uint64_t)id, mem_copy(record, bytes));
-    return ERR_NONE;
-}
-
-static enum err put_class(struct store_disk *disk, const struct class_record *class)
-{
-    char *room;
-    struct class_record *row =
-        twin_row(sizeof *row, class->plan.selector.length + class->plan.device.length, &room);
-    *row = *class;
-    row->plan.selector = twin_pack(&room, class->plan.selector);
-    row->plan.device = twin_pack(&room, class->plan.device);
-    twin_put_take(disk, TWIN_CLASS, (uint64_t) class->id, row);
     return ERR_NONE;
 }
 
@@ -93,8 +69,8 @@ static enum err put_task(struct store_disk *disk, const struct effect *effect, b
     }
     enum err err = put_record(disk, TWIN_TASK, row.record.id, is_new, &row, sizeof row, reason);
     if (err == ERR_NONE && is_new) {
-        put_text(disk, TWIN_TASK_TEXT, (uint64_t)row.record.id, row.constellation_id,
-                 effect->task.plan->key, effect->task.plan->body);
+        twin_put_text(disk, TWIN_TASK_TEXT, (uint64_t)row.record.id, row.constellation_id,
+                      effect->task.plan->key, effect->task.plan->body);
     }
     return err;
 }
@@ -105,12 +81,20 @@ static enum err put_edge(struct store_disk *disk, const struct effect *effect, b
     struct twin_edge row = { effect->edge.record, effect->edge.constellation_id };
     const struct twin_edge *old = twin_get(disk, TWIN_EDGE, (uint64_t)row.record.id);
     if (old != NULL) {
-        row.record.from_id = old->record.from_id;
-        row.record.to_id = old->record.to_id;
-        row.record.when = old->record.when;
-        row.constellation_id = old->constellation_id;
+        row = *old; /* a decision leaves the rest alone */
+        row.record.decision = effect->edge.record.decision;
+        row.record.fence = effect->edge.record.fence;
     }
-    return put_record(disk, TWIN_EDGE, row.record.id, is_new, &row, sizeof row, reason);
+    enum err err = put_record(disk, TWIN_EDGE, row.record.id, is_new, &row, sizeof row, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    if (is_new && row.record.conditional) {
+        twin_put_edge_text(disk, row.record.id, effect->edge.plan);
+    } else if (!is_new && row.record.decision == EDGE_UNDECIDED) {
+        twin_remove(disk, TWIN_EDGE_REASON, (uint64_t)row.record.id);
+    }
+    return ERR_NONE;
 }
 
 static struct owed *owed_of(struct store_memory *self, uint64_t fence, enum stream stream)
@@ -158,7 +142,7 @@ static enum err result(struct store_memory *self, const struct effect *effect,
     if (twin_get(self->disk, TWIN_ATTEMPT, fence) == NULL) {
         return reason_set(reason, ERR_CORRUPT, "a result without an attempt");
     }
-    put_text(self->disk, TWIN_RESULT, fence, 0, effect->result.reason, effect->result.result);
+    twin_put_text(self->disk, TWIN_RESULT, fence, 0, effect->result.reason, effect->result.result);
     return ERR_NONE;
 }
 
@@ -171,7 +155,8 @@ static enum err twin_apply(struct store *store, struct effect *effect, struct re
                   effect->kind == EFFECT_ADD_EDGE || effect->kind == EFFECT_ADD_ATTEMPT;
     switch (effect->kind) {
     case EFFECT_ADD_CLASS:
-        return put_class(disk, effect->class);
+        twin_put_take(disk, TWIN_CLASS, (uint64_t)effect->class->id, twin_class_row(effect->class));
+        return ERR_NONE;
     case EFFECT_ADD_POLICY:
         return put_record(disk, TWIN_POLICY, effect->policy->id, true, effect->policy,
                           sizeof *effect->policy, reason);
@@ -181,8 +166,8 @@ static enum err twin_apply(struct store *store, struct effect *effect, struct re
         err = put_record(disk, TWIN_CONSTELLATION, record->id, is_new, record, sizeof *record,
                          reason);
         if (err == ERR_NONE && is_new) {
-            put_text(disk, TWIN_UID, (uint64_t)record->id, 0, effect->constellation.uid,
-                     effect->constellation.plan->source);
+            twin_put_text(disk, TWIN_UID, (uint64_t)record->id, 0, effect->constellation.uid,
+                          effect->constellation.plan->source);
         }
         return err;
     }
@@ -202,8 +187,8 @@ static enum err twin_apply(struct store *store, struct effect *effect, struct re
                       twin_device_row(effect->device));
         return ERR_NONE;
     case EFFECT_TASK_REASON:
-        put_text(disk, TWIN_REASON, (uint64_t)effect->reason.task_id, 0, effect->reason.text,
-                 (struct str){ 0 });
+        twin_put_text(disk, TWIN_REASON, (uint64_t)effect->reason.task_id, 0, effect->reason.text,
+                      (struct str){ 0 });
         return ERR_NONE;
     case EFFECT_OUTPUT:
         output(self, effect);
@@ -224,6 +209,7 @@ static enum err twin_apply(struct store *store, struct effect *effect, struct re
     case EFFECT_EDGE_TEXT:
     case EFFECT_EDGE_REASON:
     case EFFECT_ADD_REVISION:
+        return twin_change_apply(disk, effect, reason);
     case EFFECT_EVALUATE:
     case EFFECT_PREPARE:
     case EFFECT_SEND:
@@ -261,8 +247,14 @@ static bool is_live(const struct store_disk *disk, int64_t constellation_id)
            !constellation_state_is_final(record->state);
 }
 
+/* What a load wants: constellations that are live, or one that is final (its id, not 0). */
+static bool is_wanted(const struct store_disk *disk, int64_t constellation_id, int64_t final_id)
+{
+    return final_id == 0 ? is_live(disk, constellation_id) : constellation_id == final_id;
+}
+
 static void load_row(const struct store_disk *disk, enum twin_table table, uint64_t key,
-                     struct engine *engine)
+                     int64_t final_id, struct engine *engine)
 {
     const void *row = twin_get(disk, table, key);
     const struct twin_task *task = row;
@@ -273,19 +265,38 @@ static void load_row(const struct store_disk *disk, enum twin_table table, uint6
         engine_load_policy(engine, row);
     } else if (table == TWIN_DEVICE) {
         engine_load_device(engine, row);
-    } else if (table == TWIN_CONSTELLATION && is_live(disk, (int64_t)key)) {
+    } else if (table == TWIN_CONSTELLATION && is_wanted(disk, (int64_t)key, final_id)) {
         engine_load_constellation(engine, row);
-    } else if (table == TWIN_TASK && is_live(disk, task->constellation_id)) {
+    } else if (table == TWIN_TASK && is_wanted(disk, task->constellation_id, final_id)) {
         engine_load_task(engine, task->constellation_id, &task->record);
-    } else if (table == TWIN_EDGE && is_live(disk, edge->constellation_id)) {
+    } else if (table == TWIN_EDGE && is_wanted(disk, edge->constellation_id, final_id)) {
         engine_load_edge(engine, edge->constellation_id, &edge->record);
     } else if (table == TWIN_ATTEMPT) {
         const struct attempt_record *attempt = row;
         task = twin_get(disk, TWIN_TASK, (uint64_t)attempt->task_id);
         if (task != NULL && task->record.fence == attempt->fence &&
-            is_live(disk, task->constellation_id)) {
+            is_wanted(disk, task->constellation_id, final_id)) {
             engine_load_attempt(engine, attempt);
         }
+    } else if (table == TWIN_LIMIT &&
+               is_wanted(disk, ((const struct limit_record *)row)->constellation_id, final_id)) {
+        engine_load_limit(engine, row);
+    } else if (table == TWIN_HOLD &&
+               is_wanted(disk, ((const struct hold_record *)row)->constellation_id, final_id)) {
+        twin_load_hold(disk, key, engine);
+    }
+}
+
+static void load_tables(const struct store_disk *disk, const enum twin_table *tables,
+                        size_t tables_count, int64_t final_id, struct engine *engine)
+{
+    for (size_t i = 0; i < tables_count; i++) {
+        size_t count = 0;
+        uint64_t *keys = twin_keys(disk, tables[i], &count);
+        for (size_t at = 0; at < count; at++) {
+            load_row(disk, tables[i], keys[at], final_id, engine);
+        }
+        mem_free(keys);
     }
 }
 
@@ -294,16 +305,35 @@ static enum err twin_load(struct store *store, struct engine *engine, struct rea
     (void)reason;
     static const enum twin_table order[] = { TWIN_CLASS,         TWIN_POLICY, TWIN_DEVICE,
                                              TWIN_CONSTELLATION, TWIN_TASK,   TWIN_EDGE,
-                                             TWIN_ATTEMPT };
+                                             TWIN_ATTEMPT,       TWIN_LIMIT,  TWIN_HOLD };
+    load_tables(memory_of(store)->disk, order, sizeof order / sizeof order[0], 0, engine);
+    return ERR_NONE;
+}
+
+static enum err twin_load_constellation(struct store *store, struct engine *engine, int64_t id,
+                                        struct reason *reason)
+{
+    static const enum twin_table order[] = { TWIN_CONSTELLATION, TWIN_TASK,  TWIN_EDGE,
+                                             TWIN_ATTEMPT,       TWIN_LIMIT, TWIN_HOLD };
     const struct store_disk *disk = memory_of(store)->disk;
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        size_t count = 0;
-        uint64_t *keys = twin_keys(disk, order[i], &count);
-        for (size_t at = 0; at < count; at++) {
-            load_row(disk, order[i], keys[at], engine);
-        }
-        mem_free(keys);
+    const struct constellation_record *record = twin_get(disk, TWIN_CONSTELLATION, (uint64_t)id);
+    if (record == NULL || record->state == CONSTELLATION_LOADING) {
+        return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
     }
+    if (!constellation_state_is_final(record->state)) {
+        return reason_set(reason, ERR_CONFLICT, "it is not final");
+    }
+    size_t count = 0;
+    uint64_t *keys = twin_keys(disk, TWIN_TASK, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct twin_task *task = twin_get(disk, TWIN_TASK, keys[i]);
+        if (task->constellation_id == id) {
+            load_row(disk, TWIN_CLASS, (uint64_t)task->record.class_id, id, engine);
+            load_row(disk, TWIN_POLICY, (uint64_t)task->record.policy_id, id, engine);
+        }
+    }
+    mem_free(keys);
+    load_tables(disk, order, sizeof order / sizeof order[0], id, engine);
     return ERR_NONE;
 }
 
@@ -332,7 +362,7 @@ static enum err twin_put_inputs(struct store *store, int64_t task_id, struct str
     if (twin_get(disk, TWIN_TASK, (uint64_t)task_id) == NULL) {
         return reason_set(reason, ERR_CORRUPT, "inputs of a task that is not there");
     }
-    put_text(disk, TWIN_INPUTS, (uint64_t)task_id, 0, body, (struct str){ 0 });
+    twin_put_text(disk, TWIN_INPUTS, (uint64_t)task_id, 0, body, (struct str){ 0 });
     return ERR_NONE;
 }
 
@@ -368,6 +398,40 @@ static struct str read_whole(struct store *store, uint64_t fence, enum stream st
     return data;
 }
 
+static enum err twin_outcome(struct store *store, int64_t task_id, size_t stream_bytes_max,
+                             struct arena *arena, struct store_outcome *ret_outcome)
+{
+    const struct store_disk *disk = memory_of(store)->disk;
+    const struct twin_task *task = twin_get(disk, TWIN_TASK, (uint64_t)task_id);
+    if (task == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    struct store_outcome outcome = { .state = (enum task_state)task->record.state,
+                                     .duration_ms = -1 };
+    uint64_t fence = task->record.fence;
+    const struct attempt_record *attempt = twin_get(disk, TWIN_ATTEMPT, fence);
+    if (attempt != NULL && task->record.attempts > task->record.first_attempt) {
+        const struct device_record *device =
+            twin_get(disk, TWIN_DEVICE, (uint64_t)attempt->device_id);
+        const struct twin_text *result_text = twin_get(disk, TWIN_RESULT, fence);
+        outcome.has_run = true;
+        outcome.has_exit_code = attempt->outcome == OUTCOME_EXITED;
+        outcome.attempt = attempt->number;
+        outcome.duration_ms = store_duration_ms(attempt->started_wall_ms, attempt->ended_wall_ms);
+        outcome.exit_code = attempt->exit_code;
+        outcome.stdout_bytes = attempt->stdout_bytes;
+        outcome.stderr_bytes = attempt->stderr_bytes;
+        outcome.device = arena_str(arena, device == NULL ? (struct str){ 0 } : device->name);
+        outcome.result = arena_str(arena, result_text == NULL ? (struct str){ 0 } : result_text->b);
+        outcome.stdout_data =
+            read_whole(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max, arena);
+        outcome.stderr_data =
+            read_whole(store, fence, STREAM_STDERR, outcome.stderr_bytes, stream_bytes_max, arena);
+    }
+    *ret_outcome = outcome;
+    return ERR_NONE;
+}
+
 static enum err twin_task_outcome(struct store *store, int64_t constellation_id, struct str key,
                                   size_t stream_bytes_max, struct arena *arena,
                                   struct store_outcome *ret_outcome)
@@ -380,27 +444,31 @@ static enum err twin_task_outcome(struct store *store, int64_t constellation_id,
     if (text == NULL) {
         return ERR_NOT_FOUND;
     }
-    const struct twin_task *task = twin_get(disk, TWIN_TASK, (uint64_t)text->row_id);
-    struct store_outcome outcome = { .state = (enum task_state)task->record.state };
-    uint64_t fence = task->record.fence;
-    const struct attempt_record *attempt = twin_get(disk, TWIN_ATTEMPT, fence);
-    if (attempt != NULL) {
-        outcome.has_run = outcome.state != TASK_SKIPPED;
-        outcome.has_exit_code = attempt->outcome == OUTCOME_EXITED;
-        const struct device_record *device =
-            twin_get(disk, TWIN_DEVICE, (uint64_t)attempt->device_id);
-        const struct twin_text *result_text = twin_get(disk, TWIN_RESULT, fence);
-        outcome.exit_code = attempt->exit_code;
-        outcome.stdout_bytes = attempt->stdout_bytes;
-        outcome.stderr_bytes = attempt->stderr_bytes;
-        outcome.device = arena_str(arena, device == NULL ? (struct str){ 0 } : device->name);
-        outcome.result = arena_str(arena, result_text == NULL ? (struct str){ 0 } : result_text->b);
-        outcome.stdout_data =
-            read_whole(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max, arena);
-        outcome.stderr_data =
-            read_whole(store, fence, STREAM_STDERR, outcome.stderr_bytes, stream_bytes_max, arena);
+    return twin_outcome(store, text->row_id, stream_bytes_max, arena, ret_outcome);
+}
+
+static enum err twin_edge_condition(struct store *store, int64_t edge_id, struct arena *arena,
+                                    struct str *ret_condition, struct str *ret_arguments)
+{
+    const struct twin_text *text =
+        twin_get(memory_of(store)->disk, TWIN_EDGE_TEXT, (uint64_t)edge_id);
+    if (text == NULL) {
+        return ERR_NOT_FOUND;
     }
-    *ret_outcome = outcome;
+    *ret_condition = arena_str(arena, text->a);
+    *ret_arguments = arena_str(arena, text->b);
+    return ERR_NONE;
+}
+
+static enum err twin_put_description(struct store *store, int64_t constellation_id,
+                                     struct str description, struct reason *reason)
+{
+    struct store_disk *disk = memory_of(store)->disk;
+    if (twin_get(disk, TWIN_CONSTELLATION, (uint64_t)constellation_id) == NULL) {
+        return reason_set(reason, ERR_CORRUPT, "a description of what is not there");
+    }
+    twin_put_text(disk, TWIN_DESCRIPTION, (uint64_t)constellation_id, 0, description,
+                  (struct str){ 0 });
     return ERR_NONE;
 }
 
@@ -473,12 +541,16 @@ static enum err twin_receipt_is_ahead(struct store *store, uint64_t epoch,
 static const struct store_ops store_memory_ops = {
     .free = twin_free,
     .load = twin_load,
+    .load_constellation = twin_load_constellation,
     .apply = twin_apply,
     .applied = twin_applied,
     .commit = turn_commit,
     .task_body = twin_task_body,
     .put_inputs = twin_put_inputs,
+    .put_description = twin_put_description,
     .task_outcome = twin_task_outcome,
+    .outcome = twin_outcome,
+    .edge_condition = twin_edge_condition,
     .sync_output = twin_sync_output,
     .sync_deadline = twin_sync_deadline,
     .read_output = twin_read_output,
@@ -508,6 +580,28 @@ static void drop_half_loaded(struct store_disk *disk)
             twin_get(disk, TWIN_CONSTELLATION, (uint64_t)edge->constellation_id);
         if (owner->state == CONSTELLATION_LOADING) {
             twin_remove(disk, TWIN_EDGE, keys[i]);
+            twin_remove(disk, TWIN_EDGE_TEXT, keys[i]);
+        }
+    }
+    mem_free(keys);
+    keys = twin_keys(disk, TWIN_HOLD, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct hold_record *hold = twin_get(disk, TWIN_HOLD, keys[i]);
+        const struct constellation_record *owner =
+            twin_get(disk, TWIN_CONSTELLATION, (uint64_t)hold->constellation_id);
+        if (owner->state == CONSTELLATION_LOADING) {
+            const struct effect effect = { .kind = EFFECT_REMOVE_HOLD, .id = hold->id };
+            twin_change_apply(disk, &effect, NULL);
+        }
+    }
+    mem_free(keys);
+    keys = twin_keys(disk, TWIN_LIMIT, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct limit_record *limit = twin_get(disk, TWIN_LIMIT, keys[i]);
+        const struct constellation_record *owner =
+            twin_get(disk, TWIN_CONSTELLATION, (uint64_t)limit->constellation_id);
+        if (owner->state == CONSTELLATION_LOADING) {
+            twin_remove(disk, TWIN_LIMIT, keys[i]);
         }
     }
     mem_free(keys);
@@ -563,6 +657,7 @@ enum err store_memory_open(struct store_disk *disk, const struct store_seed *see
     start.next_constellation_id = spend(disk, TWIN_CONSTELLATION, &disk->spent_constellation_id);
     start.next_task_id = spend(disk, TWIN_TASK, &disk->spent_task_id);
     start.next_edge_id = spend(disk, TWIN_EDGE, &disk->spent_edge_id);
+    start.next_hold_id = spend(disk, TWIN_HOLD, &disk->spent_hold_id);
     drop_half_loaded(disk);
     struct store_memory *self = mem_alloc(sizeof *self);
     self->store.ops = &store_memory_ops;

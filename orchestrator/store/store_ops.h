@@ -8,6 +8,8 @@
 struct store_ops {
     void (*free)(struct store *store);
     enum err (*load)(struct store *store, struct engine *engine, struct reason *reason);
+    enum err (*load_constellation)(struct store *store, struct engine *engine, int64_t id,
+                                   struct reason *reason);
     enum err (*apply)(struct store *store, struct effect *effect, struct reason *reason);
     enum err (*applied)(struct store *store, struct reason *reason); /* after the last of a call */
     enum err (*commit)(struct store *store, struct reason *reason);
@@ -15,6 +17,12 @@ struct store_ops {
                           struct str *ret_name, struct str *ret_body);
     enum err (*put_inputs)(struct store *store, int64_t task_id, struct str body,
                            struct reason *reason);
+    enum err (*put_description)(struct store *store, int64_t constellation_id,
+                                struct str description, struct reason *reason);
+    enum err (*outcome)(struct store *store, int64_t task_id, size_t stream_bytes_max,
+                        struct arena *arena, struct store_outcome *ret_outcome);
+    enum err (*edge_condition)(struct store *store, int64_t edge_id, struct arena *arena,
+                               struct str *ret_condition, struct str *ret_arguments);
     enum err (*task_outcome)(struct store *store, int64_t constellation_id, struct str key,
                              size_t stream_bytes_max, struct arena *arena,
                              struct store_outcome *ret_outcome);
@@ -33,6 +41,15 @@ struct store {
     bool in_turn; /* between begin and commit */
     bool dead;    /* a write has failed: memory and disk may differ */
 };
+
+/* -1: it has not started, or not ended. The clock may have been set back in between. */
+static inline int64_t store_duration_ms(int64_t started_wall_ms, int64_t ended_wall_ms)
+{
+    if (started_wall_ms == 0 || ended_wall_ms == 0) {
+        return -1;
+    }
+    return ended_wall_ms > started_wall_ms ? ended_wall_ms - started_wall_ms : 0;
+}
 
 enum err store_refuse_dead(const struct store *store, struct reason *reason);
 

@@ -13,6 +13,9 @@ static enum err turn_commit(struct store *store, struct reason *reason)
         return ERR_NONE;
     }
     enum err err = row_save_fence(self, reason);
+    if (err == ERR_NONE) {
+        err = change_spend_ids(self, reason);
+    }
     if (err != ERR_NONE) {
         return err;
     }
@@ -67,12 +70,16 @@ void sqlite_store_free(struct store *store)
 const struct store_ops store_sqlite_ops = {
     .free = sqlite_store_free,
     .load = load_all,
+    .load_constellation = load_constellation,
     .apply = row_apply,
     .applied = row_applied,
     .commit = turn_commit,
     .task_body = read_task_body,
     .put_inputs = row_put_inputs,
+    .put_description = change_put_description,
     .task_outcome = read_task_outcome,
+    .outcome = read_outcome,
+    .edge_condition = read_edge_condition,
     .sync_output = turn_sync_output,
     .sync_deadline = turn_sync_deadline,
     .read_output = read_output,

@@ -2,6 +2,7 @@
        store_sqlite.c        the turn: begin at the first write, commit
        store_sqlite_open.c   the lock, the checks, the start's row
        store_sqlite_row.c    effects to rows
+       store_sqlite_change.c those of a plan that changes, and of holds
        store_sqlite_load.c   rows to the engine
        store_sqlite_read.c   what the evaluator, the assignment and the API read
        checkpoint.c          the log into the database, beside the turns
@@ -24,11 +25,13 @@ struct id_range {
     int64_t last_task_id;
     int64_t first_edge_id;
     int64_t last_edge_id;
+    bool late; /* none of it: an edit adds them, and an index finds them */
 };
 
 struct new_edge {
     struct edge_record record;
     int64_t constellation_id;
+    bool late;
 };
 
 enum { ROW_STATEMENTS_MAX = 40, EDGES_AT_ONCE = 16 };
@@ -52,6 +55,10 @@ struct store_sqlite {
     uint64_t fence;       /* the highest of any attempt */
     uint64_t fence_saved; /* the one in meta */
     int64_t seq;          /* the last one given */
+    /* The highest of those that were removed in this turn: they are never given again. 0: none. */
+    int64_t removed_task_id;
+    int64_t removed_edge_id;
+    int64_t removed_hold_id;
     bool doomed;          /* a constellation was deleted in this turn */
     uint64_t ahead_epoch;
     struct buf scratch;
@@ -70,12 +77,26 @@ enum err row_applied(struct store *store, struct reason *reason);
 enum err row_save_fence(struct store_sqlite *self, struct reason *reason);
 enum err row_put_inputs(struct store *store, int64_t task_id, struct str body,
                         struct reason *reason);
+enum err change_apply(struct store_sqlite *self, const struct effect *effect,
+                      struct reason *reason);
+enum err change_edge_text(struct store_sqlite *self, int64_t edge_id, const struct plan_edge *plan,
+                          struct reason *reason);
+enum err change_edge_undecided(struct store_sqlite *self, int64_t edge_id, struct reason *reason);
+enum err change_spend_ids(struct store_sqlite *self, struct reason *reason); /* before the commit */
+enum err change_put_description(struct store *store, int64_t constellation_id,
+                                struct str description, struct reason *reason);
 enum err load_all(struct store *store, struct engine *engine, struct reason *reason);
+enum err load_constellation(struct store *store, struct engine *engine, int64_t id,
+                            struct reason *reason);
 enum err read_task_body(struct store *store, int64_t task_id, struct arena *arena,
                         struct str *ret_name, struct str *ret_body);
 enum err read_task_outcome(struct store *store, int64_t constellation_id, struct str key,
                            size_t stream_bytes_max, struct arena *arena,
                            struct store_outcome *ret_outcome);
+enum err read_outcome(struct store *store, int64_t task_id, size_t stream_bytes_max,
+                      struct arena *arena, struct store_outcome *ret_outcome);
+enum err read_edge_condition(struct store *store, int64_t edge_id, struct arena *arena,
+                             struct str *ret_condition, struct str *ret_arguments);
 enum err read_output(struct store *store, uint64_t fence, enum stream stream, uint64_t offset,
                      size_t bytes, struct buf *into);
 enum err receipt_is_ahead(struct store *store, uint64_t epoch, const uint8_t start_id[16],

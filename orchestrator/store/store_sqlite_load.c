@@ -1,73 +1,56 @@
-/* Rows to the engine, at the start: classes, policies, devices, and of every constellation that is not
-   final its tasks, its edges and each task's latest attempt, all in the order of their ids. */
+/* Rows to the engine: at the start classes, policies, devices, and of every constellation that is not
+   final its tasks, its edges, each task's latest attempt, its limits and its holds, all in the order of
+   their ids; later one that is final, so that it can be reopened. */
 #include "orchestrator/store/store_sqlite.h"
 
+#include "common/base/mem.h"
 #include "orchestrator/store/device_json.h"
 #include "orchestrator/store/output_file.h"
+#include "orchestrator/store/record_row.h"
+
+struct loader {
+    struct store_sqlite *self;
+    struct engine *engine;
+    int64_t first_id; /* of the constellations that are wanted */
+    int64_t last_id;
+    struct arena arena; /* text of one row */
+};
 
 /* One pass over a query: `row` takes each of its rows. */
 struct pass {
     const char *sql;
-    enum err (*row)(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine);
+    enum err (*row)(struct loader *loader, sqlite3_stmt *row);
 };
 
-/* Numbers that we wrote are in range; a damaged page may hold anything. */
 static bool column_in(sqlite3_stmt *row, int at, int64_t min, int64_t max, int64_t *ret_number)
 {
     *ret_number = sqlite3_column_int64(row, at);
     return *ret_number >= min && *ret_number <= max;
 }
 
-static enum err load_class(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+static enum err load_class(struct loader *loader, sqlite3_stmt *row)
 {
-    (void)self;
-    int64_t executor;
-    if (!column_in(row, 3, EXECUTOR_RUN, EXECUTOR_SLEEP, &executor)) {
-        return ERR_CORRUPT;
+    struct class_record record;
+    enum err err = class_row_read(&loader->self->store, row, 0, &loader->arena, &record);
+    if (err == ERR_NONE) {
+        engine_load_class(loader->engine, &record);
     }
-    const struct class_record record = {
-        .id = sqlite3_column_int64(row, 0),
-        .plan = { .selector = sqlite_column_str(row, 1),
-                  .device = sqlite_column_str(row, 2),
-                  .executor = (enum executor)executor },
-    };
-    engine_load_class(engine, &record);
-    return ERR_NONE;
+    return err;
 }
 
-static enum err load_policy(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+static enum err load_policy(struct loader *loader, sqlite3_stmt *row)
 {
-    (void)self;
-    int64_t tries;
-    int64_t lost;
-    int64_t factor;
-    int64_t on_disconnect;
-    int64_t output_bytes_max;
-    if (!column_in(row, 1, 0, UINT32_MAX, &tries) || !column_in(row, 2, 0, UINT32_MAX, &lost) ||
-        !column_in(row, 5, 0, UINT32_MAX, &factor) ||
-        !column_in(row, 8, ON_DISCONNECT_CONTINUE, ON_DISCONNECT_STOP, &on_disconnect) ||
-        !column_in(row, 9, 0, INT64_MAX, &output_bytes_max)) {
-        return ERR_CORRUPT;
+    struct policy_record record;
+    enum err err = policy_row_read(row, 0, &record);
+    if (err == ERR_NONE) {
+        engine_load_policy(loader->engine, &record);
     }
-    const struct policy_record record = {
-        .id = sqlite3_column_int64(row, 0),
-        .plan = { .max_attempts = (uint32_t)tries,
-                  .max_lost = (uint32_t)lost,
-                  .backoff_base_ms = sqlite3_column_int64(row, 3),
-                  .backoff_max_ms = sqlite3_column_int64(row, 4),
-                  .backoff_factor_permille = (uint32_t)factor,
-                  .run_timeout_ms = sqlite3_column_int64(row, 6),
-                  .kill_grace_ms = sqlite3_column_int64(row, 7),
-                  .output_bytes_max = output_bytes_max,
-                  .on_disconnect = (enum on_disconnect)on_disconnect },
-    };
-    engine_load_policy(engine, &record);
-    return ERR_NONE;
+    return err;
 }
 
-static enum err load_device(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+static enum err load_device(struct loader *loader, sqlite3_stmt *row)
 {
-    sqlite3_stmt *each = store_sqlite_statement(&self->store, DEVICE_JSON_EACH, NULL);
+    sqlite3_stmt *each = store_sqlite_statement(&loader->self->store, DEVICE_JSON_EACH, NULL);
     int64_t cpus;
     int64_t slots;
     if (each == NULL || !column_in(row, 10, 0, UINT32_MAX, &cpus) ||
@@ -90,87 +73,44 @@ static enum err load_device(struct store_sqlite *self, sqlite3_stmt *row, struct
                      .slots = (uint32_t)slots,
                      .arch = sqlite_column_str(row, 13),
                      .hostname = sqlite_column_str(row, 14) },
+        .draining = sqlite3_column_int(row, 18) != 0,
     };
-    struct arena arena = { 0 };
+    struct arena *arena = &loader->arena;
     enum err err =
-        device_json_read_list(each, sqlite_column_str(row, 15), &arena, MSG_EXECUTORS_MAX,
+        device_json_read_list(each, sqlite_column_str(row, 15), arena, MSG_EXECUTORS_MAX,
                               &record.profile.executors, &record.profile.executors_count);
     if (err == ERR_NONE) {
-        err = device_json_read_list(each, sqlite_column_str(row, 16), &arena, MSG_TOOLS_MAX,
+        err = device_json_read_list(each, sqlite_column_str(row, 16), arena, MSG_TOOLS_MAX,
                                     &record.profile.tools, &record.profile.tools_count);
     }
     if (err == ERR_NONE) {
-        err = device_json_read_labels(each, sqlite_column_str(row, 17), &arena,
+        err = device_json_read_labels(each, sqlite_column_str(row, 17), arena,
                                       &record.profile.labels, &record.profile.labels_count);
     }
     if (err == ERR_NONE) {
-        engine_load_device(engine, &record);
+        engine_load_device(loader->engine, &record);
     }
-    arena_done(&arena);
     return err;
 }
 
-static enum err load_constellation(struct store_sqlite *self, sqlite3_stmt *row,
-                                   struct engine *engine)
+static enum err load_constellation_row(struct loader *loader, sqlite3_stmt *row)
 {
-    (void)self;
-    int64_t counts[6];
-    for (int i = 0; i < 6; i++) {
-        if (!column_in(row, 5 + i, 0, UINT32_MAX, &counts[i])) {
-            return ERR_CORRUPT;
-        }
+    struct constellation_record record;
+    enum err err = constellation_row_read(row, 0, &record);
+    if (err == ERR_NONE) {
+        engine_load_constellation(loader->engine, &record);
     }
-    const struct constellation_record record = {
-        .id = sqlite3_column_int64(row, 0),
-        .state = (enum constellation_state)sqlite3_column_int(row, 1),
-        .cancel_requested = sqlite3_column_int(row, 2) != 0,
-        .created_wall_ms = sqlite3_column_int64(row, 3),
-        .finished_wall_ms = sqlite3_column_int64(row, 4),
-        .tasks = (uint32_t)counts[0],
-        .edges = (uint32_t)counts[1],
-        .succeeded = (uint32_t)counts[2],
-        .failed = (uint32_t)counts[3],
-        .cancelled = (uint32_t)counts[4],
-        .skipped = (uint32_t)counts[5],
-    };
-    engine_load_constellation(engine, &record);
-    return ERR_NONE;
+    return err;
 }
 
-static enum err load_task(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+static enum err load_task(struct loader *loader, sqlite3_stmt *row)
 {
-    (void)self;
-    int64_t priority;
-    int64_t attempts;
-    int64_t tries;
-    int64_t lost;
-    int64_t state;
-    int64_t body_bytes;
-    if (!column_in(row, 7, -PLAN_PRIORITY_MAX, PLAN_PRIORITY_MAX, &priority) ||
-        !column_in(row, 8, 0, UINT32_MAX, &attempts) || !column_in(row, 9, 0, UINT16_MAX, &tries) ||
-        !column_in(row, 10, 0, UINT16_MAX, &lost) ||
-        !column_in(row, 11, TASK_WAITING, TASK_SKIPPED, &state) ||
-        !column_in(row, 14, 0, UINT32_MAX, &body_bytes)) {
-        return ERR_CORRUPT;
+    struct task_record record;
+    enum err err = task_row_read(row, 1, &record);
+    if (err == ERR_NONE) {
+        engine_load_task(loader->engine, sqlite3_column_int64(row, 0), &record);
     }
-    const struct task_record record = {
-        .id = sqlite3_column_int64(row, 1),
-        .class_id = sqlite3_column_int64(row, 2),
-        .policy_id = sqlite3_column_int64(row, 3),
-        .fence = (uint64_t)sqlite3_column_int64(row, 4),
-        .wake_wall_ms = sqlite3_column_int64(row, 5),
-        .wake_length_ms = sqlite3_column_int64(row, 6),
-        .priority = (int32_t)priority,
-        .attempts = (uint32_t)attempts,
-        .tries = (uint16_t)tries,
-        .lost = (uint16_t)lost,
-        .body_bytes = (uint32_t)body_bytes,
-        .state = (uint8_t)state,
-        .has_references = sqlite3_column_int(row, 12) != 0,
-        .prepared = sqlite3_column_int(row, 13) != 0,
-    };
-    engine_load_task(engine, sqlite3_column_int64(row, 0), &record);
-    return ERR_NONE;
+    return err;
 }
 
 /* What the latest attempt of the edge's source has decided, if it has. The view edge would look for it
@@ -201,26 +141,16 @@ static enum err load_decision(struct store_sqlite *self, const struct engine *en
     return sound ? ERR_NONE : ERR_CORRUPT;
 }
 
-static enum err load_edge(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+static enum err load_edge(struct loader *loader, sqlite3_stmt *row)
 {
-    int64_t when;
-    int64_t decision;
-    if (!column_in(row, 4, EDGE_WHEN_SUCCESS, EDGE_WHEN_SUCCESS, &when) ||
-        !column_in(row, 5, EDGE_UNDECIDED, EDGE_CLOSED, &decision)) {
-        return ERR_CORRUPT;
-    }
     int64_t constellation_id = sqlite3_column_int64(row, 0);
-    struct edge_record record = {
-        .id = sqlite3_column_int64(row, 1),
-        .from_id = sqlite3_column_int64(row, 2),
-        .to_id = sqlite3_column_int64(row, 3),
-        .when = (enum edge_when)when,
-        .decision = (enum edge_decision)decision,
-        .fence = (uint64_t)sqlite3_column_int64(row, 6),
-    };
-    enum err err = load_decision(self, engine, constellation_id, &record);
+    struct edge_record record;
+    enum err err = edge_row_read(row, 1, &record);
     if (err == ERR_NONE) {
-        engine_load_edge(engine, constellation_id, &record);
+        err = load_decision(loader->self, loader->engine, constellation_id, &record);
+    }
+    if (err == ERR_NONE) {
+        engine_load_edge(loader->engine, constellation_id, &record);
     }
     return err;
 }
@@ -264,113 +194,228 @@ static enum err settle_output(struct store_sqlite *self, struct attempt_record *
     return rc == SQLITE_DONE ? ERR_NONE : ERR_IO;
 }
 
-static enum err load_attempt(struct store_sqlite *self, sqlite3_stmt *row, struct engine *engine)
+static enum err load_attempt(struct loader *loader, sqlite3_stmt *row)
 {
-    int64_t number;
-    int64_t state;
-    int64_t outcome;
-    int64_t exit_code;
-    int64_t signal;
-    if (!column_in(row, 6, 1, UINT32_MAX, &number) ||
-        !column_in(row, 7, ATTEMPT_SENT, ATTEMPT_LOST, &state) ||
-        !column_in(row, 8, 0, OUTCOME_DISCONNECTED, &outcome) ||
-        !column_in(row, 9, INT32_MIN, INT32_MAX, &exit_code) ||
-        !column_in(row, 10, INT32_MIN, INT32_MAX, &signal)) {
-        return ERR_CORRUPT;
+    struct attempt_record record;
+    enum err err = attempt_row_read(row, 0, &record);
+    if (err == ERR_NONE && record.state != ATTEMPT_ENDED) {
+        err = settle_output(loader->self, &record);
     }
-    struct attempt_record record = {
-        .fence = (uint64_t)sqlite3_column_int64(row, 0),
-        .previous = (uint64_t)sqlite3_column_int64(row, 1),
-        .constellation_id = sqlite3_column_int64(row, 2),
-        .task_id = sqlite3_column_int64(row, 3),
-        .device_id = sqlite3_column_int64(row, 4),
-        .session = (uint64_t)sqlite3_column_int64(row, 5),
-        .number = (uint32_t)number,
-        .state = (enum attempt_state)state,
-        .outcome = (enum outcome)outcome,
-        .exit_code = (int32_t)exit_code,
-        .signal = (int32_t)signal,
-        .output_truncated = sqlite3_column_int(row, 11) != 0,
-        .stop_wanted = sqlite3_column_int(row, 12) != 0,
-        .assigned_wall_ms = sqlite3_column_int64(row, 13),
-        .started_wall_ms = sqlite3_column_int64(row, 14),
-        .ended_wall_ms = sqlite3_column_int64(row, 15),
-        .stdout_bytes = (uint64_t)sqlite3_column_int64(row, 16),
-        .stderr_bytes = (uint64_t)sqlite3_column_int64(row, 17),
-    };
-    enum err err = record.state == ATTEMPT_ENDED ? ERR_NONE : settle_output(self, &record);
     if (err == ERR_NONE) {
-        engine_load_attempt(engine, &record);
+        engine_load_attempt(loader->engine, &record);
     }
     return err;
 }
 
-/* 2 is running, 3 paused: neither loading nor final. CROSS JOIN keeps the order of the loops: ranges
-   of ids within each live constellation. */
-static const struct pass passes[] = {
-    { "SELECT id, selector, device, executor FROM class WHERE retired = 0 ORDER BY id",
-      load_class },
-    { "SELECT id, max_attempts, max_lost, backoff_base_ms, backoff_max_ms,"
-      " backoff_factor_permille, run_timeout_ms, kill_grace_ms, on_disconnect,"
-      " output_bytes_max"
-      " FROM policy WHERE retired = 0 ORDER BY id",
-      load_policy },
+static enum err load_limit(struct loader *loader, sqlite3_stmt *row)
+{
+    struct limit_record record;
+    enum err err = limit_row_read(row, 0, &loader->arena, &record);
+    if (err == ERR_NONE) {
+        engine_load_limit(loader->engine, &record);
+    }
+    return err;
+}
+
+/* Tasks that have been removed are held no more. */
+static enum err load_hold(struct loader *loader, sqlite3_stmt *row)
+{
+    struct hold_record record;
+    enum err err = hold_row_read(row, 0, &record);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    sqlite3_stmt *member = store_sqlite_statement(
+        &loader->self->store,
+        "SELECT h.task_id FROM hold_task h JOIN task_row r ON r.id = h.task_id"
+        " WHERE h.hold_id = ? ORDER BY h.task_id LIMIT ?",
+        NULL);
+    if (member == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(member, 1, record.id);
+    sqlite3_bind_int64(member, 2, ENGINE_HOLD_TASKS_MAX + 1);
+    size_t count = 0;
+    size_t capacity = 0;
+    int64_t *tasks = NULL;
+    int rc;
+    while ((rc = sqlite3_step(member)) == SQLITE_ROW) {
+        if (count == capacity) {
+            capacity = capacity == 0 ? 8 : capacity * 2;
+            tasks = mem_resize(tasks, capacity * sizeof tasks[0]);
+        }
+        tasks[count++] = sqlite3_column_int64(member, 0);
+    }
+    sqlite3_reset(member);
+    if (rc == SQLITE_DONE && count <= ENGINE_HOLD_TASKS_MAX) {
+        engine_load_hold(loader->engine, &record, tasks, count);
+    }
+    mem_free(tasks);
+    return rc == SQLITE_DONE && count <= ENGINE_HOLD_TASKS_MAX ? ERR_NONE : ERR_CORRUPT;
+}
+
+static const struct pass shared[] = {
+    { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.retired = 0 ORDER BY k.id", load_class },
+    { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.retired = 0 ORDER BY p.id", load_policy },
     { "SELECT id, name, journal_id, boot_id, process_id, session, fence, agent_version,"
-      " connected_wall_ms, os, cpus, memory_bytes, slots, arch, hostname, executors, tools, labels"
-      " FROM device ORDER BY id",
+      " connected_wall_ms, os, cpus, memory_bytes, slots, arch, hostname, executors, tools, labels,"
+      " draining FROM device ORDER BY id",
       load_device },
-    { "SELECT id, state, cancel_requested, created_wall_ms, finished_wall_ms, tasks, edges,"
-      " succeeded, failed, cancelled, skipped FROM constellation WHERE state IN (2, 3) ORDER BY id",
-      load_constellation },
-    { "SELECT t.constellation_id, t.id, t.class_id, t.policy_id, t.fence, t.wake_wall_ms,"
-      " t.wake_length_ms, t.priority, t.attempts, t.tries, t.lost, t.state, t.has_references,"
-      " t.prepared, t.body_bytes FROM constellation c CROSS JOIN task t"
-      " ON t.id BETWEEN c.first_task_id AND c.last_task_id AND t.constellation_id = c.id"
-      " WHERE c.state IN (2, 3) ORDER BY c.id, t.id",
-      load_task },
-    { "SELECT e.constellation_id, e.id, e.from_id, e.to_id, e.\"when\", e.decision, e.fence"
-      " FROM constellation c CROSS JOIN edge_row e"
-      " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
-      " WHERE c.state IN (2, 3) ORDER BY c.id, e.id",
-      load_edge },
-    { "SELECT a.fence, a.previous, a.constellation_id, a.task_id, a.device_id, a.session,"
-      " a.number, a.state, a.outcome, a.exit_code, a.signal, a.output_truncated, a.stop_wanted,"
-      " a.assigned_wall_ms, a.started_wall_ms, a.ended_wall_ms, a.stdout_bytes, a.stderr_bytes"
-      " FROM constellation c CROSS JOIN task t"
-      " ON t.id BETWEEN c.first_task_id AND c.last_task_id AND t.constellation_id = c.id"
-      " CROSS JOIN attempt a ON a.fence = t.fence"
-      " WHERE c.state IN (2, 3) AND t.fence <> 0 ORDER BY c.id, t.id",
-      load_attempt },
 };
+
+/* Those that are neither loading (1) nor final; or one, whatever it is. */
+#define WHICH "c.id BETWEEN ?1 AND ?2 AND (c.state IN (2, 3) OR ?1 = ?2)"
+
+/* CROSS JOIN keeps the order of the loops: of each constellation its range of ids, then those that are
+   late, whose ids are higher. */
+#define TASKS_IN_RANGE                                                                             \
+    " FROM constellation c CROSS JOIN task t ON t.id BETWEEN c.first_task_id AND"                  \
+    " c.last_task_id AND t.constellation_id = c.id AND t.late = 0"
+#define TASKS_LATE                                                                                 \
+    " FROM constellation c CROSS JOIN task t ON t.constellation_id = c.id AND t.late = 1"
+
+static const struct pass of_constellations[] = {
+    { "SELECT " CONSTELLATION_COLUMNS " FROM constellation c WHERE " WHICH " ORDER BY c.id",
+      load_constellation_row },
+    { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_IN_RANGE " WHERE " WHICH
+      " ORDER BY c.id, t.id",
+      load_task },
+    { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_LATE " WHERE " WHICH " ORDER BY c.id, t.id",
+      load_task },
+    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation c CROSS JOIN edge_row e"
+      " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
+      " AND e.late = 0 WHERE " WHICH " ORDER BY c.id, e.id",
+      load_edge },
+    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation c CROSS JOIN edge_row e"
+      " ON e.constellation_id = c.id AND e.late = 1 WHERE " WHICH " ORDER BY c.id, e.id",
+      load_edge },
+    { "SELECT " ATTEMPT_COLUMNS TASKS_IN_RANGE " CROSS JOIN attempt a ON a.fence = t.fence"
+      " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
+      load_attempt },
+    { "SELECT " ATTEMPT_COLUMNS TASKS_LATE " CROSS JOIN attempt a ON a.fence = t.fence"
+      " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
+      load_attempt },
+    { "SELECT " LIMIT_COLUMNS " FROM constellation c CROSS JOIN constellation_limit l"
+      " ON l.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, l.number",
+      load_limit },
+    { "SELECT " HOLD_COLUMNS " FROM constellation c CROSS JOIN hold h"
+      " ON h.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, h.id",
+      load_hold },
+};
+
+/* What a constellation that comes back refers to may have been left out at the start. */
+static const struct pass of_revived[] = {
+    { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.id IN (SELECT t.class_id" TASKS_IN_RANGE
+      " WHERE " WHICH ") OR k.id IN (SELECT t.class_id" TASKS_LATE " WHERE " WHICH
+      ") ORDER BY k.id",
+      load_class },
+    { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.id IN (SELECT t.policy_id" TASKS_IN_RANGE
+      " WHERE " WHICH ") OR p.id IN (SELECT t.policy_id" TASKS_LATE " WHERE " WHICH
+      ") ORDER BY p.id",
+      load_policy },
+};
+
+static enum err run_pass(struct loader *loader, const struct pass *pass, struct reason *reason)
+{
+    struct store_sqlite *self = loader->self;
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(self->db, pass->sql, -1, &statement, NULL);
+    sqlite3_bind_int64(statement, 1, loader->first_id);
+    sqlite3_bind_int64(statement, 2, loader->last_id);
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && (rc == SQLITE_OK || rc == SQLITE_ROW)) {
+        rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW) {
+            err = pass->row(loader, statement);
+            arena_clear(&loader->arena);
+        }
+    }
+    if (err != ERR_NONE || rc != SQLITE_DONE) {
+        err = reason_set(reason, ERR_CORRUPT,
+                         "the database in %s is damaged (%s): stop asterismd, move the directory "
+                         "away and restore a backup with: asterismd restore BACKUP",
+                         self->data_dir,
+                         err != ERR_NONE ? "a number that no asterismd writes"
+                                         : sqlite3_errmsg(self->db));
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+static enum err run_passes(struct loader *loader, const struct pass *passes, size_t count,
+                           struct reason *reason)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; err == ERR_NONE && i < count; i++) {
+        err = run_pass(loader, &passes[i], reason);
+    }
+    return err;
+}
+
+#define RUN_PASSES(loader, passes, reason)                                                         \
+    run_passes(loader, passes, sizeof(passes) / sizeof((passes)[0]), reason)
 
 enum err load_all(struct store *store, struct engine *engine, struct reason *reason)
 {
-    struct store_sqlite *self = sqlite_of(store);
-    for (size_t i = 0; i < sizeof passes / sizeof passes[0]; i++) {
-        sqlite3_stmt *statement = NULL;
-        int rc = sqlite3_prepare_v2(self->db, passes[i].sql, -1, &statement, NULL);
-        enum err err = ERR_NONE;
-        while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-            rc = sqlite3_step(statement);
-            if (rc != SQLITE_ROW) {
-                break;
-            }
-            err = passes[i].row(self, statement, engine);
-            if (err != ERR_NONE) {
-                break;
-            }
-        }
-        if (err != ERR_NONE || rc != SQLITE_DONE) {
-            reason_set(reason, ERR_CORRUPT,
-                       "the database in %s is damaged (%s): stop asterismd, move the directory "
-                       "away and restore a backup with: asterismd restore BACKUP",
-                       self->data_dir,
-                       err != ERR_NONE ? "a number that no asterismd writes"
-                                       : sqlite3_errmsg(self->db));
-            sqlite3_finalize(statement);
-            return ERR_CORRUPT;
-        }
-        sqlite3_finalize(statement);
+    struct loader loader = { .self = sqlite_of(store), .engine = engine, .last_id = INT64_MAX };
+    enum err err = RUN_PASSES(&loader, shared, reason);
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_constellations, reason);
     }
-    return ERR_NONE;
+    arena_done(&loader.arena);
+    return err;
+}
+
+/* From now on others may share what it refers to: that is in use again. */
+static enum err unretire(struct store_sqlite *self, int64_t id, struct reason *reason)
+{
+    static const char *const updates[] = {
+        "UPDATE class SET retired = 0 WHERE retired <> 0 AND"
+        " (id IN (SELECT t.class_id" TASKS_IN_RANGE " WHERE " WHICH ")"
+        " OR id IN (SELECT t.class_id" TASKS_LATE " WHERE " WHICH "))",
+        "UPDATE policy SET retired = 0 WHERE retired <> 0 AND"
+        " (id IN (SELECT t.policy_id" TASKS_IN_RANGE " WHERE " WHICH ")"
+        " OR id IN (SELECT t.policy_id" TASKS_LATE " WHERE " WHICH "))",
+    };
+    enum err err = store_sqlite_write(&self->store, reason);
+    for (size_t i = 0; err == ERR_NONE && i < sizeof updates / sizeof updates[0]; i++) {
+        sqlite3_stmt *statement = store_sqlite_statement(&self->store, updates[i], reason);
+        if (statement == NULL) {
+            return ERR_IO;
+        }
+        sqlite3_bind_int64(statement, 1, id);
+        sqlite3_bind_int64(statement, 2, id);
+        err = store_sqlite_run(&self->store, statement, reason);
+    }
+    return err;
+}
+
+enum err load_constellation(struct store *store, struct engine *engine, int64_t id,
+                            struct reason *reason)
+{
+    struct store_sqlite *self = sqlite_of(store);
+    sqlite3_stmt *row =
+        store_sqlite_statement(store, "SELECT state FROM constellation WHERE id = ?", reason);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(row, 1, id);
+    int state = sqlite3_step(row) == SQLITE_ROW ? sqlite3_column_int(row, 0) : 0;
+    sqlite3_reset(row);
+    if (state == 0 || state == CONSTELLATION_LOADING) {
+        return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
+    }
+    if (!constellation_state_is_final((enum constellation_state)state)) {
+        return reason_set(reason, ERR_CONFLICT, "it is not final");
+    }
+    struct loader loader = { .self = self, .engine = engine, .first_id = id, .last_id = id };
+    enum err err = unretire(self, id, reason);
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_revived, reason);
+    }
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_constellations, reason);
+    }
+    arena_done(&loader.arena);
+    return err;
 }

@@ -1,8 +1,6 @@
 /* What the evaluator, the assignment and the API read of tasks and their output. */
 #include "orchestrator/store/store_sqlite.h"
 
-#include <string.h>
-
 enum err read_task_body(struct store *store, int64_t task_id, struct arena *arena,
                         struct str *ret_name, struct str *ret_body)
 {
@@ -94,40 +92,45 @@ static enum err read_stream(struct store *store, uint64_t fence, enum stream str
     return err;
 }
 
-enum err read_task_outcome(struct store *store, int64_t constellation_id, struct str key,
-                           size_t stream_bytes_max, struct arena *arena,
-                           struct store_outcome *ret_outcome)
+enum err read_outcome(struct store *store, int64_t task_id, size_t stream_bytes_max,
+                      struct arena *arena, struct store_outcome *ret_outcome)
 {
-    sqlite3_stmt *statement = store_sqlite_statement(
+    sqlite3_stmt *row = store_sqlite_statement(
         store,
-        "SELECT t.state, t.fence, d.name, a.exit_code, a.stdout_bytes, a.stderr_bytes, a.result,"
-        " a.outcome"
-        " FROM task_text x JOIN task t ON t.id = x.id LEFT JOIN attempt a ON a.fence = t.fence"
-        " LEFT JOIN device d ON d.id = a.device_id WHERE x.constellation_id = ? AND x.key = ?",
+        "SELECT t.state, t.attempts > t.first_attempt, a.fence, a.number, a.started_wall_ms,"
+        " a.ended_wall_ms, a.exit_code, a.stdout_bytes, a.stderr_bytes, a.result,"
+        " (SELECT d.name FROM device d WHERE d.id = a.device_id), a.outcome"
+        " FROM task t LEFT JOIN attempt a ON a.fence = t.fence WHERE t.id = ?",
         NULL);
-    if (statement == NULL) {
+    if (row == NULL) {
         return ERR_IO;
     }
-    sqlite3_bind_int64(statement, 1, constellation_id);
-    sqlite_bind_text(statement, 2, key);
-    int rc = sqlite3_step(statement);
+    sqlite3_bind_int64(row, 1, task_id);
+    int rc = sqlite3_step(row);
     if (rc != SQLITE_ROW) {
-        sqlite3_reset(statement);
+        sqlite3_reset(row);
         return rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
     }
-    uint64_t fence = (uint64_t)sqlite3_column_int64(statement, 1);
-    struct store_outcome outcome = {
-        .state = (enum task_state)sqlite3_column_int(statement, 0),
-        .device = sqlite_column_copy(statement, 2, arena),
-        .exit_code = sqlite3_column_int(statement, 3),
-        .stdout_bytes = (uint64_t)sqlite3_column_int64(statement, 4),
-        .stderr_bytes = (uint64_t)sqlite3_column_int64(statement, 5),
-        .result = sqlite_column_copy(statement, 6, arena),
-        .has_exit_code = sqlite3_column_int(statement, 7) == OUTCOME_EXITED,
-    };
-    outcome.has_run =
-        sqlite3_column_type(statement, 4) != SQLITE_NULL && outcome.state != TASK_SKIPPED;
-    sqlite3_reset(statement);
+    struct store_outcome outcome = { .state = (enum task_state)sqlite3_column_int(row, 0),
+                                     .duration_ms = -1 };
+    outcome.has_run = sqlite3_column_int(row, 1) != 0 && sqlite3_column_type(row, 2) != SQLITE_NULL;
+    if (!outcome.has_run) {
+        sqlite3_reset(row);
+        *ret_outcome = outcome;
+        return ERR_NONE;
+    }
+    uint64_t fence = (uint64_t)sqlite3_column_int64(row, 2);
+    int64_t started_wall_ms = sqlite3_column_int64(row, 4);
+    int64_t ended_wall_ms = sqlite3_column_int64(row, 5);
+    outcome.attempt = (uint32_t)sqlite3_column_int64(row, 3);
+    outcome.duration_ms = store_duration_ms(started_wall_ms, ended_wall_ms);
+    outcome.exit_code = sqlite3_column_int(row, 6);
+    outcome.stdout_bytes = (uint64_t)sqlite3_column_int64(row, 7);
+    outcome.stderr_bytes = (uint64_t)sqlite3_column_int64(row, 8);
+    outcome.result = sqlite_column_copy(row, 9, arena);
+    outcome.device = sqlite_column_copy(row, 10, arena);
+    outcome.has_exit_code = sqlite3_column_int(row, 11) == OUTCOME_EXITED;
+    sqlite3_reset(row);
     enum err err = read_stream(store, fence, STREAM_STDOUT, outcome.stdout_bytes, stream_bytes_max,
                                arena, &outcome.stdout_data);
     if (err == ERR_NONE) {
@@ -138,4 +141,42 @@ enum err read_task_outcome(struct store *store, int64_t constellation_id, struct
         *ret_outcome = outcome;
     }
     return err;
+}
+
+enum err read_task_outcome(struct store *store, int64_t constellation_id, struct str key,
+                           size_t stream_bytes_max, struct arena *arena,
+                           struct store_outcome *ret_outcome)
+{
+    sqlite3_stmt *row = store_sqlite_statement(
+        store, "SELECT id FROM task_text WHERE constellation_id = ? AND key = ?", NULL);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(row, 1, constellation_id);
+    sqlite_bind_text(row, 2, key);
+    int rc = sqlite3_step(row);
+    int64_t task_id = sqlite3_column_int64(row, 0);
+    sqlite3_reset(row);
+    if (rc != SQLITE_ROW) {
+        return rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
+    }
+    return read_outcome(store, task_id, stream_bytes_max, arena, ret_outcome);
+}
+
+enum err read_edge_condition(struct store *store, int64_t edge_id, struct arena *arena,
+                             struct str *ret_condition, struct str *ret_arguments)
+{
+    sqlite3_stmt *row = store_sqlite_statement(
+        store, "SELECT condition, arguments FROM edge_text WHERE id = ? AND condition <> ''", NULL);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(row, 1, edge_id);
+    int rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW) {
+        *ret_condition = sqlite_column_copy(row, 0, arena);
+        *ret_arguments = sqlite_column_copy(row, 1, arena);
+    }
+    sqlite3_reset(row);
+    return rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
 }

@@ -3,7 +3,9 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "orchestrator/store/class_json.h"
 #include "orchestrator/store/device_json.h"
+#include "orchestrator/store/record_row.h"
 
 /* The text of a larger plan is not kept: every task has its body, and a row of many megabytes would hold
    up one turn for as long as the disk takes to write it. */
@@ -44,22 +46,36 @@ enum row {
 };
 _Static_assert((int)ROWS_END <= (int)ROW_STATEMENTS_MAX, "room for every statement");
 
-#define FOUR_EDGES "(?,?,?,?,?,?,?),(?,?,?,?,?,?,?),(?,?,?,?,?,?,?),(?,?,?,?,?,?,?)"
+#define ONE_EDGE   "(?,?,?,?,?,?,?,?,?)"
+#define FOUR_EDGES ONE_EDGE "," ONE_EDGE "," ONE_EDGE "," ONE_EDGE
+
+#define TASK_FIELDS                                                                                \
+    "id, class_id, policy_id, fence, wake_wall_ms, wake_length_ms, priority, attempts, tries,"     \
+    " lost, body_bytes, first_attempt, revision, round, flags, state, has_references, prepared"
+
+#define EDGE_FIELDS "id, from_id, to_id, \"when\", flags, decision, fence, constellation_id, late"
 
 static const char *const texts[ROWS_END] = {
-    [ROW_ADD_CLASS] = "INSERT INTO class(id, executor, selector, device) VALUES(?,?,?,?)",
-    [ROW_ADD_POLICY] = "INSERT INTO policy(id, max_attempts, max_lost, backoff_base_ms,"
-                       " backoff_max_ms, backoff_factor_permille, run_timeout_ms, kill_grace_ms,"
-                       " output_bytes_max, on_disconnect) VALUES(?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_CLASS] =
+        "INSERT INTO class(id, executor, strategy, same_task_id, other_task_id, constellation_id,"
+        " selector, device, tools, resources, limits) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_POLICY] =
+        "INSERT INTO policy(id, max_attempts, max_lost, backoff_base_ms, backoff_max_ms,"
+        " backoff_factor_permille, run_timeout_ms, kill_grace_ms, output_bytes_max,"
+        " on_disconnect, effect, retry_on, queue_timeout_ms, start_timeout_ms,"
+        " silence_timeout_ms, hold_on_failure_ms) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_CONSTELLATION] =
-        "INSERT INTO constellation(id, state, cancel_requested, created_wall_ms,"
-        " finished_wall_ms, tasks, edges, succeeded, failed, cancelled, skipped, uid, name)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ROW_ADD_CONSTELLATION_TEXT] = "INSERT INTO constellation_text(id, source) VALUES(?,?)",
+        "INSERT INTO constellation(id, state, cancel_requested, cancel_finally, created_wall_ms,"
+        " finished_wall_ms, tasks, edges, revision, fail_fast, stopping, deadline_passed,"
+        " deadline_wall_ms, deadline_length_ms, succeeded, failed, cancelled, skipped, uid, name)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_CONSTELLATION_TEXT] =
+        "INSERT INTO constellation_text(id, source, description) VALUES(?,?,?)",
     [ROW_SAVE_CONSTELLATION] =
-        "UPDATE constellation SET state=?2, cancel_requested=?3, created_wall_ms=?4,"
-        " finished_wall_ms=?5, tasks=?6, edges=?7, succeeded=?8, failed=?9, cancelled=?10,"
-        " skipped=?11 WHERE id=?1",
+        "UPDATE constellation SET state=?2, cancel_requested=?3, cancel_finally=?4,"
+        " created_wall_ms=?5, finished_wall_ms=?6, tasks=?7, edges=?8, revision=?9, fail_fast=?10,"
+        " stopping=?11, deadline_passed=?12, deadline_wall_ms=?13, deadline_length_ms=?14,"
+        " succeeded=?15, failed=?16, cancelled=?17, skipped=?18 WHERE id=?1",
     [ROW_EXTEND_CONSTELLATION] =
         "UPDATE constellation SET"
         " first_task_id = iif(first_task_id = 0, ?2, first_task_id), last_task_id ="
@@ -67,28 +83,28 @@ static const char *const texts[ROWS_END] = {
         " last_edge_id = max(last_edge_id, ?5) WHERE id=?1",
     [ROW_SUBMITTED] = "UPDATE constellation SET first_seq=?2 WHERE id=?1",
     [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
-    [ROW_ADD_TASK] =
-        "INSERT INTO task_row(id, fence, wake_wall_ms, wake_length_ms, attempts, tries,"
-        " lost, state, prepared, body_bytes, class_id, policy_id, priority, has_references,"
-        " constellation_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body) VALUES(?,?,?,?)",
+    [ROW_ADD_TASK] = "INSERT INTO task_row(" TASK_FIELDS ", constellation_id, late)"
+                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body, \"group\","
+                          " description, hold) VALUES(?,?,?,?,?,?,?)",
     [ROW_SAVE_TASK] =
-        "UPDATE task_row SET fence=?2, wake_wall_ms=?3, wake_length_ms=?4, attempts=?5,"
-        " tries=?6, lost=?7, state=?8, prepared=?9, body_bytes=?10 WHERE id=?1",
-    [ROW_TASK_LIVE] = "REPLACE INTO task_live(id, fence, wake_wall_ms, wake_length_ms, attempts,"
-                      " tries, lost, state, prepared, body_bytes)"
-                      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
+        "UPDATE task_row SET class_id=?2, policy_id=?3, fence=?4, wake_wall_ms=?5,"
+        " wake_length_ms=?6, priority=?7, attempts=?8, tries=?9, lost=?10, body_bytes=?11,"
+        " first_attempt=?12, revision=?13, round=?14, flags=?15, state=?16, has_references=?17,"
+        " prepared=?18 WHERE id=?1",
+    [ROW_TASK_LIVE] = "REPLACE INTO task_live(" TASK_FIELDS ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                      " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
                       " WHERE EXISTS (SELECT 1 FROM task_row WHERE id=?1)",
     [ROW_TASK_RESTS] = "DELETE FROM task_live WHERE id=?1",
-    [ROW_ADD_EDGE] = "INSERT INTO edge_row(id, decision, fence, from_id, to_id, \"when\","
-                     " constellation_id) VALUES(?,?,?,?,?,?,?)",
-    [ROW_ADD_EDGES] =
-        "INSERT INTO edge_row(id, decision, fence, from_id, to_id, \"when\","
-        " constellation_id) VALUES" FOUR_EDGES "," FOUR_EDGES "," FOUR_EDGES "," FOUR_EDGES,
+    [ROW_ADD_EDGE] = "INSERT INTO edge_row(" EDGE_FIELDS ") VALUES" ONE_EDGE,
+    [ROW_ADD_EDGES] = "INSERT INTO edge_row(" EDGE_FIELDS ") VALUES" FOUR_EDGES "," FOUR_EDGES
+                      "," FOUR_EDGES "," FOUR_EDGES,
     [ROW_SAVE_EDGE] = "UPDATE edge_row SET decision=?2, fence=?3 WHERE id=?1",
     [ROW_DECIDE_EDGE] = "REPLACE INTO edge_decided(edge_id, decision, fence) VALUES(?,?,?)",
-    [ROW_FORGET_DECISION] = "DELETE FROM edge_decided WHERE edge_id=?1 AND fence ="
-                            " (SELECT fence FROM task WHERE id=?2)",
+    /* Its source may have been assigned again in this very turn: then the attempt before had made it. */
+    [ROW_FORGET_DECISION] = "DELETE FROM edge_decided WHERE edge_id=?1 AND fence IN"
+                            " (SELECT fence FROM task_row WHERE id=?2 UNION ALL"
+                            " SELECT fence FROM task_live WHERE id=?2)",
     [ROW_KEEP_DECISIONS] = "UPDATE edge_row SET decision=d.decision, fence=d.fence"
                            " FROM edge_decided d WHERE d.fence=?1 AND edge_row.id=d.edge_id",
     [ROW_DROP_DECISIONS] = "DELETE FROM edge_decided WHERE fence=?1",
@@ -104,11 +120,11 @@ static const char *const texts[ROWS_END] = {
     [ROW_SAVE_DEVICE] =
         "INSERT INTO device(id, process_id, session, fence, connected_wall_ms, cpus,"
         " memory_bytes, slots, name, journal_id, boot_id, agent_version, os, arch, hostname,"
-        " executors, tools, labels) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " executors, tools, labels, draining) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT(id) DO UPDATE SET process_id=?2, session=?3, fence=?4, connected_wall_ms=?5,"
         " cpus=?6, memory_bytes=?7, slots=?8, name=?9, journal_id=?10, boot_id=?11,"
         " agent_version=?12, os=?13, arch=?14, hostname=?15, executors=?16, tools=?17,"
-        " labels=?18",
+        " labels=?18, draining=?19",
     [ROW_TASK_REASON] = "UPDATE task_text SET reason=?2 WHERE id=?1",
     [ROW_STDOUT] = "INSERT INTO output(fence, stdout) VALUES(?1,?3) ON CONFLICT(fence) DO UPDATE"
                    " SET stdout = cast(coalesce(substr(stdout, 1, ?2), x'') || ?3 AS BLOB)",
@@ -174,9 +190,21 @@ static enum err add_class(struct store_sqlite *self, const struct class_record *
                           struct reason *reason)
 {
     sqlite3_stmt *statement = self->rows[ROW_ADD_CLASS];
-    BIND_NUMBERS(statement, class->id, class->plan.executor);
-    sqlite_bind_text(statement, 3, class->plan.selector);
-    sqlite_bind_text(statement, 4, class->plan.device);
+    BIND_NUMBERS(statement, class->id, class->plan.executor, class->plan.strategy,
+                 class->same_task_id, class->other_task_id, class->constellation_id);
+    sqlite_bind_text(statement, 7, class->plan.selector);
+    sqlite_bind_text(statement, 8, class->plan.device);
+    struct buf *json = &self->scratch;
+    buf_clear(json);
+    class_json_tools(json, &class->plan);
+    size_t tools = json->length;
+    class_json_resources(json, &class->plan);
+    size_t resources = json->length;
+    class_json_limits(json, &class->plan);
+    const char *text = buf_text(json);
+    sqlite_bind_text(statement, 9, (struct str){ text, tools });
+    sqlite_bind_text(statement, 10, (struct str){ text + tools, resources - tools });
+    sqlite_bind_text(statement, 11, (struct str){ text + resources, json->length - resources });
     return run(self, ROW_ADD_CLASS, reason);
 }
 
@@ -187,15 +215,19 @@ static enum err add_policy(struct store_sqlite *self, const struct policy_record
     BIND_NUMBERS(self->rows[ROW_ADD_POLICY], policy->id, plan->max_attempts, plan->max_lost,
                  plan->backoff_base_ms, plan->backoff_max_ms, plan->backoff_factor_permille,
                  plan->run_timeout_ms, plan->kill_grace_ms, plan->output_bytes_max,
-                 plan->on_disconnect);
+                 plan->on_disconnect, plan->effect, plan->retry_on, plan->queue_timeout_ms,
+                 plan->start_timeout_ms, plan->silence_timeout_ms, plan->hold_on_failure_ms);
     return run(self, ROW_ADD_POLICY, reason);
 }
 
 static void bind_constellation(sqlite3_stmt *statement, const struct constellation_record *record)
 {
     BIND_NUMBERS(statement, record->id, record->state, record->cancel_requested,
-                 record->created_wall_ms, record->finished_wall_ms, record->tasks, record->edges,
-                 record->succeeded, record->failed, record->cancelled, record->skipped);
+                 record->cancel_finally, record->created_wall_ms, record->finished_wall_ms,
+                 record->tasks, record->edges, record->revision, record->fail_fast,
+                 record->stopping, record->deadline_passed, record->deadline_wall_ms,
+                 record->deadline_length_ms, record->succeeded, record->failed, record->cancelled,
+                 record->skipped);
 }
 
 static enum err add_constellation(struct store_sqlite *self, const struct effect *effect,
@@ -204,8 +236,8 @@ static enum err add_constellation(struct store_sqlite *self, const struct effect
     const struct constellation_record *record = effect->constellation.record;
     sqlite3_stmt *statement = self->rows[ROW_ADD_CONSTELLATION];
     bind_constellation(statement, record);
-    sqlite_bind_text(statement, 12, effect->constellation.uid);
-    sqlite_bind_text(statement, 13, effect->constellation.plan->name);
+    sqlite_bind_text(statement, 19, effect->constellation.uid);
+    sqlite_bind_text(statement, 20, effect->constellation.plan->name);
     enum err err = run(self, ROW_ADD_CONSTELLATION, reason);
     if (err != ERR_NONE) {
         return err;
@@ -214,6 +246,7 @@ static enum err add_constellation(struct store_sqlite *self, const struct effect
     BIND_NUMBERS(statement, record->id);
     struct str source = effect->constellation.plan->source;
     sqlite_bind_text(statement, 2, source.length <= SOURCE_BYTES_MAX ? source : STR(""));
+    sqlite_bind_text(statement, 3, effect->constellation.plan->description);
     return run(self, ROW_ADD_CONSTELLATION_TEXT, reason);
 }
 
@@ -224,49 +257,81 @@ static enum err save_constellation(struct store_sqlite *self,
     return run_on_row(self, ROW_SAVE_CONSTELLATION, reason);
 }
 
-static struct id_range *range_of(struct store_sqlite *self, int64_t constellation_id)
+/* A constellation whose submission has been written grows by edits. */
+static enum err is_late(struct store_sqlite *self, int64_t constellation_id, bool *ret_late,
+                        struct reason *reason)
+{
+    sqlite3_stmt *row = store_sqlite_statement(
+        &self->store, "SELECT first_seq FROM constellation WHERE id = ?", reason);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(row, 1, constellation_id);
+    *ret_late = sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int64(row, 0) != 0;
+    sqlite3_reset(row);
+    return ERR_NONE;
+}
+
+static enum err range_of(struct store_sqlite *self, int64_t constellation_id,
+                         struct id_range **ret_range, struct reason *reason)
 {
     for (size_t i = self->ranges_count; i > 0; i--) {
         if (self->ranges[i - 1].constellation_id == constellation_id) {
-            return &self->ranges[i - 1];
+            *ret_range = &self->ranges[i - 1];
+            return ERR_NONE;
         }
+    }
+    struct id_range range = { .constellation_id = constellation_id };
+    enum err err = is_late(self, constellation_id, &range.late, reason);
+    if (err != ERR_NONE) {
+        return err;
     }
     if (self->ranges_count == self->ranges_capacity) {
         self->ranges_capacity = self->ranges_capacity == 0 ? 16 : self->ranges_capacity * 2;
         self->ranges = mem_resize(self->ranges, self->ranges_capacity * sizeof self->ranges[0]);
     }
-    struct id_range *range = &self->ranges[self->ranges_count++];
-    *range = (struct id_range){ .constellation_id = constellation_id };
-    return range;
+    self->ranges[self->ranges_count] = range;
+    *ret_range = &self->ranges[self->ranges_count++];
+    return ERR_NONE;
 }
 
 static void bind_task(sqlite3_stmt *statement, const struct task_record *record)
 {
-    BIND_NUMBERS(statement, record->id, (int64_t)record->fence, record->wake_wall_ms,
-                 record->wake_length_ms, record->attempts, record->tries, record->lost,
-                 record->state, record->prepared, record->body_bytes, record->class_id,
-                 record->policy_id, record->priority, record->has_references);
+    BIND_NUMBERS(statement, record->id, record->class_id, record->policy_id, (int64_t)record->fence,
+                 record->wake_wall_ms, record->wake_length_ms, record->priority, record->attempts,
+                 record->tries, record->lost, record->body_bytes, record->first_attempt,
+                 record->revision, record->round, record->flags, record->state,
+                 record->has_references, record->prepared);
 }
 
 static enum err add_task(struct store_sqlite *self, const struct effect *effect,
                          struct reason *reason)
 {
     const struct task_record *record = effect->task.record;
+    const struct plan_task *plan = effect->task.plan;
     int64_t constellation_id = effect->task.constellation_id;
-    sqlite3_stmt *statement = self->rows[ROW_ADD_TASK];
-    bind_task(statement, record);
-    sqlite3_bind_int64(statement, 15, constellation_id);
-    enum err err = run(self, ROW_ADD_TASK, reason);
+    struct id_range *range;
+    enum err err = range_of(self, constellation_id, &range, reason);
     if (err != ERR_NONE) {
         return err;
     }
-    struct id_range *range = range_of(self, constellation_id);
     range->first_task_id = range->first_task_id == 0 ? record->id : range->first_task_id;
     range->last_task_id = record->id;
+    sqlite3_stmt *statement = self->rows[ROW_ADD_TASK];
+    bind_task(statement, record);
+    sqlite3_bind_int64(statement, 19, constellation_id);
+    sqlite3_bind_int64(statement, 20, range->late);
+    err = run(self, ROW_ADD_TASK, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
     statement = self->rows[ROW_ADD_TASK_TEXT];
     BIND_NUMBERS(statement, record->id, constellation_id);
-    sqlite_bind_text(statement, 3, effect->task.plan->key);
-    sqlite_bind_blob(statement, 4, effect->task.plan->body);
+    sqlite_bind_text(statement, 3, plan->key);
+    sqlite_bind_blob(statement, 4, plan->body);
+    sqlite_bind_words(statement, 5, plan->group);
+    sqlite_bind_words(statement, 6, plan->description);
+    sqlite_bind_words(statement, 7, plan->hold);
     return run(self, ROW_ADD_TASK_TEXT, reason);
 }
 
@@ -276,9 +341,7 @@ static enum err save_task(struct store_sqlite *self, const struct task_record *r
 {
     bool live = record->state == TASK_ASSIGNED || record->state == TASK_RUNNING;
     enum row row = live ? ROW_TASK_LIVE : ROW_SAVE_TASK;
-    BIND_NUMBERS(self->rows[row], record->id, (int64_t)record->fence, record->wake_wall_ms,
-                 record->wake_length_ms, record->attempts, record->tries, record->lost,
-                 record->state, record->prepared, record->body_bytes);
+    bind_task(self->rows[row], record);
     enum err err = run_on_row(self, row, reason);
     if (err != ERR_NONE || live || record->fence == 0) {
         return err;
@@ -287,17 +350,18 @@ static enum err save_task(struct store_sqlite *self, const struct task_record *r
     return run(self, ROW_TASK_RESTS, reason);
 }
 
-enum { EDGE_COLUMNS = 7 };
+enum { EDGE_FIELDS_COUNT = 9 };
 
 static void bind_edge(sqlite3_stmt *statement, size_t place, const struct new_edge *edge)
 {
-    const int64_t numbers[EDGE_COLUMNS] = {
-        edge->record.id,        edge->record.decision, (int64_t)edge->record.fence,
-        edge->record.from_id,   edge->record.to_id,    edge->record.when,
-        edge->constellation_id,
+    const struct edge_record *record = &edge->record;
+    const int64_t numbers[EDGE_FIELDS_COUNT] = {
+        record->id,         record->from_id,  record->to_id,          record->when,
+        edge_flags(record), record->decision, (int64_t)record->fence, edge->constellation_id,
+        edge->late,
     };
-    for (size_t i = 0; i < EDGE_COLUMNS; i++) {
-        sqlite3_bind_int64(statement, (int)(place * EDGE_COLUMNS + i) + 1, numbers[i]);
+    for (size_t i = 0; i < EDGE_FIELDS_COUNT; i++) {
+        sqlite3_bind_int64(statement, (int)(place * EDGE_FIELDS_COUNT + i) + 1, numbers[i]);
     }
 }
 
@@ -317,13 +381,22 @@ static enum err flush_edges(struct store_sqlite *self, struct reason *reason)
 }
 
 /* Edges come by the hundred thousand: they are collected, and go in by one statement for many. */
-static enum err add_edge(struct store_sqlite *self, const struct edge_record *record,
-                         int64_t constellation_id, struct reason *reason)
+static enum err add_edge(struct store_sqlite *self, const struct effect *effect,
+                         struct reason *reason)
 {
-    struct id_range *range = range_of(self, constellation_id);
+    const struct edge_record *record = &effect->edge.record;
+    struct id_range *range;
+    enum err err = range_of(self, effect->edge.constellation_id, &range, reason);
+    if (err == ERR_NONE && record->conditional) {
+        err = change_edge_text(self, record->id, effect->edge.plan, reason);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
     range->first_edge_id = range->first_edge_id == 0 ? record->id : range->first_edge_id;
     range->last_edge_id = record->id;
-    self->edges[self->edges_count++] = (struct new_edge){ *record, constellation_id };
+    self->edges[self->edges_count++] =
+        (struct new_edge){ *record, effect->edge.constellation_id, range->late };
     if (self->edges_count < EDGES_AT_ONCE) {
         return ERR_NONE;
     }
@@ -346,7 +419,11 @@ static enum err save_edge(struct store_sqlite *self, const struct edge_record *r
         return err;
     }
     BIND_NUMBERS(self->rows[ROW_FORGET_DECISION], record->id, record->from_id);
-    return run(self, ROW_FORGET_DECISION, reason);
+    err = run(self, ROW_FORGET_DECISION, reason);
+    if (err != ERR_NONE || record->decision != EDGE_UNDECIDED) {
+        return err;
+    }
+    return change_edge_undecided(self, record->id, reason);
 }
 
 /* Another attempt follows: a decision is found by the latest one only. */
@@ -414,6 +491,7 @@ static enum err save_device(struct store_sqlite *self, const struct device_recor
     sqlite_bind_text(statement, 16, (struct str){ text, executors });
     sqlite_bind_text(statement, 17, (struct str){ text + executors, tools - executors });
     sqlite_bind_text(statement, 18, (struct str){ text + tools, json->length - tools });
+    sqlite3_bind_int64(statement, 19, record->draining);
     return run(self, ROW_SAVE_DEVICE, reason);
 }
 
@@ -511,7 +589,7 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
     case EFFECT_SAVE_TASK:
         return save_task(self, effect->task.record, reason);
     case EFFECT_ADD_EDGE:
-        return add_edge(self, &effect->edge.record, effect->edge.constellation_id, reason);
+        return add_edge(self, effect, reason);
     case EFFECT_SAVE_EDGE:
         return save_edge(self, &effect->edge.record, reason);
     case EFFECT_ADD_ATTEMPT:
@@ -539,8 +617,9 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
     case EFFECT_EDGE_TEXT:
     case EFFECT_EDGE_REASON:
     case EFFECT_ADD_REVISION:
-    case EFFECT_EVALUATE:
+        return change_apply(self, effect, reason);
     case EFFECT_PREPARE:
+    case EFFECT_EVALUATE:
     case EFFECT_SEND:
     case EFFECT_ASSIGN:
     case EFFECT_CLOSE:
@@ -573,6 +652,9 @@ enum err row_applied(struct store *store, struct reason *reason)
     enum err err = flush_edges(self, reason);
     for (size_t i = 0; err == ERR_NONE && i < self->ranges_count; i++) {
         const struct id_range *range = &self->ranges[i];
+        if (range->late) {
+            continue;
+        }
         BIND_NUMBERS(self->rows[ROW_EXTEND_CONSTELLATION], range->constellation_id,
                      range->first_task_id, range->last_task_id, range->first_edge_id,
                      range->last_edge_id);

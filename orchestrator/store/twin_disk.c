@@ -55,6 +55,12 @@ struct str twin_pack(char **room, struct str text)
     return packed;
 }
 
+uint64_t twin_pair(int64_t owner_id, int64_t id)
+{
+    CHECK(owner_id >= 0 && owner_id <= UINT32_MAX && id >= 0 && id <= UINT32_MAX);
+    return (uint64_t)owner_id << 32 | (uint64_t)id;
+}
+
 void *twin_get(const struct store_disk *disk, enum twin_table table, uint64_t key)
 {
     return map_get(&disk->tables[table], key);
@@ -225,4 +231,42 @@ struct device_record *twin_device_row(const struct device_record *record)
     to->profile.tools = row->items + MSG_EXECUTORS_MAX;
     to->profile.labels = row->labels;
     return to;
+}
+
+struct class_record *twin_class_row(const struct class_record *record)
+{
+    struct row {
+        struct class_record record;
+        struct str tools[PLAN_TOOLS_MAX];
+        struct plan_resource resources[PLAN_RESOURCES_MAX];
+        struct plan_limit_use limits[PLAN_TASK_LIMITS_MAX];
+    };
+    const struct plan_class *from = &record->plan;
+    CHECK(from->tools_count <= PLAN_TOOLS_MAX && from->resources_count <= PLAN_RESOURCES_MAX &&
+          from->limits_count <= PLAN_TASK_LIMITS_MAX);
+    size_t text =
+        from->selector.length + from->device.length + list_bytes(from->tools, from->tools_count);
+    for (size_t i = 0; i < from->resources_count; i++) {
+        text += from->resources[i].name.length;
+    }
+    char *room;
+    struct row *row = twin_row(sizeof *row, text, &room);
+    row->record = *record;
+    struct plan_class *to = &row->record.plan;
+    to->selector = twin_pack(&room, from->selector);
+    to->device = twin_pack(&room, from->device);
+    for (size_t i = 0; i < from->tools_count; i++) {
+        row->tools[i] = twin_pack(&room, from->tools[i]);
+    }
+    for (size_t i = 0; i < from->resources_count; i++) {
+        row->resources[i].name = twin_pack(&room, from->resources[i].name);
+        row->resources[i].amount_milli = from->resources[i].amount_milli;
+    }
+    for (size_t i = 0; i < from->limits_count; i++) {
+        row->limits[i] = from->limits[i];
+    }
+    to->tools = row->tools;
+    to->resources = row->resources;
+    to->limits = row->limits;
+    return &row->record;
 }

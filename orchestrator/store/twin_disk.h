@@ -18,6 +18,12 @@ enum twin_table {
     TWIN_INPUTS,    /* a = the body with inputs */
     TWIN_REASON,    /* of a task; a */
     TWIN_EDGE,
+    TWIN_EDGE_TEXT,   /* a = condition, b = arguments */
+    TWIN_EDGE_REASON, /* a */
+    TWIN_LIMIT,
+    TWIN_HOLD,
+    TWIN_HOLD_TASK,   /* struct twin_hold_task, by twin_pair() */
+    TWIN_DESCRIPTION, /* of a constellation; a */
     TWIN_ATTEMPT,
     TWIN_RESULT, /* a = reason, b = result */
     TWIN_DEVICE,
@@ -37,6 +43,11 @@ struct twin_task {
 struct twin_edge {
     struct edge_record record;
     int64_t constellation_id;
+};
+
+struct twin_hold_task {
+    int64_t hold_id;
+    int64_t task_id;
 };
 
 struct twin_undo {
@@ -70,6 +81,7 @@ struct store_disk {
     int64_t spent_constellation_id;
     int64_t spent_task_id;
     int64_t spent_edge_id;
+    int64_t spent_hold_id;
     bool in_use;
 };
 
@@ -77,6 +89,9 @@ static inline uint64_t twin_output_key(uint64_t fence, enum stream stream)
 {
     return fence << 1 | (stream == STREAM_STDERR ? 1U : 0U);
 }
+
+/* The key of a row that belongs to two others. */
+uint64_t twin_pair(int64_t owner_id, int64_t id);
 
 /* A row with room for text behind it; twin_pack() moves a str into that room. */
 void *twin_row(size_t bytes, size_t text_bytes, char **ret_room);
@@ -91,6 +106,8 @@ void twin_rollback(struct store_disk *disk);
 struct str twin_task_name(int64_t constellation_id, struct str key, struct buf *buf);
 
 struct device_record *twin_device_row(const struct device_record *record);
+
+struct class_record *twin_class_row(const struct class_record *record);
 
 /* The keys of a table in rising order; the caller frees them. */
 uint64_t *twin_keys(const struct store_disk *disk, enum twin_table table, size_t *ret_count);

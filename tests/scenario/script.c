@@ -79,6 +79,7 @@ static void open_world(struct script *script)
         .next_constellation_id = start.next_constellation_id,
         .next_task_id = start.next_task_id,
         .next_edge_id = start.next_edge_id,
+        .next_hold_id = start.next_hold_id,
     };
     world->engine = engine_new(&config);
     CHECK(store_load(world->store, world->engine, &reason) == ERR_NONE);

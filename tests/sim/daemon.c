@@ -79,6 +79,7 @@ void daemon_start(struct world *world)
         .next_constellation_id = daemon->start.next_constellation_id,
         .next_task_id = daemon->start.next_task_id,
         .next_edge_id = daemon->start.next_edge_id,
+        .next_hold_id = daemon->start.next_hold_id,
     };
     daemon->engine = engine_new(&config);
     daemon->up = true;

@@ -157,6 +157,7 @@ struct house *house_new(void)
         .next_constellation_id = house->start.next_constellation_id,
         .next_task_id = house->start.next_task_id,
         .next_edge_id = house->start.next_edge_id,
+        .next_hold_id = house->start.next_hold_id,
     };
     house->engine = engine_new(&config);
     assert_int_equal(engine_load_end(house->engine, now(house), &reason), ERR_NONE);

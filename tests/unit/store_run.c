@@ -198,7 +198,8 @@ void world_run_constellation(struct store_world *world, uint32_t tasks)
                                     .lost_after_ms = 3600000,
                                     .next_constellation_id = world->start.next_constellation_id,
                                     .next_task_id = world->start.next_task_id,
-                                    .next_edge_id = world->start.next_edge_id };
+                                    .next_edge_id = world->start.next_edge_id,
+                                    .next_hold_id = world->start.next_hold_id };
     struct run run = { .world = world,
                        .engine = engine_new(&config),
                        .now = { .boot_ms = 1000, .wall_ms = 1000 } };

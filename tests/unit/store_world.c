@@ -210,7 +210,8 @@ void world_dump(struct store_world *world, struct buf *text)
                                     .lost_after_ms = 300000,
                                     .next_constellation_id = world->start.next_constellation_id,
                                     .next_task_id = world->start.next_task_id,
-                                    .next_edge_id = world->start.next_edge_id };
+                                    .next_edge_id = world->start.next_edge_id,
+                                    .next_hold_id = world->start.next_hold_id };
     struct engine *engine = engine_new(&config);
     if (store_load(world->store, engine, &reason) != ERR_NONE ||
         engine_load_end(engine, LOADED, &reason) != ERR_NONE) {
