@@ -12,12 +12,15 @@
 #include "common/sys/log.h"
 #include "common/sys/random.h"
 #include "orchestrator/receipt.h"
+#include "orchestrator/store/output_file.h"
 #include "orchestrator/store/token.h"
 #include "proto/wire.h"
 
 enum {
     CHANNEL_QUEUE_BYTES_MAX = 16 * 1024 * 1024,
     STREAM_QUEUE_BYTES_MAX = 4 * 1024 * 1024,
+    OTHER_DESCRIPTORS =
+        256, /* the database, listeners, admins, what a request opens for a moment */
     CODE_NORMAL = 1000,
     CODE_PROTOCOL = 1002,
     CODE_POLICY = 1008,
@@ -316,6 +319,7 @@ static enum err open_net(struct loop *loop, struct reason *reason)
         .channel_queue_bytes_max = CHANNEL_QUEUE_BYTES_MAX,
         .stream_queue_bytes_max = STREAM_QUEUE_BYTES_MAX,
         .connections_max = (unsigned)config->connections_max,
+        .descriptors_kept = OUTPUT_OPEN_FILES_MAX + OTHER_DESCRIPTORS,
         .request_timeout_ms = REQUEST_TIMEOUT_MS,
         .frame_timeout_ms = FRAME_TIMEOUT_MS,
     };

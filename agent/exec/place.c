@@ -196,9 +196,9 @@ int place_create_spool(struct place *place, uint64_t fence, enum stream stream)
     return fd;
 }
 
-static int open_regular(const struct place *place, const char *name)
+static int open_regular(int directory_fd, const char *name)
 {
-    int fd = openat(place->root_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         if (errno == ELOOP) {
             errno = ENXIO;
@@ -218,7 +218,7 @@ int place_open_spool(const struct place *place, uint64_t fence, enum stream stre
 {
     char name[PLACE_NAME_BYTES];
     spool_name(name, fence, spool_index(stream));
-    return open_regular(place, name);
+    return open_regular(place->root_fd, name);
 }
 
 int place_open_output(struct place *place, uint64_t fence)
@@ -231,9 +231,16 @@ int place_open_output(struct place *place, uint64_t fence)
         errno = ENOENT;
         return -1;
     }
-    char name[PLACE_NAME_BYTES];
-    snprintf(name, sizeof name, "%" PRIu64 "/output", trace->workdir->number);
-    return open_regular(place, name);
+    int directory_fd = workdir_open(&place->workdirs, trace->workdir);
+    if (directory_fd < 0) {
+        errno = errno == ENOTDIR ? ENXIO : errno;
+        return -1;
+    }
+    int fd = open_regular(directory_fd, "output");
+    int error = errno;
+    close(directory_fd);
+    errno = error;
+    return fd;
 }
 
 bool place_exists(const struct place *place, uint64_t fence)

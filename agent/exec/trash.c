@@ -53,18 +53,29 @@ static int open_up(int parent_fd, const char *name)
     return changed == 0 ? openat(parent_fd, name, flags) : -1;
 }
 
-enum err trash_open(struct trash *trash, int parent_fd, const char *name)
+static void open_place(struct trash *trash)
 {
-    /* Above what an earlier process may have left. */
-    *trash = (struct trash){ .fd = -1, .next_name = (uint64_t)moment_wall_ms() << 20 };
+    int parent_fd = trash->parent_fd;
+    const char *name = trash->place;
     if (mkdirat(parent_fd, name, 0700) != 0 && errno != EEXIST) {
-        return ERR_IO;
+        return;
     }
     trash->fd = open_up(parent_fd, name);
     if (trash->fd < 0 && errno == ENOTDIR && unlinkat(parent_fd, name, 0) == 0 &&
         mkdirat(parent_fd, name, 0700) == 0) {
         trash->fd = open_up(parent_fd, name);
     }
+}
+
+enum err trash_open(struct trash *trash, int parent_fd, const char *name)
+{
+    *trash = (struct trash){
+        .parent_fd = parent_fd,
+        .place = name,
+        .fd = -1,
+        .next_name = (uint64_t)moment_wall_ms() << 20, /* above what an earlier process has left */
+    };
+    open_place(trash);
     return trash->fd < 0 ? ERR_IO : ERR_NONE;
 }
 
@@ -78,6 +89,24 @@ static void pass_end(struct trash *trash)
     }
     trash->branch = NULL;
     trash->top = NULL;
+}
+
+/* A task may have removed it, or moved it to where what is put into it is not ours. */
+static void settle(struct trash *trash)
+{
+    struct stat held;
+    struct stat there;
+    if (trash->fd >= 0 && fstat(trash->fd, &held) == 0 &&
+        fstatat(trash->parent_fd, trash->place, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        held.st_ino == there.st_ino && held.st_dev == there.st_dev) {
+        return;
+    }
+    pass_end(trash);
+    if (trash->fd >= 0) {
+        close(trash->fd);
+    }
+    trash->fd = -1;
+    open_place(trash);
 }
 
 void trash_close(struct trash *trash)
@@ -136,7 +165,11 @@ static bool move_up(struct trash *trash, int parent_fd, const char *name)
 bool trash_add(struct trash *trash, int parent_fd, const char *name)
 {
     enum removed removed = remove_simple(parent_fd, name, DT_UNKNOWN);
-    return removed == REMOVED || (removed == REMOVED_LATER && move_up(trash, parent_fd, name));
+    if (removed == REMOVED_LATER) {
+        settle(trash);
+        return move_up(trash, parent_fd, name);
+    }
+    return removed == REMOVED;
 }
 
 /* The next entry of a directory, but for itself and its parent. NULL: there is none. */
@@ -188,6 +221,9 @@ static void top_step(struct trash *trash)
 
 bool trash_remove(struct trash *trash, unsigned steps)
 {
+    if (!trash->is_done) {
+        settle(trash);
+    }
     for (; steps > 0 && !trash->is_done; steps--) {
         if (trash->branch != NULL) {
             branch_step(trash);

@@ -13,6 +13,8 @@
 #include "common/base/err.h"
 
 struct trash {
+    int parent_fd;      /* borrowed */
+    const char *place;  /* its name there; borrowed */
     int fd;             /* the directory; its names are numbers */
     DIR *top;           /* the pass over it that is under way; NULL: none */
     DIR *branch;        /* the one of its directories that is being emptied; NULL: none */
@@ -22,7 +24,7 @@ struct trash {
     bool is_done;       /* the last pass removed nothing: empty, or nothing but what has to stay */
 };
 
-/* NAME below parent_fd is made if it is missing. ERR_IO with errno. */
+/* NAME below parent_fd is made if it is missing, also later. ERR_IO with errno. */
 enum err trash_open(struct trash *trash, int parent_fd, const char *name);
 /* What is still in it stays for the next time. Also of a zeroed one. */
 void trash_close(struct trash *trash);

@@ -147,14 +147,31 @@ static void workdir_free(struct workdirs *dirs, struct workdir *dir)
     mem_free(dir);
 }
 
-/* From the disk. An empty one, which most are, without a way round by the trash. */
-static void discard(struct workdirs *dirs, const struct workdir *dir, struct trash *trash)
+int workdir_open(const struct workdirs *dirs, const struct workdir *dir)
 {
     char name[WORKDIR_NAME_BYTES];
-    name_of(name, dir, "/work");
-    (void)unlinkat(dirs->root_fd, name, AT_REMOVEDIR);
+    name_of(name, dir, "");
+    return openat(dirs->root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* From the disk. An empty one, which most are, without a way round by the trash. False: something else
+   stands there. */
+static bool discard(struct workdirs *dirs, const struct workdir *dir, struct trash *trash)
+{
+    struct imprint now;
+    int fd = workdir_open(dirs, dir);
+    bool is_there = fd >= 0 && imprint_read(fd, "", &now) && now.inode == dir->outer.inode &&
+                    imprint_read(fd, "work", &now) && now.inode == dir->inner.inode;
+    if (is_there) {
+        (void)unlinkat(fd, "work", AT_REMOVEDIR);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    char name[WORKDIR_NAME_BYTES];
     name_of(name, dir, "");
     (void)trash_add(trash, dirs->root_fd, name);
+    return is_there;
 }
 
 void workdirs_done(struct workdirs *dirs, struct trash *trash)
@@ -162,7 +179,7 @@ void workdirs_done(struct workdirs *dirs, struct trash *trash)
     while (dirs->idle != NULL) {
         struct workdir *dir = dirs->idle;
         dirs->idle = dir->next_idle;
-        discard(dirs, dir, trash);
+        (void)discard(dirs, dir, trash);
         workdir_free(dirs, dir);
     }
     size_t at = 0;
@@ -189,7 +206,7 @@ static struct workdir *make(struct workdirs *dirs, struct trash *trash)
     if (mkdirat(dirs->root_fd, inner, 0700) != 0 || !look(dirs, outer, "work", &draft.outer) ||
         !look(dirs, inner, NULL, &draft.inner)) {
         int error = errno;
-        discard(dirs, &draft, trash);
+        (void)discard(dirs, &draft, trash);
         errno = error == EEXIST ? EIO : error;
         return NULL;
     }
@@ -272,13 +289,7 @@ bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_u
 
 bool workdir_remove_take(struct workdirs *dirs, struct workdir *dir, struct trash *trash)
 {
-    char name[WORKDIR_NAME_BYTES];
-    struct imprint now;
-    name_of(name, dir, "");
-    bool is_there = imprint_read(dirs->root_fd, name, &now) && now.inode == dir->outer.inode;
-    name_of(name, dir, "/work");
-    is_there = is_there && imprint_read(dirs->root_fd, name, &now) && now.inode == dir->inner.inode;
-    discard(dirs, dir, trash);
+    bool is_there = discard(dirs, dir, trash);
     workdir_free(dirs, dir);
     return is_there;
 }

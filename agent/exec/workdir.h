@@ -59,6 +59,9 @@ void workdirs_done(struct workdirs *dirs, struct trash *trash);
 
 /* An empty one of its own. NULL with errno. */
 struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash);
+/* NUMBER itself, to go on from; never what a link that stands in its place leads to. -1 with errno:
+   ENOTDIR if it is no directory any more. */
+int workdir_open(const struct workdirs *dirs, const struct workdir *dir);
 /* Nothing was put into or done to it: proven, and cheap. False: perhaps something was. */
 bool workdir_is_untouched(const struct workdirs *dirs, const struct workdir *dir);
 /* Takes it for another attempt, if it is as new (or the caller has just seen that it is untouched).

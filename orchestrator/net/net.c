@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -128,6 +129,22 @@ static enum err check_certificate(const struct net_config *config, struct reason
     return err;
 }
 
+enum { CONNECTIONS_LEAST = 8 };
+
+/* Whoever connects must not take what the store opens its files with: that would fail a turn. Once
+   libwebsockets has its context the process' limit is final. */
+static void leave_descriptors(struct net *net)
+{
+    struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t kept = net->config.descriptors_kept;
+    rlim_t room = limit.rlim_cur > kept + CONNECTIONS_LEAST ? limit.rlim_cur - kept
+                                                            : (rlim_t)CONNECTIONS_LEAST;
+    if (net->config.connections_max > room) {
+        net->config.connections_max = (unsigned)room;
+    }
+}
+
 static enum err make_vhost(struct net *net, struct reason *reason)
 {
     struct lws_context_creation_info info = { 0 };
@@ -140,6 +157,7 @@ static enum err make_vhost(struct net *net, struct reason *reason)
     if (err != ERR_NONE) {
         return err;
     }
+    leave_descriptors(net);
     info = (struct lws_context_creation_info){ 0 };
     info.vhost_name = "asterism";
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;

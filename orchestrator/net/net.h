@@ -52,8 +52,10 @@ struct net_config {
     size_t channel_queue_bytes_max; /* an agent that does not read: closed with 1013 above */
     size_t stream_queue_bytes_max;  /* a stream's reader likewise */
     unsigned connections_max;       /* 503 above */
-    int64_t request_timeout_ms;     /* headers and body must be complete by then */
-    int64_t frame_timeout_ms;       /* a message must be complete this long after its first byte */
+    unsigned descriptors_kept;  /* for the rest of the process: where the system allows fewer than
+                                       both together, there are fewer connections, but at least 8 */
+    int64_t request_timeout_ms; /* headers and body must be complete by then */
+    int64_t frame_timeout_ms;   /* a message must be complete this long after its first byte */
 };
 
 struct net_header {

@@ -21,6 +21,7 @@ struct checkpointer {
     char *path;
     pthread_t thread;
     bool has_thread;
+    sqlite3 *own; /* the thread's connection; NULL: none yet */
     /* The writer's own. All counts are frames of the log; it counts from 0 when it begins anew. */
     sqlite3 *writer;
     int length; /* after the last commit, as the hook was told it */
@@ -44,23 +45,6 @@ static bool has_failed(int rc)
 {
     /* Another process is at it, or a statement of the writer's is open: later, then. */
     return sqlite_err(rc) != ERR_NONE && sqlite_err(rc) != ERR_BUSY;
-}
-
-static int open_own(const char *path, sqlite3 **ret_db)
-{
-    int rc = sqlite3_open_v2(path, ret_db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                                 SQLITE_OPEN_NOFOLLOW,
-                             NULL);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    sqlite3_busy_timeout(*ret_db, 2000);
-    /* The last is read for its own sake: a connection opens the log at its first read. */
-    return sqlite3_exec(*ret_db,
-                        "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; "
-                        "PRAGMA user_version",
-                        NULL, NULL, NULL);
 }
 
 /* SQLite syncs the database only at the end of the log, which is the writer's part: without this it
@@ -106,17 +90,14 @@ static void checkpoint(struct checkpointer *self, sqlite3 *db)
 static void *work(void *context)
 {
     struct checkpointer *self = context;
-    sqlite3 *db = NULL;
-    int rc = open_own(self->path, &db);
     pthread_mutex_lock(&self->lock);
-    self->rc = rc;
     while (!self->stopping && self->rc == SQLITE_OK) {
         if (self->phase != PHASE_ASKED) {
             pthread_cond_wait(&self->changed, &self->lock);
             continue;
         }
         pthread_mutex_unlock(&self->lock);
-        checkpoint(self, db);
+        checkpoint(self, self->own);
         pthread_mutex_lock(&self->lock);
         self->phase = PHASE_DONE;
         pthread_cond_broadcast(&self->changed);
@@ -124,7 +105,6 @@ static void *work(void *context)
     self->phase = PHASE_DONE;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
-    sqlite3_close(db);
     return NULL;
 }
 
@@ -170,16 +150,40 @@ void checkpointer_free(struct checkpointer *self)
     if (self->has_thread) {
         pthread_join(self->thread, NULL);
     }
+    sqlite3_close(self->own);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     mem_free(self->path);
     mem_free(self);
 }
 
-/* False: the system has no thread for us now. */
+static bool open_own(struct checkpointer *self)
+{
+    if (self->own != NULL) {
+        return true;
+    }
+    /* The last is read for its own sake: a connection opens the log at its first read. */
+    if (sqlite3_open_v2(self->path, &self->own,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) == SQLITE_OK &&
+        sqlite3_busy_timeout(self->own, 2000) == SQLITE_OK &&
+        sqlite3_exec(self->own,
+                     "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; "
+                     "PRAGMA user_version",
+                     NULL, NULL, NULL) == SQLITE_OK) {
+        return true;
+    }
+    sqlite3_close(self->own);
+    self->own = NULL;
+    return false;
+}
+
+/* False: the system has no thread or no descriptors for us now. Peers can take all descriptors, so that
+   is no failure: the writer does without. */
 static bool start_thread(struct checkpointer *self)
 {
-    if (!self->has_thread) {
+    if (!self->has_thread && open_own(self)) {
         sigset_t all;
         sigset_t before;
         sigfillset(&all); /* signals are the loop's */

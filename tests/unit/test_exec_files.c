@@ -251,6 +251,17 @@ static void a_directory_in_which_a_process_may_live_is_not_used_again(void **sta
     rig_wait(rig, older);
 }
 
+static void a_value_is_not_read_through_a_link_in_the_place_of_the_directory(void **state)
+{
+    struct rig *rig = *state;
+    const struct rig_end *end =
+        rig_shell(rig, "mkdir ../../outside; echo k=secret > ../../outside/output; "
+                       "dir=$(dirname $PWD); cd ../..; rm -r $dir; ln -s outside $dir");
+    assert_int_equal(end->exit_code, 0);
+    assert_string_equal(end->result, "");
+    assert_string_equal(end->reason, "the output file is not a regular file");
+}
+
 static bool is_moved_gone(struct rig *rig, void *context)
 {
     (void)context;
@@ -363,6 +374,7 @@ int main(void)
         TEST(a_place_that_is_used_again_is_empty),
         TEST(a_directory_left_as_it_was_is_used_again),
         TEST(a_directory_in_which_a_process_may_live_is_not_used_again),
+        TEST(a_value_is_not_read_through_a_link_in_the_place_of_the_directory),
         TEST(a_directory_that_its_task_moved_away_is_found),
         TEST(a_large_tree_does_not_hold_up_the_loop),
         TEST(trash_that_a_kill_left_is_removed_by_the_next_start),

@@ -277,6 +277,41 @@ static void what_is_mounted_is_not_entered(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void a_trash_that_a_task_removed_is_made_anew(void **state)
+{
+    struct bench *bench = *state;
+    assert_int_equal(rmdir(bench->inside), 0);
+    int tree = make_directory(bench->fd, "tree");
+    make_file(tree, "file");
+    close(tree);
+    assert_true(trash_add(&bench->trash, bench->fd, "tree"));
+    assert_int_equal(rig_entries(bench->inside), 1);
+    while (trash_remove(&bench->trash, 1000)) {
+    }
+    assert_int_equal(rig_entries(bench->inside), 0);
+}
+
+static void what_stands_in_a_trash_that_was_moved_away_is_left_alone(void **state)
+{
+    struct bench *bench = *state;
+    int tree = make_directory(bench->fd, "tree");
+    make_files(tree, 100);
+    close(tree);
+    assert_true(trash_add(&bench->trash, bench->fd, "tree"));
+    assert_true(trash_remove(&bench->trash, 10));
+    assert_int_equal(renameat(bench->fd, "trash", bench->fd, "elsewhere"), 0);
+    char elsewhere[96];
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", bench->directory);
+    int moved = open(elsewhere, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    make_file(moved, "precious");
+    close(moved);
+    while (trash_remove(&bench->trash, 1000)) {
+    }
+    assert_int_equal(rig_entries(elsewhere), 2);
+    assert_int_equal(rig_entries(bench->inside), 0);
+    assert_true(trash_add(&bench->trash, bench->fd, "elsewhere"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
 
 int main(void)
@@ -289,6 +324,8 @@ int main(void)
         TEST(what_is_added_while_a_pass_goes_on_goes_too),
         TEST(closed_directories_are_opened_and_links_are_not_followed),
         TEST(what_is_mounted_is_not_entered),
+        TEST(a_trash_that_a_task_removed_is_made_anew),
+        TEST(what_stands_in_a_trash_that_was_moved_away_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,24 @@ static void a_name_that_is_taken_is_passed_over(void **state)
     assert_int_equal(unlinkat(bench->fd, "1", AT_REMOVEDIR), 0);
 }
 
+static void what_a_link_in_its_place_leads_to_is_left_alone(void **state)
+{
+    struct bench *bench = *state;
+    struct stat status;
+    struct workdir *dir = take(bench);
+    assert_int_equal(mkdirat(bench->fd, "outside", 0700), 0);
+    assert_int_equal(mkdirat(bench->fd, "outside/work", 0700), 0);
+    assert_int_equal(rmdir(path_of(bench, dir, "/work")), 0);
+    assert_int_equal(rmdir(path_of(bench, dir, "")), 0);
+    assert_int_equal(symlink("outside", path_of(bench, dir, "")), 0);
+    char name[24];
+    snprintf(name, sizeof name, "%" PRIu64, dir->number);
+    assert_false(workdir_remove_take(&bench->dirs, dir, &bench->trash));
+    assert_int_equal(fstatat(bench->fd, name, &status, AT_SYMLINK_NOFOLLOW), -1);
+    assert_int_equal(unlinkat(bench->fd, "outside/work", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(bench->fd, "outside", AT_REMOVEDIR), 0);
+}
+
 static void spoil_file(struct bench *bench, const struct workdir *dir)
 {
     make_file(path_of(bench, dir, "/work/file"));
@@ -220,9 +238,13 @@ static void one_that_was_moved_away_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(two_attempts_at_once_never_share_one), TEST(a_name_that_is_taken_is_passed_over),
-        TEST(whatever_is_done_to_one_is_noticed),   TEST(one_that_was_used_and_cleaned_is_kept),
-        TEST(of_idle_ones_there_is_a_limit),        TEST(one_that_was_moved_away_is_told),
+        TEST(two_attempts_at_once_never_share_one),
+        TEST(a_name_that_is_taken_is_passed_over),
+        TEST(whatever_is_done_to_one_is_noticed),
+        TEST(one_that_was_used_and_cleaned_is_kept),
+        TEST(of_idle_ones_there_is_a_limit),
+        TEST(one_that_was_moved_away_is_told),
+        TEST(what_a_link_in_its_place_leads_to_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

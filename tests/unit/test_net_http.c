@@ -1,5 +1,6 @@
 /* The HTTP side of the daemon: over real sockets, what is served and what is refused. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -526,6 +527,27 @@ static void a_connection_too_many_is_turned_away(void **state)
     expect(raw_ask(house, "GET /known HTTP/1.0\r\n" LOCAL "\r\n"), "answer");
 }
 
+static void connections_leave_the_rest_of_the_process_its_descriptors(void **state)
+{
+    struct house *house = *state;
+    struct raw raws[9];
+    house->config.descriptors_kept = UINT_MAX;
+    house_open(house);
+    for (size_t i = 0; i < 9; i++) {
+        raw_open(&raws[i], house);
+    }
+    raw_until_end(&raws[8]);
+    expect(raw_text(&raws[8]), "503");
+    for (size_t i = 0; i < 8; i++) {
+        raw_send(&raws[i], "GET /known HTTP/1.1\r\n" LOCAL "Connection: close\r\n\r\n");
+        raw_until_end(&raws[i]);
+        expect(raw_text(&raws[i]), "answer");
+    }
+    for (size_t i = 0; i < 9; i++) {
+        raw_close(&raws[i]);
+    }
+}
+
 static void an_address_that_cannot_be_listened_on_is_explained(void **state)
 {
     struct house *house = *state;
@@ -598,6 +620,7 @@ int main(void)
         TEST(only_files_below_the_folder_are_served),
         TEST(the_admin_socket_is_the_owner_s_alone),
         TEST(a_connection_too_many_is_turned_away),
+        TEST(connections_leave_the_rest_of_the_process_its_descriptors),
         TEST(an_address_that_cannot_be_listened_on_is_explained),
         TEST(ending_it_with_requests_open_leaves_nothing),
     };

@@ -18,7 +18,7 @@ static struct {
     bool holding;
     size_t own;
     size_t others;
-    size_t others_opened;
+    size_t opened;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static int watched_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at)
@@ -51,7 +51,7 @@ static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
             watch.real_write = watch.methods.xWrite;
             watch.methods.xWrite = watched_write;
         }
-        watch.others_opened += !pthread_equal(pthread_self(), watch.owner);
+        watch.opened++;
         pthread_mutex_unlock(&watch.lock);
         file->pMethods = &watch.methods;
     }
@@ -70,7 +70,7 @@ void watched_vfs_start(void)
     watch.holding = false;
     watch.own = 0;
     watch.others = 0;
-    watch.others_opened = 0;
+    watch.opened = 0;
     sqlite3_vfs_register(&watch.vfs, 1);
 }
 
@@ -113,10 +113,10 @@ size_t watched_vfs_own(void)
     return own;
 }
 
-size_t watched_vfs_others_opened(void)
+size_t watched_vfs_opened(void)
 {
     pthread_mutex_lock(&watch.lock);
-    size_t opened = watch.others_opened;
+    size_t opened = watch.opened;
     pthread_mutex_unlock(&watch.lock);
     return opened;
 }

@@ -15,7 +15,7 @@ void watched_vfs_fail(bool fail);       /* as a broken disk does */
 void watched_vfs_hold(bool hold);       /* they wait, until nobody holds them any more */
 void watched_vfs_wait_for_others(void); /* until there is one, or one is held */
 
-size_t watched_vfs_others_opened(void); /* databases, by other threads */
-size_t watched_vfs_own(void); /* pages written by the thread that started; from 0 at each call */
+size_t watched_vfs_opened(void); /* databases */
+size_t watched_vfs_own(void);    /* pages written by the thread that started; from 0 at each call */
 
 #endif
