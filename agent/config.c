@@ -45,6 +45,12 @@ static const struct config_row rows[] = {
       .operand = "KEY=VALUE",
       .help = "A label for selectors. os, arch and hostname are set "
               "unless they are given." },
+    { .name = "resource",
+      .type = CONFIG_PAIRS,
+      .offset = ROW(resources),
+      .operand = "NAME=AMOUNT",
+      .help = "Something that tasks take amounts of, such as gpu=2 or disk=0.5. cpu (the CPUs) and "
+              "memory (in bytes) are set unless they are given." },
     { .name = "token-file",
       .type = CONFIG_STRING,
       .offset = ROW(token_file),
@@ -124,6 +130,61 @@ static enum err labels_check(const struct agent_settings *settings, struct reaso
     return ERR_NONE;
 }
 
+enum err agent_amount_parse(const char *text, int64_t *ret_amount_milli)
+{
+    static const int64_t whole_max = INT64_MAX / 1000 - 1;
+    int64_t amount = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        amount = amount * 10 + (*at - '0');
+        if (amount > whole_max) {
+            return ERR_INVALID;
+        }
+    }
+    if (at == text) {
+        return ERR_INVALID;
+    }
+    amount *= 1000;
+    if (*at == '.') {
+        int64_t weight = 100;
+        const char *first = ++at;
+        for (; *at >= '0' && *at <= '9' && weight > 0; at++) {
+            amount += weight * (*at - '0');
+            weight /= 10;
+        }
+        if (at == first) {
+            return ERR_INVALID;
+        }
+    }
+    if (*at != '\0') {
+        return ERR_INVALID;
+    }
+    *ret_amount_milli = amount;
+    return ERR_NONE;
+}
+
+static enum err resources_check(const struct agent_settings *settings, struct reason *reason)
+{
+    if (settings->resources.count > MSG_RESOURCES_MAX) {
+        return reason_set(reason, ERR_INVALID, "--resource: at most %d are allowed",
+                          MSG_RESOURCES_MAX);
+    }
+    for (size_t i = 0; i < settings->resources.count; i++) {
+        const char *resource = settings->resources.items[i];
+        const char *equals = strchr(resource, '=');
+        int64_t amount_milli = 0;
+        if (equals == NULL || equals == resource || equals - resource > MSG_NAME_BYTES_MAX ||
+            !str_is_utf8(str_of(resource)) ||
+            agent_amount_parse(equals + 1, &amount_milli) != ERR_NONE) {
+            return reason_set(reason, ERR_INVALID,
+                              "--resource %s: NAME=AMOUNT is needed, the amount a number with at "
+                              "most three decimals",
+                              resource);
+        }
+    }
+    return ERR_NONE;
+}
+
 static int64_t cpus_usable(void)
 {
     cpu_set_t set;
@@ -153,5 +214,8 @@ enum err agent_config_load(struct config *config, int argc, const char *const *a
     if (err == ERR_NONE) {
         err = device_derive(config, settings, reason);
     }
-    return err == ERR_NONE ? labels_check(settings, reason) : err;
+    if (err == ERR_NONE) {
+        err = labels_check(settings, reason);
+    }
+    return err == ERR_NONE ? resources_check(settings, reason) : err;
 }

@@ -10,10 +10,14 @@ struct agent_settings {
     const char *data_dir;
     int64_t slots;
     struct config_list labels;
+    struct config_list resources;
     const char *token_file;
     const char *ca_file;
     const char *log_level;
 };
+
+/* "2", "0.5" or "1.125", in thousandths; ERR_INVALID if it is none of these, or too large. */
+enum err agent_amount_parse(const char *text, int64_t *ret_amount_milli);
 
 extern const struct config_table agent_config_table;
 

@@ -88,6 +88,7 @@ static const struct agent_terms *terms_read(struct agent *agent, const struct ms
         if (wire_decode_body(assign->tasks[i].body, &agent->body_arena, &body, NULL) == ERR_NONE) {
             terms[i].readable = true;
             terms[i].instant = body.executor == EXECUTOR_NOOP;
+            terms[i].once = body.once;
             terms[i].on_disconnect = body.on_disconnect;
             terms[i].kill_grace_ms = body.kill_grace_ms;
         }

@@ -1,4 +1,4 @@
-/* The profile: operating system, processors, memory, tools, labels. */
+/* The profile: operating system, processors, memory, tools, labels, resources. */
 #include "agent/profile.h"
 
 #include <ctype.h>
@@ -91,6 +91,29 @@ static void labels_fill(const struct agent_settings *settings, struct arena *are
     profile->labels_count = count;
 }
 
+/* As with labels, of two with one name the later counts. */
+static void resources_fill(const struct agent_settings *settings, struct arena *arena,
+                           struct msg_profile *profile)
+{
+    struct msg_resource *resources =
+        arena_array(arena, settings->resources.count, sizeof *resources);
+    size_t count = 0;
+    for (size_t i = settings->resources.count; i-- > 0;) {
+        const char *text = settings->resources.items[i];
+        const char *equals = strchr(text, '=');
+        struct str name = { text, (size_t)(equals - text) };
+        bool known = false;
+        for (size_t j = 0; j < count; j++) {
+            known = known || str_equal(resources[j].name, name);
+        }
+        if (!known && agent_amount_parse(equals + 1, &resources[count].amount_milli) == ERR_NONE) {
+            resources[count++].name = name;
+        }
+    }
+    profile->resources = resources;
+    profile->resources_count = count;
+}
+
 static void machine_fill(struct arena *arena, struct msg_profile *profile)
 {
     struct utsname name;
@@ -128,6 +151,7 @@ void agent_profile_read(const struct agent_settings *settings, struct arena *are
     }
     profile.tools = tools;
     labels_fill(settings, arena, &profile);
+    resources_fill(settings, arena, &profile);
     *ret_profile = profile;
 }
 

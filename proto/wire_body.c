@@ -48,6 +48,7 @@ enum err wire_encode_body(const struct msg_body *body, struct buf *bytes, struct
     to.output_json = body->output_json;
     to.on_disconnect = (Aip__OnDisconnect)body->on_disconnect;
     to.silence_timeout_ms = body->silence_timeout_ms;
+    to.once = body->once;
     size_t size = aip__task_body__get_packed_size(&to);
     if (size > MSG_BODY_BYTES_MAX) {
         err = reason_set(reason, ERR_LIMIT, "TaskBody has %zu bytes, at most %d are allowed", size,
@@ -100,6 +101,7 @@ enum err wire_decode_body(struct str bytes, struct arena *arena, struct msg_body
         .output_json = from->output_json != 0,
         .on_disconnect = (enum on_disconnect)from->on_disconnect,
         .silence_timeout_ms = from->silence_timeout_ms,
+        .once = from->once != 0,
     };
     if (body.has_cwd) {
         body.cwd = wire_str(from->cwd);

@@ -27,6 +27,20 @@ static void check_labels(struct rules *rules, const struct msg_pair *labels, siz
     }
 }
 
+static void check_resources(struct rules *rules, const struct msg_resource *resources, size_t count)
+{
+    rule_count(rules, "Profile.resources", count, MSG_RESOURCES_MAX);
+    for (size_t i = 0; rules_kept(rules) && i < count; i++) {
+        rule_name(rules, "Profile.resources.name", resources[i].name);
+        rule_range(rules, "Profile.resources.amount_milli", resources[i].amount_milli, 0,
+                   INT64_MAX);
+        for (size_t j = 0; j < i; j++) {
+            rule_true(rules, "Profile.resources", !str_equal(resources[i].name, resources[j].name),
+                      "names one twice");
+        }
+    }
+}
+
 static void check_profile(struct rules *rules, const struct msg_profile *profile)
 {
     rule_text(rules, "Profile.os", profile->os, MSG_TEXT_BYTES_MAX);
@@ -38,6 +52,7 @@ static void check_profile(struct rules *rules, const struct msg_profile *profile
                MSG_EXECUTORS_MAX);
     rule_names(rules, "Profile.tools", profile->tools, profile->tools_count, MSG_TOOLS_MAX);
     check_labels(rules, profile->labels, profile->labels_count);
+    check_resources(rules, profile->resources, profile->resources_count);
 }
 
 static void check_hello(struct rules *rules, const struct msg_hello *hello)

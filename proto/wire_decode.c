@@ -29,6 +29,12 @@ static struct msg_profile profile_read(struct wire_decoder *decoder, const Aip__
         labels[i].key = wire_str(from->labels[i]->key);
         labels[i].value = wire_str(from->labels[i]->value);
     }
+    struct msg_resource *resources =
+        wire_decoder_array(decoder, from->n_resources, sizeof *resources);
+    for (size_t i = 0; resources != NULL && i < from->n_resources; i++) {
+        resources[i].name = wire_str(from->resources[i]->name);
+        resources[i].amount_milli = from->resources[i]->amount_milli;
+    }
     return (struct msg_profile){
         .os = wire_str(from->os),
         .arch = wire_str(from->arch),
@@ -42,6 +48,8 @@ static struct msg_profile profile_read(struct wire_decoder *decoder, const Aip__
         .tools_count = from->n_tools,
         .labels = labels,
         .labels_count = from->n_labels,
+        .resources = resources,
+        .resources_count = from->n_resources,
     };
 }
 

@@ -74,6 +74,16 @@ static void profile_write(struct wire_scratch *scratch, const struct msg_profile
         labels[i].value = wire_bytes(profile->labels[i].value);
         to->labels[i] = &labels[i];
     }
+    Aip__Resource *resources =
+        wire_scratch_array(scratch, profile->resources_count, sizeof *resources);
+    to->n_resources = profile->resources_count;
+    to->resources = wire_scratch_pointers(scratch, profile->resources_count);
+    for (size_t i = 0; i < profile->resources_count; i++) {
+        aip__resource__init(&resources[i]);
+        resources[i].name = wire_bytes(profile->resources[i].name);
+        resources[i].amount_milli = profile->resources[i].amount_milli;
+        to->resources[i] = &resources[i];
+    }
 }
 
 static enum err hello_write(struct wire_scratch *scratch, const struct msg_hello *hello,

@@ -27,6 +27,13 @@ struct msg *agent_effects_send(struct agent_effects *effects, enum msg_kind kind
     return msg;
 }
 
+bool agent_effect_is_durable(const struct agent_effect *effect)
+{
+    return effect->kind == AGENT_EFFECT_SAVE_SESSION ||
+           (effect->kind == AGENT_EFFECT_SAVE && effect->record->once &&
+            effect->record->state != HELD_ACCEPTED);
+}
+
 void agent_effects_clear(struct agent_effects *effects)
 {
     effects->count = 0;

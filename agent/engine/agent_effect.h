@@ -11,7 +11,8 @@
 enum agent_effect_kind {
     /* The journal. */
     AGENT_EFFECT_SAVE_SESSION, /* durable: on the disk itself before what follows is carried out */
-    AGENT_EFFECT_SAVE,         /* inserted or replaced whole, as the record is at the commit */
+    AGENT_EFFECT_SAVE,         /* inserted or replaced whole, as the record is at the commit;
+                                  durable if it is `once` and has started */
     AGENT_EFFECT_REMOVE,
     /* Out, after the commit. */
     AGENT_EFFECT_DIAL,
@@ -62,6 +63,8 @@ struct agent_effects {
 };
 
 struct agent_effect *agent_effects_add(struct agent_effects *effects, enum agent_effect_kind kind);
+/* A journal write that must have reached the disk itself before anything else is carried out. */
+bool agent_effect_is_durable(const struct agent_effect *effect);
 void agent_effects_clear(struct agent_effects *effects); /* keeps the memory */
 void agent_effects_done(struct agent_effects *effects);
 /* One line of text without a newline, the same for the same effect: for scenarios and traces. */

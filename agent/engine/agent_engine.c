@@ -59,6 +59,7 @@ enum err agent_engine_load(struct agent_engine *engine, const struct agent_recor
     attempt->record.attempt = record->attempt;
     attempt->record.on_disconnect = record->on_disconnect;
     attempt->record.kill_grace_ms = record->kill_grace_ms;
+    attempt->record.once = record->once;
     attempt->spooled = true;
     switch (record->state) {
     case HELD_ACCEPTED:

@@ -12,6 +12,7 @@ struct agent_record {
     enum held_state state; /* HELD_DIED is never stored: a stored HELD_RUNNING is loaded as that */
     enum on_disconnect on_disconnect;
     int64_t kill_grace_ms;
+    bool once; /* a start and an end of it must be on the disk itself */
     struct str name;
     struct str body;            /* an encoded TaskBody; empty once it was started */
     struct msg_finished result; /* if HELD_FINISHED */
@@ -21,6 +22,7 @@ struct agent_record {
 struct agent_terms {
     bool readable; /* false: the body is of a kind that this agent does not know */
     bool instant;  /* nothing exists that could be left over by a crash (noop): not journalled */
+    bool once;     /* never to be run twice: always journalled, and to the disk */
     enum on_disconnect on_disconnect;
     int64_t kill_grace_ms;
 };

@@ -62,7 +62,8 @@ static bool assign_one(struct agent_engine *engine, int64_t now_ms, const struct
         agent_output_offer(engine, attempt, effects);
         return true;
     }
-    attempt->instant = terms->instant;
+    attempt->record.once = terms->once;
+    attempt->instant = terms->instant && !terms->once;
     agent_attempt_set_task(attempt, task->name, task->body);
     agent_attempt_move(engine, attempt, HELD_ACCEPTED, effects);
     if (attempt->instant) {

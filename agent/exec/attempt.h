@@ -78,8 +78,8 @@ void attempt_end(struct attempt *attempt, enum outcome outcome);
 void attempt_set_reason(struct attempt *attempt, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "ran longer than 60s" */
-void attempt_describe_timeout(int64_t timeout_ms, char *text, size_t text_bytes);
+/* "ran longer than 60s", of which `what` is all but the time. */
+void attempt_describe_timeout(const char *what, int64_t timeout_ms, char *text, size_t text_bytes);
 
 /* Arms a timer `ms` from now. The loop's clock stands still in suspend, and so do the processes. */
 void attempt_arm(struct event *timer, int64_t ms);

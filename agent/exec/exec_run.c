@@ -66,6 +66,7 @@ static void run_finish(struct run *run)
 {
     struct attempt *attempt = &run->attempt;
     event_del(&run->timer);
+    event_del(&run->silence);
     run_unlist(run);
     stream_close(&run->streams[0]);
     stream_close(&run->streams[1]);
@@ -80,13 +81,25 @@ static void finish_if_complete(struct run *run)
     }
 }
 
+/* The clock of its silence starts anew; also of output that is dropped, since it is there. */
+static void hear(struct run *run)
+{
+    if (run->silence_ms > 0 && !run->is_stopping && !run->is_dead) {
+        attempt_arm(&run->silence, run->silence_ms);
+    }
+}
+
 static void on_stream(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
     struct run *run = context;
     struct stream_reader *stream = &run->streams[fd == run->streams[0].pipe_fd ? 0 : 1];
+    stream->heard = false;
     if (stream_read(stream)) {
         tell_output(run);
+    }
+    if (stream->heard) {
+        hear(run);
     }
     finish_if_complete(run);
 }
@@ -119,6 +132,7 @@ static void run_stop(struct attempt *attempt, enum outcome outcome, int64_t grac
     }
     if (!run->is_stopping) {
         run->is_stopping = true;
+        event_del(&run->silence);
         run->stop_outcome = outcome;
         run->stop_reason = mem_copy_text(why == NULL ? "stopped" : why);
         if (grace_ms > 0) {
@@ -147,9 +161,19 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
         channel_signal(attempt->exec->channel, attempt->fence, SIGKILL);
     } else {
         char why[64];
-        attempt_describe_timeout(run->timeout_ms, why, sizeof why);
+        attempt_describe_timeout("ran longer than", run->timeout_ms, why, sizeof why);
         run_stop(attempt, OUTCOME_TIMED_OUT, run->grace_ms, why);
     }
+}
+
+static void on_silence(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct run *run = context;
+    char why[64];
+    attempt_describe_timeout("put out nothing for", run->silence_ms, why, sizeof why);
+    run_stop(&run->attempt, OUTCOME_TIMED_OUT, run->grace_ms, why);
 }
 
 /* The text in memory, sealed: no pipe to feed, and the task cannot change it. -1 with errno. */
@@ -223,9 +247,11 @@ static void run_start(struct exec *exec, const struct executor_kind *kind,
         };
     }
     run->timeout_ms = order->body->run_timeout_ms;
+    run->silence_ms = order->body->silence_timeout_ms;
     run->grace_ms = order->body->kill_grace_ms;
     run->output_json = order->body->output_json;
     event_assign(&run->timer, exec->base, -1, 0, on_timer, run);
+    event_assign(&run->silence, exec->base, -1, 0, on_silence, run);
     attempt_runs(attempt);
 
     struct command command = { .args_count = 0 };
@@ -259,6 +285,7 @@ static void run_release(struct attempt *attempt)
 {
     struct run *run = run_of(attempt);
     event_del(&run->timer);
+    event_del(&run->silence);
     run_unlist(run);
     stream_close(&run->streams[0]);
     stream_close(&run->streams[1]);
@@ -276,6 +303,7 @@ static void on_started(struct run *run, const struct report *report)
     if (run->timeout_ms > 0 && !run->is_stopping) {
         attempt_arm(&run->timer, run->timeout_ms);
     }
+    hear(run);
     exec->callbacks.started(exec->callbacks.context, attempt->fence, report->wall_ms);
 }
 
@@ -284,6 +312,7 @@ static void on_dead(struct run *run, const struct report *report)
 {
     struct attempt *attempt = &run->attempt;
     run->is_dead = true;
+    event_del(&run->silence);
     run->pid = 0;
     run->status = report->status;
     run->was_signalled = (report->flags & REPORT_WAS_SIGNALLED) != 0;

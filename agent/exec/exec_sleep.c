@@ -47,7 +47,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
         attempt_arm(&sleep->timer, 1); /* the loop's clock is coarse, and this came early */
     } else if (times_out) {
         char why[64];
-        attempt_describe_timeout(sleep->timeout_ms, why, sizeof why);
+        attempt_describe_timeout("ran longer than", sleep->timeout_ms, why, sizeof why);
         attempt_set_reason(&sleep->attempt, "%s", why);
         sleep_end(sleep, OUTCOME_TIMED_OUT);
     } else {

@@ -93,12 +93,12 @@ void attempt_set_reason(struct attempt *attempt, const char *format, ...)
     attempt->reason = mem_copy_text(text);
 }
 
-void attempt_describe_timeout(int64_t timeout_ms, char *text, size_t text_bytes)
+void attempt_describe_timeout(const char *what, int64_t timeout_ms, char *text, size_t text_bytes)
 {
     if (timeout_ms % 1000 == 0) {
-        snprintf(text, text_bytes, "ran longer than %" PRId64 "s", timeout_ms / 1000);
+        snprintf(text, text_bytes, "%s %" PRId64 "s", what, timeout_ms / 1000);
     } else {
-        snprintf(text, text_bytes, "ran longer than %" PRId64 "ms", timeout_ms);
+        snprintf(text, text_bytes, "%s %" PRId64 "ms", what, timeout_ms);
     }
 }
 

@@ -18,9 +18,11 @@ struct run {
     struct stream_reader streams[2]; /* stdout, stderr */
     /* What it waits for: the run timeout, then the kill, then (dead) the end of the pipes. */
     struct event timer;
+    struct event silence; /* fires when it has put out nothing for silence_ms */
     struct run *unwatched_next;
     struct run **unwatched_at; /* what points at us in exec->unwatched; NULL: not in it */
     int64_t timeout_ms;        /* 0: none */
+    int64_t silence_ms;        /* 0: none */
     int64_t grace_ms;
     int64_t kill_at_ms; /* boot time, while stopping */
     char *stop_reason;

@@ -106,6 +106,7 @@ static bool read_chunks(struct stream_reader *reader, int chunks)
             close_pipe(reader);
             break;
         }
+        reader->heard = true;
         if (!reader->truncated) {
             keep(reader, chunk, (size_t)length);
         }

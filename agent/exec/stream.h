@@ -17,6 +17,7 @@ struct stream_reader {
     uint64_t bytes; /* in the spool */
     uint64_t bytes_max;
     bool truncated;
+    bool heard; /* set by every byte read, kept or not; the caller takes it back */
     struct event readable;
 };
 

@@ -186,7 +186,7 @@ enum err journal_commit(struct journal *journal, const struct agent_effects *eff
     bool durable = false;
     for (size_t i = 0; i < effects->count; i++) {
         any = any || is_row(effects->list[i].kind);
-        durable = durable || effects->list[i].kind == AGENT_EFFECT_SAVE_SESSION;
+        durable = durable || agent_effect_is_durable(&effects->list[i]);
     }
     if (!any) {
         return ERR_NONE;

@@ -8,13 +8,13 @@ static const char *const sources[JOURNAL_STATEMENTS] = {
     [JOURNAL_BEGIN] = "BEGIN IMMEDIATE",
     [JOURNAL_COMMIT] = "COMMIT",
     [JOURNAL_SAVE] = "INSERT OR REPLACE INTO attempt VALUES"
-                     " (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+                     " (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [JOURNAL_REMOVE] = "DELETE FROM attempt WHERE fence = ?1",
     [JOURNAL_SAVE_SESSION] = "UPDATE agent SET session = ?1, receipt_epoch = ?2,"
                              " receipt_start_id = ?3, receipt_fence = ?4, receipt_hmac = ?5",
     [JOURNAL_SELECT] = "SELECT fence, attempt, state, on_disconnect, kill_grace_ms, name, body,"
                        " outcome, exit_code, signal, reason, started_wall_ms, duration_ms,"
-                       " stdout_bytes, stderr_bytes, output_truncated, result"
+                       " stdout_bytes, stderr_bytes, output_truncated, result, once"
                        " FROM attempt ORDER BY fence",
 };
 
@@ -85,6 +85,7 @@ enum err journal_row_save(struct journal *journal, const struct agent_record *re
     sqlite3_bind_int64(statement, 15, (sqlite3_int64)result->stderr_bytes);
     sqlite3_bind_int(statement, 16, result->output_truncated);
     bind_text(statement, 17, result->result);
+    sqlite3_bind_int(statement, 18, record->once);
     return journal_row_run(journal, JOURNAL_SAVE, reason);
 }
 
@@ -132,6 +133,7 @@ static void row_read(sqlite3_stmt *row, struct agent_record *to)
     to->result.stderr_bytes = (uint64_t)sqlite3_column_int64(row, 14);
     to->result.output_truncated = sqlite3_column_int(row, 15) != 0;
     to->result.result = column(row, 16);
+    to->once = sqlite3_column_int(row, 17) != 0;
 }
 
 enum err journal_each(struct journal *journal,

@@ -23,7 +23,8 @@ static const char schema[] =
     " exit_code INTEGER NOT NULL, signal INTEGER NOT NULL, reason TEXT NOT NULL,"
     " started_wall_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL,"
     " stdout_bytes INTEGER NOT NULL, stderr_bytes INTEGER NOT NULL,"
-    " output_truncated INTEGER NOT NULL, result TEXT NOT NULL) STRICT;";
+    " output_truncated INTEGER NOT NULL, result TEXT NOT NULL,"
+    " once INTEGER NOT NULL) STRICT;";
 
 enum err journal_failed(const struct journal *journal, const char *doing, struct reason *reason)
 {

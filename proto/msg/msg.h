@@ -29,6 +29,7 @@ enum {
     MSG_LABELS_MAX = 64,
     MSG_EXECUTORS_MAX = 32,
     MSG_TOOLS_MAX = 256,
+    MSG_RESOURCES_MAX = 64,
     MSG_FEATURES_MAX = 32,
     MSG_ARGS_MAX = 4096,
     MSG_ENV_MAX = 1024,
@@ -66,6 +67,12 @@ struct msg_pair {
     struct str value;
 };
 
+/* What a device has of something that tasks take amounts of. */
+struct msg_resource {
+    struct str name;
+    int64_t amount_milli; /* thousandths */
+};
+
 /* What a device says of itself. */
 struct msg_profile {
     struct str os;   /* "linux" */
@@ -80,6 +87,8 @@ struct msg_profile {
     size_t tools_count;
     const struct msg_pair *labels;
     size_t labels_count;
+    const struct msg_resource *resources; /* those that are not said: cpu and memory as above */
+    size_t resources_count;
 };
 
 enum held_state {
@@ -188,6 +197,8 @@ struct msg_body {
     bool output_json;          /* stdout is the task's output value */
     enum on_disconnect on_disconnect;
     int64_t silence_timeout_ms; /* without a byte of output; 0: none */
+    bool
+        once; /* never to be run twice: its start and its end reach the disk before they are told */
 };
 
 struct msg_task {

@@ -17,6 +17,7 @@ static const struct agent_terms *read_terms(struct arena *arena, const struct ms
         if (wire_decode_body(assign->tasks[i].body, arena, &body, NULL) == ERR_NONE) {
             terms[i] = (struct agent_terms){ .readable = true,
                                              .instant = body.executor == EXECUTOR_NOOP,
+                                             .once = body.once,
                                              .on_disconnect = body.on_disconnect,
                                              .kill_grace_ms = body.kill_grace_ms };
         }

@@ -92,8 +92,8 @@ void journal_twin_commit(struct journal_twin *journal, const struct agent_effect
             write_row(journal, effect->fence, NULL);
         } else if (effect->kind == AGENT_EFFECT_SAVE_SESSION) {
             session_put(&journal->now, effect->session.session, &effect->session.receipt);
-            durable = true;
         }
+        durable = durable || agent_effect_is_durable(effect);
     }
     if (durable && !forget_sync) {
         settle(journal, journal->writes_count);

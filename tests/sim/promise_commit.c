@@ -130,7 +130,7 @@ static bool is_displaced(const struct world *world, const struct book_device *de
 static bool may_have_begun(const struct book_attempt *attempt)
 {
     const struct agent_record *row = journal_twin_get(&attempt->holder->journal, attempt->fence);
-    return row != NULL && row->state == HELD_ACCEPTED &&
+    return row != NULL && row->state == HELD_ACCEPTED && !row->once &&
            attempt->holder->boots != attempt->holder_boots;
 }
 

@@ -36,6 +36,16 @@ static bool receipt_equal(const struct msg_receipt *a, const struct msg_receipt 
            str_equal(a->hmac, b->hmac);
 }
 
+static bool resources_equal(const struct msg_profile *a, const struct msg_profile *b)
+{
+    bool equal = a->resources_count == b->resources_count;
+    for (size_t i = 0; equal && i < a->resources_count; i++) {
+        equal = str_equal(a->resources[i].name, b->resources[i].name) &&
+                a->resources[i].amount_milli == b->resources[i].amount_milli;
+    }
+    return equal;
+}
+
 static bool profile_equal(const struct msg_profile *a, const struct msg_profile *b)
 {
     return str_equal(a->os, b->os) && str_equal(a->arch, b->arch) &&
@@ -43,7 +53,8 @@ static bool profile_equal(const struct msg_profile *a, const struct msg_profile 
            a->memory_bytes == b->memory_bytes && a->slots == b->slots &&
            strs_equal(a->executors, a->executors_count, b->executors, b->executors_count) &&
            strs_equal(a->tools, a->tools_count, b->tools, b->tools_count) &&
-           pairs_equal(a->labels, a->labels_count, b->labels, b->labels_count);
+           pairs_equal(a->labels, a->labels_count, b->labels, b->labels_count) &&
+           resources_equal(a, b);
 }
 
 static bool hello_equal(const struct msg_hello *a, const struct msg_hello *b)
@@ -158,5 +169,6 @@ bool msg_body_equal(const struct msg_body *a, const struct msg_body *b)
            (!a->has_stdin || str_equal(a->stdin_data, b->stdin_data)) &&
            a->run_timeout_ms == b->run_timeout_ms && a->kill_grace_ms == b->kill_grace_ms &&
            a->output_bytes_max == b->output_bytes_max && a->output_json == b->output_json &&
-           a->on_disconnect == b->on_disconnect && a->silence_timeout_ms == b->silence_timeout_ms;
+           a->on_disconnect == b->on_disconnect && a->silence_timeout_ms == b->silence_timeout_ms &&
+           a->once == b->once;
 }

@@ -137,6 +137,61 @@ static void labels_of_the_operator_win_over_those_of_the_machine(void **state)
     config_done(&config);
 }
 
+static void amounts_are_read_to_the_thousandth_and_no_further(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t milli; /* -1: refused */
+    } cases[] = {
+        { "2", 2000 },
+        { "0.5", 500 },
+        { "1.125", 1125 },
+        { "0", 0 },
+        { "0.05", 50 },
+        { "", -1 },
+        { "1.", -1 },
+        { ".5", -1 },
+        { "-1", -1 },
+        { "1e3", -1 },
+        { "1.0005", -1 },
+        { "two", -1 },
+        { "+1", -1 },
+        { " 1", -1 },
+        { "99999999999999999", -1 },
+        { "1000000000000", INT64_C(1000000000000000) },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t milli = -1;
+        enum err err = agent_amount_parse(cases[i].text, &milli);
+        assert_int_equal(err, cases[i].milli < 0 ? ERR_INVALID : ERR_NONE);
+        assert_int_equal(milli, cases[i].milli);
+    }
+}
+
+static void resources_are_those_that_the_operator_names(void **state)
+{
+    (void)state;
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason;
+    assert_int_equal(
+        load(&config, &settings, nothing, &reason, "--resource=gpu=1", "--resource=gpu=2.5"),
+        ERR_NONE);
+    struct arena arena = { 0 };
+    struct msg_profile profile;
+    agent_profile_read(&settings, &arena, &profile);
+    assert_int_equal(profile.resources_count, 1);
+    assert_true(str_is(profile.resources[0].name, "gpu"));
+    assert_int_equal(profile.resources[0].amount_milli, 2500);
+    arena_done(&arena);
+    config_done(&config);
+    assert_int_equal(load(&config, &settings, nothing, &reason, "--resource=gpu=lots", NULL),
+                     ERR_INVALID);
+    assert_non_null(strstr(reason.text, "--resource gpu=lots"));
+    config_done(&config);
+}
+
 static void the_document_has_the_table_of_settings(void **state)
 {
     (void)state;
@@ -159,6 +214,8 @@ int main(void)
         cmocka_unit_test(settings_that_the_protocol_would_refuse_are_refused_at_the_start),
         cmocka_unit_test(more_slots_than_an_agent_may_have_are_refused),
         cmocka_unit_test(labels_of_the_operator_win_over_those_of_the_machine),
+        cmocka_unit_test(amounts_are_read_to_the_thousandth_and_no_further),
+        cmocka_unit_test(resources_are_those_that_the_operator_names),
         cmocka_unit_test(the_document_has_the_table_of_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

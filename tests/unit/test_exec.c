@@ -358,6 +358,23 @@ static void a_sleep_ends_in_time_or_when_it_is_stopped(void **state)
     assert_string_equal(end->reason, "cancelled by a test");
 }
 
+static void a_process_is_stopped_for_its_silence_and_not_while_it_speaks(void **state)
+{
+    struct rig *rig = *state;
+    rig->body.executor = EXECUTOR_SHELL;
+    rig->body.silence_timeout_ms = 300;
+    rig->body.output_bytes_max = 4; /* what is dropped counts as well */
+    rig->body.shell = STR("for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done");
+    const struct rig_end *end = rig_wait(rig, rig_start(rig));
+    assert_int_equal(end->outcome, OUTCOME_EXITED);
+
+    rig->body.shell = STR("echo first; exec sleep 3600");
+    end = rig_wait(rig, rig_start(rig));
+    assert_int_equal(end->outcome, OUTCOME_TIMED_OUT);
+    assert_string_equal(end->reason, "put out nothing for 300ms");
+    assert_in_range(end->duration_ms, 299, 60000);
+}
+
 static void a_missing_helper_is_an_error_of_exec_new(void **state)
 {
     struct rig *rig = *state;
@@ -398,6 +415,7 @@ int main(void)
         TEST(stdout_is_the_value_if_the_body_says_so),
         TEST(ten_thousand_noops_end_from_the_loop),
         TEST(a_sleep_ends_in_time_or_when_it_is_stopped),
+        TEST(a_process_is_stopped_for_its_silence_and_not_while_it_speaks),
         TEST(a_missing_helper_is_an_error_of_exec_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -174,6 +175,27 @@ static void a_profile_keeps_its_limits(void **state)
             (m.hello.profile.labels = twice, m.hello.profile.labels_count = 2));
 }
 
+static void the_resources_of_a_profile_keep_their_limits(void **state)
+{
+    (void)state;
+    static struct msg_resource some[MSG_RESOURCES_MAX + 1];
+    static char names_of[MSG_RESOURCES_MAX + 1][8];
+    for (size_t i = 0; i <= MSG_RESOURCES_MAX; i++) {
+        snprintf(names_of[i], sizeof names_of[i], "r%zu", i);
+        some[i] = (struct msg_resource){ str_of(names_of[i]), (int64_t)i };
+    }
+    COUNT_LIMIT(MSG_HELLO, "Profile.resources", hello.profile.resources, some, MSG_RESOURCES_MAX);
+    static const struct msg_resource negative = { { "gpu", 3 }, -1 };
+    REFUSED(MSG_HELLO, ERR_INVALID, "Profile.resources.amount_milli",
+            (m.hello.profile.resources = &negative, m.hello.profile.resources_count = 1));
+    static const struct msg_resource nameless = { { "", 0 }, 1 };
+    REFUSED(MSG_HELLO, ERR_INVALID, "Profile.resources.name",
+            (m.hello.profile.resources = &nameless, m.hello.profile.resources_count = 1));
+    static const struct msg_resource twice[] = { { { "gpu", 3 }, 1 }, { { "gpu", 3 }, 2 } };
+    REFUSED(MSG_HELLO, ERR_INVALID, "names one twice",
+            (m.hello.profile.resources = twice, m.hello.profile.resources_count = 2));
+}
+
 static void held_attempts_are_real_and_named_once(void **state)
 {
     (void)state;
@@ -326,6 +348,7 @@ int main(void)
         cmocka_unit_test(hello_keeps_its_limits),
         cmocka_unit_test(a_receipt_keeps_its_limits),
         cmocka_unit_test(a_profile_keeps_its_limits),
+        cmocka_unit_test(the_resources_of_a_profile_keep_their_limits),
         cmocka_unit_test(held_attempts_are_real_and_named_once),
         cmocka_unit_test(welcome_keeps_its_limits),
         cmocka_unit_test(assign_keeps_its_limits),

@@ -10,6 +10,10 @@ static const struct msg_pair labels[] = {
     { { "role", 4 }, { "edge", 4 } },
     { { "gpu", 3 }, { "", 0 } },
 };
+static const struct msg_resource resources[] = {
+    { { "gpu", 3 }, 2000 },
+    { { "memory", 6 }, INT64_C(1) << 42 },
+};
 static const struct msg_held held[] = {
     { FENCE(9), HELD_RUNNING },
     { FENCE(2), HELD_FINISHED },
@@ -56,6 +60,8 @@ static struct msg sample_hello(void)
                 .tools_count = 2,
                 .labels = labels,
                 .labels_count = 2,
+                .resources = resources,
+                .resources_count = 2,
             },
             .held = held,
             .held_count = 4,
@@ -166,5 +172,6 @@ struct msg_body sample_body(void)
         .output_json = true,
         .on_disconnect = ON_DISCONNECT_STOP,
         .silence_timeout_ms = 90000,
+        .once = true,
     };
 }
