@@ -36,12 +36,40 @@ void attempt_save(struct engine *engine, struct attempt *attempt)
     }
 }
 
-static void take_slot(struct engine *engine, struct attempt *attempt)
+/* How many of the constellation's that are to be spread are on the device. */
+static void count_spread(const struct attempt *attempt, int by)
 {
-    CHECK(!attempt->holds_slot);
+    struct map *spread = &attempt->task->constellation->spread;
+    uint64_t device_id = (uint64_t)attempt->device->record.id;
+    intptr_t count = (intptr_t)map_get(spread, device_id) + by;
+    if (count == 0) {
+        map_remove(spread, device_id);
+    } else {
+        map_put(spread, device_id, (void *)count);
+    }
+}
+
+/* What an attempt of a task takes up beside its slot: of the device, of its constellation's share, of
+   the named limits. */
+static void take_slot(struct engine *engine, struct attempt *attempt, struct class *class)
+{
+    CHECK(!attempt->holds_slot && attempt->class == NULL);
     attempt->holds_slot = true;
     attempt->device->used++;
     engine->stats.attempts++;
+    if (class != NULL) {
+        attempt->class = class;
+        class->holders++;
+        stock_reserve(attempt->device, class);
+    }
+    if (attempt->task != NULL) {
+        attempt->task->constellation->running++;
+        limit_take(engine, class);
+        if (class->record.plan.strategy == STRATEGY_SPREAD) {
+            count_spread(attempt, 1);
+        }
+        lane_share_changed(engine, attempt->task->constellation);
+    }
     placement_device_changed(engine, attempt->device);
 }
 
@@ -63,6 +91,20 @@ static void give_slot(struct engine *engine, struct attempt *attempt)
         attempt->holds_slot = false;
         attempt->device->used--;
         engine->stats.attempts--;
+        struct class *class = attempt->class;
+        attempt->class = NULL;
+        if (class != NULL) {
+            class->holders--;
+            stock_return(attempt->device, class);
+        }
+        if (attempt->task != NULL) {
+            attempt->task->constellation->running--;
+            if (class->record.plan.strategy == STRATEGY_SPREAD) {
+                count_spread(attempt, -1);
+            }
+            limit_give(engine, class);
+            lane_share_changed(engine, attempt->task->constellation);
+        }
         placement_device_changed(engine, attempt->device);
     }
 }
@@ -107,14 +149,15 @@ struct attempt *attempt_new(struct engine *engine, struct task *task, struct dev
     device->unstarted_bytes += attempt->unstarted_bytes;
     task->attempt = attempt;
     task->record.fence = record.fence;
-    take_slot(engine, attempt);
+    take_slot(engine, attempt, task->class);
     engine_mark(engine, &attempt->mark);
     effects_add(engine->effects, EFFECT_ADD_ATTEMPT)->attempt = &attempt->record;
     attempt_arm(engine, attempt);
     return attempt;
 }
 
-struct attempt *attempt_new_stray(struct engine *engine, struct device *device, uint64_t fence)
+struct attempt *attempt_new_stray(struct engine *engine, struct device *device, uint64_t fence,
+                                  struct class *class)
 {
     struct attempt_record record = {
         .fence = fence,
@@ -124,7 +167,7 @@ struct attempt *attempt_new_stray(struct engine *engine, struct device *device, 
         .stop_wanted = true,
     };
     struct attempt *attempt = link_attempt(engine, device, &record);
-    take_slot(engine, attempt);
+    take_slot(engine, attempt, class);
     return attempt;
 }
 
@@ -135,7 +178,7 @@ void attempt_load(struct engine *engine, const struct attempt_record *record, st
     attempt->task = task;
     task->attempt = attempt;
     if (record->state != ATTEMPT_LOST) {
-        take_slot(engine, attempt);
+        take_slot(engine, attempt, task->class);
     }
 }
 
@@ -160,11 +203,13 @@ void attempt_arm(struct engine *engine, struct attempt *attempt)
         return;
     }
     const struct plan_policy *policy = &attempt->task->policy->record.plan;
-    int64_t now = engine->now.boot_ms;
-    if (attempt->record.state == ATTEMPT_STOPPING) {
-        arm_at(engine, attempt, now + policy->kill_grace_ms + engine->config.lost_after_ms);
-    } else if (policy->run_timeout_ms > 0 && (attempt->record.state == ATTEMPT_SENT ||
-                                              attempt->record.state == ATTEMPT_RUNNING)) {
+    enum attempt_state state = attempt->record.state;
+    if (state == ATTEMPT_STOPPING) {
+        arm_at(engine, attempt,
+               engine->now.boot_ms + policy->kill_grace_ms + engine->config.lost_after_ms);
+    } else if (state == ATTEMPT_SENT && policy->start_timeout_ms > 0) {
+        arm_at(engine, attempt, attempt->assigned_boot_ms + policy->start_timeout_ms);
+    } else if (policy->run_timeout_ms > 0 && (state == ATTEMPT_SENT || state == ATTEMPT_RUNNING)) {
         int64_t length = policy->run_timeout_ms + policy->kill_grace_ms;
         length += length / 10 + BACKUP_SLACK_MS;
         arm_at(engine, attempt, attempt->assigned_boot_ms + length);
@@ -183,7 +228,7 @@ void attempt_move(struct engine *engine, struct attempt *attempt, enum attempt_s
         give_slot(engine, attempt);
         attempt->record.ended_wall_ms = engine->now.wall_ms;
     } else if (was_lost) {
-        take_slot(engine, attempt);
+        take_slot(engine, attempt, attempt->task == NULL ? NULL : attempt->task->class);
         attempt->record.ended_wall_ms = 0;
     }
     attempt_arm(engine, attempt);
@@ -211,6 +256,13 @@ void attempt_end(struct engine *engine, struct attempt *attempt,
                  const struct msg_finished *finished)
 {
     struct attempt_record *record = &attempt->record;
+    struct msg_finished timed_out;
+    if (finished->outcome == OUTCOME_CANCELLED && record->stop_wanted && attempt->task != NULL &&
+        !task_must_stop(attempt->task)) {
+        timed_out = *finished; /* it was not a cancel that stopped it, but one of its timeouts */
+        timed_out.outcome = OUTCOME_TIMED_OUT;
+        finished = &timed_out;
+    }
     record->outcome = finished->outcome;
     record->exit_code = finished->exit_code;
     record->signal = finished->signal;
@@ -237,7 +289,7 @@ void attempt_end(struct engine *engine, struct attempt *attempt,
     }
 }
 
-void attempt_lose(struct engine *engine, struct attempt *attempt, bool died, const char *why)
+void attempt_lose(struct engine *engine, struct attempt *attempt, enum loss loss, const char *why)
 {
     struct task *task = attempt->task;
     attempt_move(engine, attempt, ATTEMPT_LOST);
@@ -245,9 +297,24 @@ void attempt_lose(struct engine *engine, struct attempt *attempt, bool died, con
         attempt_free(engine, attempt);
         return;
     }
-    task_lost(engine, task, died, why);
-    if (died && attempt->task != NULL) {
+    task_lost(engine, task, loss, why);
+    if (loss == LOSS_DIED && attempt->task != NULL) {
         attempt_detach(engine, attempt); /* it cannot come back */
+    }
+}
+
+void attempt_abandon(struct engine *engine, struct attempt *attempt)
+{
+    struct device *device = attempt->device;
+    struct class *class = attempt->class;
+    uint64_t fence = attempt->record.fence;
+    bool may_run = attempt->holds_slot && device->channel != 0;
+    if (attempt->record.state != ATTEMPT_LOST) {
+        attempt_move(engine, attempt, ATTEMPT_LOST);
+    }
+    attempt_detach(engine, attempt);
+    if (may_run) {
+        attempt_new_stray(engine, device, fence, class);
     }
 }
 
@@ -317,22 +384,36 @@ int64_t attempt_given_up_boot_ms(const struct engine *engine, const struct attem
 }
 
 /* Told to stop, and silent about it. The task does not wait any longer: its time was up (a try), or it
-   was cancelled. The slot does, on a device that is there: what holds it may still run. */
+   was cancelled. The slot does, on a device that is there: what holds it may still run. A task that must
+   not run twice is unknown from now on; should the agent say how it ended after all, that counts. */
 static void give_up_stop(struct engine *engine, struct attempt *attempt)
 {
+    static const char why[] = "told to stop, and the agent did not confirm that it has";
     struct device *device = attempt->device;
+    struct class *class = attempt->class;
+    struct task *task = attempt->task;
     uint64_t fence = attempt->record.fence;
-    if (attempt->task != NULL) {
-        bool cancelled = task_must_stop(attempt->task);
-        struct msg_finished finished = {
-            .fence = fence,
-            .outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_TIMED_OUT,
-            .reason = STR("told to stop, and the agent did not confirm that it has"),
-        };
-        attempt_end(engine, attempt, &finished);
-        if (device->channel != 0) {
-            attempt_new_stray(engine, device, fence);
+    if (task == NULL) {
+        return;
+    }
+    if (task->policy->record.plan.effect == TASK_ONCE) {
+        if (device->channel == 0) {
+            attempt_lose(engine, attempt, LOSS_CUT_OFF, why);
+            return;
         }
+        task_lost(engine, task, LOSS_CUT_OFF, why);
+        attempt_arm(engine, attempt);
+        return;
+    }
+    bool cancelled = task_must_stop(task);
+    struct msg_finished finished = {
+        .fence = fence,
+        .outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_TIMED_OUT,
+        .reason = str_of(why),
+    };
+    attempt_end(engine, attempt, &finished);
+    if (device->channel != 0) {
+        attempt_new_stray(engine, device, fence, class);
     }
 }
 
@@ -341,6 +422,9 @@ void attempt_timer_fired(struct engine *engine, struct attempt *attempt)
     disarm(engine, attempt);
     if (attempt->record.state == ATTEMPT_STOPPING) {
         give_up_stop(engine, attempt);
+    } else if (attempt->record.state == ATTEMPT_SENT &&
+               attempt->task->policy->record.plan.start_timeout_ms > 0) {
+        attempt_stop(engine, attempt, "did not start within its start timeout");
     } else {
         attempt_stop(engine, attempt, "ran longer than its timeout");
     }

@@ -70,7 +70,10 @@ static enum err check_attempt(const struct engine *engine, const struct task *ta
     const struct attempt *attempt = task->attempt;
     bool live = attempt != NULL && attempt->record.state != ATTEMPT_LOST;
     bool under_way = task->record.state == TASK_ASSIGNED || task->record.state == TASK_RUNNING;
-    if (live != under_way) {
+    /* Unknown, and told to stop on a device that is there: it may yet say how it ended. */
+    bool is_awaited =
+        task->record.state == TASK_UNKNOWN && live && attempt->record.state == ATTEMPT_STOPPING;
+    if (live != under_way && !is_awaited) {
         return broken(reason, 3, "a task and its attempt disagree", task->record.id);
     }
     if (attempt != NULL && (attempt->record.fence != task->record.fence || attempt->task != task ||
@@ -78,6 +81,16 @@ static enum err check_attempt(const struct engine *engine, const struct task *ta
         return broken(reason, 4, "a task's attempt is not its current one", task->record.id);
     }
     return ERR_NONE;
+}
+
+/* 13: a task's queue timeout runs just while it is on the ready queue. */
+static enum err check_clock(const struct task *task, struct reason *reason)
+{
+    bool runs = task->queue == QUEUE_READY && task->policy->record.plan.queue_timeout_ms > 0;
+    bool may_say = task->record.state == TASK_BACKOFF || runs;
+    return runs == heap_holds(&task->timer) && (may_say || task->record.wake_wall_ms == 0)
+               ? ERR_NONE
+               : broken(reason, 13, "a task's clock is wrong", task->record.id);
 }
 
 /* 5: a task that could run is where it will be found; one that started had all its ways open (P4).
@@ -253,6 +266,9 @@ static enum err check_constellation(const struct engine *engine,
         if (err == ERR_NONE) {
             err = check_waiting(constellation, task, reason);
         }
+        if (err == ERR_NONE) {
+            err = check_clock(task, reason);
+        }
     }
     if (err != ERR_NONE) {
         return err;
@@ -282,6 +298,28 @@ static enum err check_constellation(const struct engine *engine,
     return err != ERR_NONE ? err : check_acyclic(constellation, reason);
 }
 
+/* 14: so much of a device's resources is reserved as its attempts hold. */
+static enum err check_stock(const struct device *device, struct reason *reason)
+{
+    for (size_t i = 0; i < device->stock_count; i++) {
+        int64_t used = 0;
+        for (const struct attempt *attempt = device->attempts; attempt != NULL;
+             attempt = attempt->next) {
+            const struct plan_class *plan =
+                attempt->class == NULL ? NULL : &attempt->class->record.plan;
+            for (size_t j = 0; plan != NULL && j < plan->resources_count; j++) {
+                if (str_equal(plan->resources[j].name, device->stock[i].name)) {
+                    used += plan->resources[j].amount_milli;
+                }
+            }
+        }
+        if (used != device->stock[i].used_milli) {
+            return broken(reason, 14, "a device miscounts its resources", device->record.id);
+        }
+    }
+    return ERR_NONE;
+}
+
 /* 9: a device's slots are what its attempts hold.
    10: every attempt belongs to the device that it is listed at, and to its task. */
 static enum err check_device(const struct engine *engine, const struct device *device,
@@ -297,18 +335,55 @@ static enum err check_device(const struct engine *engine, const struct device *d
             return broken(reason, 10, "an attempt is misfiled", (int64_t)attempt->record.fence);
         }
     }
-    return used == device->used
-               ? ERR_NONE
-               : broken(reason, 9, "a device miscounts its slots", device->record.id);
+    if (used != device->used) {
+        return broken(reason, 9, "a device miscounts its slots", device->record.id);
+    }
+    return check_stock(device, reason);
 }
 
-/* 11: a class is active just when a ready task and a free device meet in it. */
-static enum err check_class(const struct class *class, struct reason *reason)
+/* 11: a class is active just when a ready task and a free device meet in it; or it is parked, if a limit
+   that it takes part in is taken. The first that is parked there could not go. */
+static enum err check_class(const struct engine *engine, const struct class *class,
+                            struct reason *reason)
 {
-    bool active = heap_top(&class->ready) != NULL && heap_top(&class->free) != NULL;
-    return active == heap_holds(&class->active)
-               ? ERR_NONE
-               : broken(reason, 11, "a class is active wrongly", class->record.id);
+    bool active = heap_top(&class->ready) != NULL && heap_top(&class->free) != NULL &&
+                  !limit_is_out_of_reach(engine, class);
+    if (active != heap_holds(&class->active) || (!active && class->parked != NULL)) {
+        return broken(reason, 11, "a class is active wrongly", class->record.id);
+    }
+    if (class->parked != NULL && heap_top(&class->parked->parked) == &class->active &&
+        limit_in_the_way(engine, class) == NULL) {
+        return broken(reason, 11, "a class is parked at what is free", class->record.id);
+    }
+    return ERR_NONE;
+}
+
+/* 15: so much of each limit is taken as the attempts that take part in it say; of the share likewise. */
+static enum err check_limits(const struct constellation *constellation, struct reason *reason)
+{
+    uint64_t *used = mem_array(constellation->limits_count + 1, sizeof *used);
+    uint32_t running = 0;
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        const struct attempt *attempt = constellation_task(constellation, i)->attempt;
+        if (attempt == NULL || !attempt->holds_slot) {
+            continue;
+        }
+        running++;
+        const struct plan_class *plan = &attempt->class->record.plan;
+        for (size_t j = 0; j < plan->limits_count; j++) {
+            used[plan->limits[j].limit] += plan->limits[j].amount;
+        }
+    }
+    enum err err = running == constellation->running
+                       ? ERR_NONE
+                       : broken(reason, 15, "a share is miscounted", constellation->record.id);
+    for (uint32_t i = 0; i < constellation->limits_count && err == ERR_NONE; i++) {
+        if (constellation->limits[i] != NULL && constellation->limits[i]->used != used[i]) {
+            err = broken(reason, 15, "a limit is miscounted", (int64_t)i);
+        }
+    }
+    mem_free(used);
+    return err;
 }
 
 enum err engine_check(const struct engine *engine, struct reason *reason)
@@ -316,6 +391,9 @@ enum err engine_check(const struct engine *engine, struct reason *reason)
     for (const struct constellation *constellation = engine->first; constellation != NULL;
          constellation = constellation->next) {
         enum err err = check_constellation(engine, constellation, reason);
+        if (err == ERR_NONE) {
+            err = check_limits(constellation, reason);
+        }
         if (err != ERR_NONE) {
             return err;
         }
@@ -330,7 +408,7 @@ enum err engine_check(const struct engine *engine, struct reason *reason)
     uint64_t id = 0;
     void *value = NULL;
     while (map_each(&engine->classes, &at, &id, &value)) {
-        enum err err = check_class(value, reason);
+        enum err err = check_class(engine, value, reason);
         if (err != ERR_NONE) {
             return err;
         }

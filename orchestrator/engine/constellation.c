@@ -47,6 +47,10 @@ void constellation_free(struct engine *engine, struct constellation *constellati
     if (heap_holds(&constellation->timer)) {
         heap_remove(&engine->deadlines, &constellation->timer);
     }
+    CHECK(constellation->lanes_first == NULL || engine->effects == NULL);
+    rank_free(engine, constellation);
+    limit_free_all(constellation);
+    map_done(&constellation->spread);
     intake_free(constellation->intake);
     mem_free(constellation);
 }

@@ -7,13 +7,16 @@
 static void dump_task(const struct task *task, struct buf *text)
 {
     const struct task_record *r = &task->record;
+    /* Of a task that is held it says nothing: its clock will begin anew. */
+    bool has_wake = r->state != TASK_WAITING || !task_is_held(task);
     buf_printf(text,
                "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
                "attempts %u-%u tries %u lost %u bytes %u round %u revision %u flags %u%s%s\n",
                (long long)r->id, task_state_name((enum task_state)r->state), (long long)r->class_id,
-               (long long)r->policy_id, (unsigned long long)r->fence, (long long)r->wake_wall_ms,
-               (long long)r->wake_length_ms, r->priority, r->first_attempt, r->attempts, r->tries,
-               r->lost, r->body_bytes, r->round, r->revision, r->flags,
+               (long long)r->policy_id, (unsigned long long)r->fence,
+               (long long)(has_wake ? r->wake_wall_ms : 0),
+               (long long)(has_wake ? r->wake_length_ms : 0), r->priority, r->first_attempt,
+               r->attempts, r->tries, r->lost, r->body_bytes, r->round, r->revision, r->flags,
                r->has_references ? " references" : "", r->prepared ? " prepared" : "");
     /* A lost attempt may still come back, or may have been given up for good: the row is the same. */
     if (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST) {
@@ -134,6 +137,13 @@ static void dump_constellation(const struct constellation *constellation, struct
         r->stopping ? " stopping" : "", r->deadline_passed ? " late" : "",
         (long long)r->created_wall_ms, r->tasks, r->edges, r->revision,
         (long long)r->deadline_wall_ms, (long long)r->deadline_length_ms);
+    for (uint32_t i = 0; i < constellation->limits_count; i++) {
+        const struct limit *limit = constellation->limits[i];
+        if (limit != NULL) {
+            buf_printf(text, "  limit %u %.*s %u\n", i, STR_ARG(limit->record.name),
+                       limit->record.capacity);
+        }
+    }
     dump_tasks(constellation, text);
     dump_edges(constellation, text);
     dump_holds(constellation, text);
@@ -144,12 +154,12 @@ static void dump_device(const struct device_record *r, struct buf *text)
     const struct msg_profile *p = &r->profile;
     buf_printf(text,
                "device %lld %.*s journal %.*s boot %.*s process %llu session %llu version %.*s "
-               "os %.*s arch %.*s host %.*s cpus %u memory %llu slots %u connected %lld",
+               "os %.*s arch %.*s host %.*s cpus %u memory %llu slots %u connected %lld%s",
                (long long)r->id, STR_ARG(r->name), STR_ARG(r->journal_id), STR_ARG(r->boot_id),
                (unsigned long long)r->process_id, (unsigned long long)r->session,
                STR_ARG(r->agent_version), STR_ARG(p->os), STR_ARG(p->arch), STR_ARG(p->hostname),
                p->cpus, (unsigned long long)p->memory_bytes, p->slots,
-               (long long)r->connected_wall_ms);
+               (long long)r->connected_wall_ms, r->draining ? " draining" : "");
     for (size_t i = 0; i < p->executors_count; i++) {
         buf_printf(text, " executor %.*s", STR_ARG(p->executors[i]));
     }
@@ -159,6 +169,30 @@ static void dump_device(const struct device_record *r, struct buf *text)
     for (size_t i = 0; i < p->labels_count; i++) {
         buf_printf(text, " %.*s=%.*s", STR_ARG(p->labels[i].key), STR_ARG(p->labels[i].value));
     }
+    for (size_t i = 0; i < p->resources_count; i++) {
+        buf_printf(text, " resource %.*s %lld", STR_ARG(p->resources[i].name),
+                   (long long)p->resources[i].amount_milli);
+    }
+    buf_append_text(text, "\n");
+}
+
+static void dump_class(const struct class_record *r, struct buf *text)
+{
+    const struct plan_class *p = &r->plan;
+    buf_printf(text, "class %lld %s on \"%.*s\" device \"%.*s\" %s same %lld other %lld of %lld",
+               (long long)r->id, executor_name(p->executor), STR_ARG(p->selector),
+               STR_ARG(p->device), strategy_name(p->strategy), (long long)r->same_task_id,
+               (long long)r->other_task_id, (long long)r->constellation_id);
+    for (size_t i = 0; i < p->tools_count; i++) {
+        buf_printf(text, " tool %.*s", STR_ARG(p->tools[i]));
+    }
+    for (size_t i = 0; i < p->resources_count; i++) {
+        buf_printf(text, " resource %.*s %lld", STR_ARG(p->resources[i].name),
+                   (long long)p->resources[i].amount_milli);
+    }
+    for (size_t i = 0; i < p->limits_count; i++) {
+        buf_printf(text, " limit %u %u", p->limits[i].limit, p->limits[i].amount);
+    }
     buf_append_text(text, "\n");
 }
 
@@ -167,20 +201,22 @@ void engine_dump(const struct engine *engine, struct buf *text)
     for (int64_t id = 1; id < engine->next_class_id; id++) {
         const struct class *class = map_get(&engine->classes, (uint64_t)id);
         if (class != NULL && class->tasks > 0) {
-            const struct plan_class *p = &class->record.plan;
-            buf_printf(text, "class %lld %s on \"%.*s\" device \"%.*s\"\n", (long long)id,
-                       executor_name(p->executor), STR_ARG(p->selector), STR_ARG(p->device));
+            dump_class(&class->record, text);
         }
     }
     for (int64_t id = 1; id < engine->next_policy_id; id++) {
         const struct policy *policy = map_get(&engine->policies, (uint64_t)id);
         if (policy != NULL && policy->tasks > 0) {
             const struct plan_policy *p = &policy->record.plan;
-            buf_printf(text, "policy %lld %u %u %lld %lld %u %lld %lld %lld %d\n", (long long)id,
-                       p->max_attempts, p->max_lost, (long long)p->backoff_base_ms,
+            buf_printf(text,
+                       "policy %lld %u %u %lld %lld %u %lld %lld %lld %d %d %u %lld %lld %lld "
+                       "%lld\n",
+                       (long long)id, p->max_attempts, p->max_lost, (long long)p->backoff_base_ms,
                        (long long)p->backoff_max_ms, p->backoff_factor_permille,
                        (long long)p->run_timeout_ms, (long long)p->kill_grace_ms,
-                       (long long)p->output_bytes_max, (int)p->on_disconnect);
+                       (long long)p->output_bytes_max, (int)p->on_disconnect, (int)p->effect,
+                       p->retry_on, (long long)p->queue_timeout_ms, (long long)p->start_timeout_ms,
+                       (long long)p->silence_timeout_ms, (long long)p->hold_on_failure_ms);
         }
     }
     for (size_t i = 0; i < engine->devices_count; i++) {

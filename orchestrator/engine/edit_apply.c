@@ -114,8 +114,10 @@ static void apply_class(struct batch *batch, const struct edit_operation *operat
                         struct task *task)
 {
     struct engine *engine = batch->engine;
-    (void)id_of;
-    storage_class_task(task, placement_class(engine, operation->write.class),
+    struct class_record wanted = placement_wanted(
+        operation->write.class, batch->constellation->record.id,
+        id_of(batch, operation->write.same_device), id_of(batch, operation->write.other_device));
+    storage_class_task(task, placement_class_of(engine, &wanted),
                        placement_policy(engine, operation->write.policy));
 }
 
@@ -177,6 +179,7 @@ static void apply_edges(struct batch *batch)
         effect->edge.constellation_id = constellation->record.id;
         effect->edge.record = decision_record(constellation, edge);
         effect->edge.plan = keep_edge(batch, &touch->operation->edge.plan);
+        rank_raise(batch->engine, constellation_task(constellation, edge->from));
         if (touch->is_updated) {
             effect = effects_add(batch->engine->effects, EFFECT_SAVE_EDGE);
             effect->edge.constellation_id = constellation->record.id;
@@ -189,7 +192,6 @@ static void apply_edges(struct batch *batch)
 static void apply_set(struct batch *batch, const struct edit_operation *operation)
 {
     struct constellation_record *record = &batch->constellation->record;
-    struct arena *arena = &batch->engine->effects->arena;
     record->fail_fast = operation->set.fail_fast;
     int64_t deadline_ms = operation->set.deadline_ms;
     int64_t wall_ms = deadline_ms == 0 ? 0 : record->created_wall_ms + deadline_ms;
@@ -198,14 +200,21 @@ static void apply_set(struct batch *batch, const struct edit_operation *operatio
         record->deadline_length_ms = deadline_ms;
         constellation_arm(batch->engine, batch->constellation);
     }
+}
+
+/* Before the tasks, which may take part in a new one. */
+static void apply_limits(struct batch *batch, const struct edit_operation *operation)
+{
+    struct engine *engine = batch->engine;
     for (size_t i = 0; i < operation->set.limits_count; i++) {
-        struct limit_record *limit = &effects_add(batch->engine->effects, EFFECT_ADD_LIMIT)->limit;
-        *limit = (struct limit_record){
-            .constellation_id = record->id,
+        struct limit_record record = {
+            .constellation_id = batch->constellation->record.id,
             .index = (uint32_t)i,
-            .name = arena_str(arena, operation->set.limits[i].name),
+            .name = arena_str(&engine->effects->arena, operation->set.limits[i].name),
             .capacity = operation->set.limits[i].capacity,
         };
+        limit_put(engine, batch->constellation, &record);
+        effects_add(engine->effects, EFFECT_ADD_LIMIT)->limit = record;
     }
 }
 
@@ -349,6 +358,11 @@ void edit_apply(struct batch *batch)
     leave_queues(batch);
     apply_removed_edges(batch);
     apply_removed_tasks(batch);
+    for (size_t i = 0; i < edit->operations_count; i++) {
+        if (edit->operations[i].kind == EDIT_SET) {
+            apply_limits(batch, &edit->operations[i]);
+        }
+    }
     apply_added_tasks(batch);
     for (size_t i = 0; i < edit->operations_count; i++) {
         if (edit->operations[i].kind == EDIT_UPDATE_TASK) {

@@ -27,6 +27,7 @@ struct engine *engine_new(const struct engine_config *config)
     engine->next_device_id = 1;
     engine->active.before = placement_active_before;
     engine->backoff.before = task_wakes_before;
+    engine->queue_timers.before = task_times_out_before;
     engine->attempt_timers.before = attempt_timer_before;
     engine->device_timers.before = fleet_timer_before;
     engine->hold_timers.before = hold_before;
@@ -65,6 +66,11 @@ static void free_classes(struct engine *engine)
         mem_free(value);
     }
     map_done(&engine->policies);
+    at = 0;
+    while (map_each(&engine->anchors, &at, &id, &value)) {
+        placement_free_anchor(value);
+    }
+    map_done(&engine->anchors);
     strmap_done(&engine->class_keys);
     strmap_done(&engine->policy_keys);
 }
@@ -90,6 +96,7 @@ void engine_free(struct engine *engine)
     free_classes(engine);
     heap_done(&engine->active);
     heap_done(&engine->backoff);
+    heap_done(&engine->queue_timers);
     heap_done(&engine->attempt_timers);
     heap_done(&engine->device_timers);
     heap_done(&engine->hold_timers);
@@ -170,6 +177,13 @@ static void fire_timers(struct engine *engine)
         }
         task_wake(engine, task);
     }
+    while (left-- > 0 && (node = heap_top(&engine->queue_timers)) != NULL) {
+        struct task *task = HEAP_OWNER(node, struct task, timer);
+        if (task->wake_boot_ms > now) {
+            break;
+        }
+        task_ready_too_long(engine, task);
+    }
     while (left-- > 0 && (node = heap_top(&engine->attempt_timers)) != NULL) {
         struct attempt *attempt = HEAP_OWNER(node, struct attempt, timer);
         if (attempt->timer_boot_ms > now) {
@@ -217,6 +231,7 @@ static void tick(struct engine *engine)
     size_t budget = decision_work(engine, ENGINE_SLICE);
     budget = constellation_work(engine, budget);
     decision_work(engine, budget);
+    rank_work(engine);
     ask_for_inputs(engine);
 }
 
@@ -300,13 +315,18 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
 int64_t engine_next_deadline(const struct engine *engine)
 {
     if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
-        engine->prepare.first != NULL || (!engine->blocked && heap_top(&engine->active) != NULL)) {
+        engine->prepare.first != NULL || engine->ranks_first != NULL ||
+        (!engine->blocked && heap_top(&engine->active) != NULL)) {
         return INT64_MIN; /* a slice is left */
     }
     int64_t least = INT64_MAX;
     struct heap_node *node = heap_top(&engine->backoff);
     if (node != NULL) {
         least = HEAP_OWNER(node, struct task, node)->wake_boot_ms;
+    }
+    node = heap_top(&engine->queue_timers);
+    if (node != NULL && HEAP_OWNER(node, struct task, timer)->wake_boot_ms < least) {
+        least = HEAP_OWNER(node, struct task, timer)->wake_boot_ms;
     }
     node = heap_top(&engine->attempt_timers);
     if (node != NULL && HEAP_OWNER(node, struct attempt, timer)->timer_boot_ms < least) {

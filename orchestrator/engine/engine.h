@@ -189,8 +189,17 @@ struct wait {
 void engine_explain(const struct engine *engine, int64_t constellation_id, int64_t task_id,
                     struct moment now, struct wait *ret_wait);
 
+enum device_status {
+    DEVICE_DISCONNECTED,
+    DEVICE_CONNECTED,
+    DEVICE_DRAINING, /* is given nothing more; some of it runs on */
+    DEVICE_DRAINED,  /* nothing runs there any more */
+};
+const char *device_status_name(enum device_status status);
+
 struct device_view {
     const struct device_record *record;
+    enum device_status status;
     bool connected;    /* has a session */
     bool ready;        /* and it is durable: tasks are assigned */
     uint32_t used;     /* slots */
@@ -204,6 +213,11 @@ bool engine_find_device(const struct engine *engine, struct str name, struct mom
                         struct device_view *ret_view);
 bool engine_find_device_id(const struct engine *engine, int64_t id, struct moment now,
                            struct device_view *ret_view);
+
+/* The at-th of what the device has for tasks to take, with what its attempts have reserved of it, in
+   thousandths; false: it has no more. */
+bool engine_device_resource(const struct engine *engine, int64_t device_id, size_t at,
+                            struct plan_resource *ret_total, int64_t *ret_used_milli);
 
 /* Every record, one a line, in a fixed order: two engines are equal if their dumps are (P10). */
 void engine_dump(const struct engine *engine, struct buf *text);

@@ -32,24 +32,130 @@ static void explain_hold(const struct task *task, struct wait *wait)
     }
 }
 
+/* Room for one more line about a device; NULL: there are enough. */
+static char *line_about(const struct device *device, struct wait *wait)
+{
+    if (wait->unmet_count == WAIT_LIST_MAX) {
+        return NULL;
+    }
+    wait->unmet[wait->unmet_count].device = device->record.name;
+    return wait->unmet[wait->unmet_count++].why;
+}
+
+/* "0.5": thousandths as a person writes them. */
+static void write_amount(int64_t milli, char text[24])
+{
+    int64_t rest = milli % 1000;
+    if (rest == 0) {
+        snprintf(text, 24, "%lld", (long long)(milli / 1000));
+    } else {
+        int digits = rest % 100 == 0 ? 1 : rest % 10 == 0 ? 2 : 3;
+        int64_t shown = digits == 1 ? rest / 100 : digits == 2 ? rest / 10 : rest;
+        snprintf(text, 24, "%lld.%0*lld", (long long)(milli / 1000), digits, (long long)shown);
+    }
+}
+
+static void explain_shortage(const struct plan_resource *lacks, const struct device *device,
+                             bool of_all, char *why, size_t size)
+{
+    char needed[24];
+    char there[24];
+    const struct stock *stock = stock_find(device, lacks->name);
+    int64_t left = stock == NULL ? 0 : stock->total_milli - (of_all ? 0 : stock->used_milli);
+    write_amount(lacks->amount_milli, needed);
+    write_amount(left < 0 ? 0 : left, there);
+    snprintf(why, size, "%s of %.*s %s, %s needed", there, STR_ARG(lacks->name),
+             of_all ? "is all it has" : "is free", needed);
+}
+
 static void explain_misfit(const struct class *class, const struct device *device,
                            struct wait *wait)
 {
-    if (wait->unmet_count == WAIT_LIST_MAX) {
+    struct str what;
+    enum misfit misfit = placement_misfit(class, device, &what);
+    char *why = misfit == MISFIT_NONE ? NULL : line_about(device, wait);
+    if (why == NULL) {
         return;
     }
-    const struct plan_class *plan = &class->record.plan;
-    const struct msg_profile *profile = &device->record.profile;
-    char *why = wait->unmet[wait->unmet_count].why;
     size_t size = sizeof wait->unmet[0].why;
-    struct str unmet = selector_unmet(class->selector, profile->labels, profile->labels_count);
-    wait->unmet[wait->unmet_count++].device = device->record.name;
-    if (plan->device.length > 0 && !str_equal(plan->device, device->record.name)) {
-        snprintf(why, size, "it is pinned to %.*s", STR_ARG(plan->device));
-    } else if (unmet.length > 0) {
-        snprintf(why, size, "its labels do not meet %.*s", STR_ARG(unmet));
+    switch (misfit) {
+    case MISFIT_NONE:
+        break;
+    case MISFIT_DEVICE:
+        snprintf(why, size, "it is pinned to %.*s", STR_ARG(what));
+        break;
+    case MISFIT_SAME:
+        snprintf(why, size, "same_device: that task ran elsewhere");
+        break;
+    case MISFIT_OTHER:
+        snprintf(why, size, "other_device: that task ran here");
+        break;
+    case MISFIT_EXECUTOR:
+        snprintf(why, size, "it has no executor %.*s", STR_ARG(what));
+        break;
+    case MISFIT_LABELS:
+        snprintf(why, size, "its labels do not meet %.*s", STR_ARG(what));
+        break;
+    case MISFIT_TOOL:
+        snprintf(why, size, "it has no tool %.*s", STR_ARG(what));
+        break;
+    case MISFIT_RESOURCE:
+        explain_shortage(stock_short(device, class, true), device, true, why, size);
+        break;
+    }
+}
+
+/* Why a device that fits takes nothing now. */
+static void explain_busy(const struct class *class, const struct device *device, struct wait *wait)
+{
+    const struct plan_resource *lacks = stock_short(device, class, false);
+    bool has_slot = device->used < device->record.profile.slots;
+    if (device->ready && !device->record.draining && has_slot && lacks == NULL &&
+        device->unstarted_bytes < ENGINE_ASSIGN_BYTES_MAX) {
+        return;
+    }
+    char *why = line_about(device, wait);
+    size_t size = sizeof wait->unmet[0].why;
+    if (why == NULL) {
+        return;
+    }
+    if (device->record.draining) {
+        snprintf(why, size, "it is being drained");
+    } else if (!device->ready) {
+        snprintf(why, size, "it is not connected");
+    } else if (!has_slot) {
+        snprintf(why, size, "all of its %u slots are taken", device->record.profile.slots);
+    } else if (lacks != NULL) {
+        explain_shortage(lacks, device, false, why, size);
     } else {
-        snprintf(why, size, "it has no executor %s", executor_name(plan->executor));
+        snprintf(why, size, "it has much to begin yet");
+    }
+}
+
+/* All the devices that fit, and what stands between each and the task. */
+static void explain_devices(const struct class *class, struct wait *wait)
+{
+    uint32_t connected = 0;
+    uint32_t open = 0;
+    uint32_t slotless = 0;
+    for (size_t i = 0; i < class->placements_count; i++) {
+        const struct device *device = class->placements[i]->device;
+        connected += device->ready;
+        open += device->ready && !device->record.draining;
+        slotless += device->ready && !device->record.draining &&
+                    device->used >= device->record.profile.slots;
+        explain_busy(class, device, wait);
+    }
+    wait->count = open;
+    if (connected == 0) {
+        wait->kind = WAIT_OFFLINE;
+        wait->count = (uint32_t) class->placements_count;
+    } else if (open == 0) {
+        wait->kind = WAIT_DRAINED;
+        wait->count = (uint32_t) class->placements_count;
+    } else {
+        wait->kind = slotless == open || class->record.plan.resources_count == 0 ? WAIT_SLOTS
+                                                                                 : WAIT_RESOURCES;
     }
 }
 
@@ -57,30 +163,22 @@ static void explain_placement(const struct engine *engine, const struct task *ta
                               struct wait *wait)
 {
     const struct class *class = task->class;
+    const struct limit *limit = limit_in_the_way(engine, class);
     if (engine->blocked) {
         wait->kind = WAIT_BLOCKED;
-        return;
-    }
-    if (class->placements_count == 0) {
+    } else if (class->placements_count == 0) {
         wait->kind = WAIT_NO_DEVICE;
         wait->count = (uint32_t)engine->devices_count;
-        for (size_t i = 0; i < engine->devices_count; i++) {
+        for (size_t i = 0; i < engine->devices_count && wait->unmet_count < WAIT_LIST_MAX; i++) {
             explain_misfit(class, engine->devices_list[i], wait);
         }
-        return;
-    }
-    uint32_t connected = 0;
-    for (size_t i = 0; i < class->placements_count; i++) {
-        connected += class->placements[i]->device->ready;
-    }
-    if (heap_top(&class->free) != NULL) {
+    } else if (limit != NULL) {
+        wait->kind = WAIT_LIMIT;
+        wait->count = limit->record.index;
+    } else if (heap_top(&class->free) != NULL) {
         wait->kind = WAIT_TURN;
-    } else if (connected == 0) {
-        wait->kind = WAIT_OFFLINE;
-        wait->count = (uint32_t) class->placements_count;
     } else {
-        wait->kind = WAIT_SLOTS;
-        wait->count = connected;
+        explain_devices(class, wait);
     }
 }
 

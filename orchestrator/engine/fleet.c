@@ -53,6 +53,12 @@ static void own_profile(struct msg_profile *profile, const struct msg_profile *f
         labels[i].value = own(from->labels[i].value);
     }
     profile->labels = labels;
+    struct msg_resource *resources = mem_array(from->resources_count, sizeof *resources);
+    for (size_t i = 0; i < from->resources_count; i++) {
+        resources[i].name = own(from->resources[i].name);
+        resources[i].amount_milli = from->resources[i].amount_milli;
+    }
+    profile->resources = resources;
 }
 
 static void drop_profile(struct msg_profile *profile)
@@ -67,6 +73,10 @@ static void drop_profile(struct msg_profile *profile)
         drop(profile->labels[i].value);
     }
     mem_free((void *)(uintptr_t)profile->labels);
+    for (size_t i = 0; i < profile->resources_count; i++) {
+        drop(profile->resources[i].name);
+    }
+    mem_free((void *)(uintptr_t)profile->resources);
 }
 
 struct device *fleet_find(const struct engine *engine, struct str name)
@@ -87,7 +97,9 @@ struct device *fleet_add(struct engine *engine, const struct device_record *reco
     strmap_put(&engine->device_names, record->name, device);
     engine->devices_list =
         mem_resize(engine->devices_list, (engine->devices_count + 1) * sizeof(struct device *));
+    device->at = (uint32_t)engine->devices_count;
     engine->devices_list[engine->devices_count++] = device;
+    stock_take_in(device);
     if (record->id >= engine->next_device_id) {
         engine->next_device_id = record->id + 1;
     }
@@ -105,6 +117,7 @@ void fleet_update(struct engine *engine, struct device *device, const struct msg
     device->record.process_id = hello->process_id;
     struct msg_profile old = device->record.profile;
     own_profile(&device->record.profile, &hello->profile);
+    stock_take_in(device); /* its names are the profile's */
     drop_profile(&old);
     placement_match_device(engine, device);
 }
@@ -125,8 +138,37 @@ void fleet_free(struct device *device)
     drop_profile(&device->record.profile);
     newcomer_free(device->newcomer);
     mem_free(device->placements);
+    mem_free(device->stock);
     mem_free(device->acks);
     mem_free(device);
+}
+
+enum device_status fleet_status(const struct device *device)
+{
+    if (device->record.draining) {
+        return device->used > 0 ? DEVICE_DRAINING : DEVICE_DRAINED;
+    }
+    return device->channel != 0 ? DEVICE_CONNECTED : DEVICE_DISCONNECTED;
+}
+
+/* It is given nothing more, or may be again. What it runs goes on; the agent need not know. */
+void fleet_drain(struct engine *engine, const struct event *event)
+{
+    struct device *device = fleet_find(engine, event->drain.device);
+    if (device == NULL) {
+        engine_reply(engine, event->drain.request, ERR_NOT_FOUND, 0, STR("no such device"));
+        return;
+    }
+    if (device->record.draining != event->drain.draining) {
+        device->record.draining = event->drain.draining;
+        fleet_save(engine, device);
+        placement_device_changed(engine, device);
+        struct history *history = engine_history(engine, HISTORY_DEVICE_DRAINED);
+        history->device_id = device->record.id;
+        history->number = event->drain.draining;
+        history->text = arena_str(&engine->effects->arena, event->drain.actor);
+    }
+    engine_reply(engine, event->drain.request, ERR_NONE, 0, STR(""));
 }
 
 bool fleet_timer_before(const struct heap_node *a, const struct heap_node *b)
@@ -173,7 +215,7 @@ static void give_up_attempts(struct engine *engine, struct device *device)
         struct attempt *next = attempt->next;
         if (attempt->record.state != ATTEMPT_LOST &&
             attempt_given_up_boot_ms(engine, attempt) <= engine->now.boot_ms) {
-            attempt_lose(engine, attempt, false, "the device was cut off for too long");
+            attempt_lose(engine, attempt, LOSS_CUT_OFF, "the device was cut off for too long");
         }
         attempt = next;
     }

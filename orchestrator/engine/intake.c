@@ -34,7 +34,29 @@ static void refuse(struct engine *engine, const struct event *event, const char 
     effects_add(engine->effects, EFFECT_PLAN_DONE)->plan = event->submit.plan;
 }
 
-static struct intake *intake_new(struct engine *engine, const struct event *event)
+/* Of the task at this plan index + 1; 0: none. */
+static int64_t task_id(const struct intake *intake, uint32_t task)
+{
+    return task == 0 ? 0 : intake->first_task_id + task - 1;
+}
+
+static void put_limits(struct engine *engine, struct constellation *constellation,
+                       const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->limits_count; i++) {
+        struct limit_record record = {
+            .constellation_id = constellation->record.id,
+            .index = (uint32_t)i,
+            .name = plan->limits[i].name,
+            .capacity = plan->limits[i].capacity,
+        };
+        limit_put(engine, constellation, &record);
+        effects_add(engine->effects, EFFECT_ADD_LIMIT)->limit = constellation->limits[i]->record;
+    }
+}
+
+static struct intake *intake_new(struct engine *engine, const struct event *event,
+                                 struct constellation *constellation)
 {
     const struct plan *plan = event->submit.plan;
     struct intake *intake = mem_alloc(sizeof *intake);
@@ -45,8 +67,14 @@ static struct intake *intake_new(struct engine *engine, const struct event *even
     intake->actor = mem_copy(event->submit.actor.data, event->submit.actor.length);
     intake->actor_length = event->submit.actor.length;
     intake->classes = mem_array(plan->classes_count, sizeof(struct class *));
+    intake->first_task_id = engine->config.next_task_id;
+    engine->config.next_task_id += (int64_t)plan->tasks_count; /* whatever is added meanwhile */
     for (size_t i = 0; i < plan->classes_count; i++) {
-        intake->classes[i] = placement_class(engine, &plan->classes[i]);
+        const struct plan_class *class = &plan->classes[i];
+        struct class_record wanted =
+            placement_wanted(class, constellation->record.id, task_id(intake, class->same_device),
+                             task_id(intake, class->other_device));
+        intake->classes[i] = placement_class_of(engine, &wanted);
         intake->classes[i]->tasks++; /* kept while its tasks go in */
     }
     intake->classes_count = plan->classes_count;
@@ -92,21 +120,22 @@ void intake_submit(struct engine *engine, const struct event *event)
         .fail_fast = plan->fail_fast,
     };
     struct constellation *constellation = constellation_new(engine, &record);
-    constellation->intake = intake_new(engine, event);
     engine_mark(engine, &constellation->mark);
     struct effect *effect = effects_add(engine->effects, EFFECT_ADD_CONSTELLATION);
     effect->constellation.record = &constellation->record;
     effect->constellation.uid = arena_str(&engine->effects->arena, event->submit.uid);
     effect->constellation.plan = plan;
+    put_limits(engine, constellation, plan);
+    constellation->intake = intake_new(engine, event, constellation);
     constellation_queue_job(engine, constellation, JOB_INTAKE);
 }
 
 static void add_task(struct engine *engine, struct constellation *constellation)
 {
     struct intake *intake = constellation->intake;
-    const struct plan_task *plan = &intake->plan->tasks[intake->tasks_in++];
+    const struct plan_task *plan = &intake->plan->tasks[intake->tasks_in];
     struct task_record record = {
-        .id = engine->config.next_task_id++,
+        .id = intake->first_task_id + intake->tasks_in++,
         .class_id = intake->classes[plan->class_index]->record.id,
         .policy_id = intake->policies[plan->policy_index]->record.id,
         .priority = plan->priority,
@@ -169,6 +198,7 @@ static void complete(struct engine *engine, struct constellation *constellation)
     effects_add(engine->effects, EFFECT_PLAN_DONE)->plan = intake->plan;
     intake_free(intake);
     constellation->intake = NULL;
+    rank_begin(engine, constellation);
     constellation_queue_job(engine, constellation, JOB_OPEN);
 }
 

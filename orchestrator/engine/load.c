@@ -56,12 +56,21 @@ void engine_load_attempt(struct engine *engine, const struct attempt_record *rec
     struct task *task =
         constellation == NULL ? NULL : constellation_find_task(constellation, record->task_id);
     struct device *device = map_get(&engine->devices, (uint64_t)record->device_id);
-    if (task == NULL || device == NULL || record->fence != task->record.fence ||
-        record->state == ATTEMPT_ENDED || task_state_is_final(task->record.state) ||
+    if (task == NULL || device == NULL || record->fence != task->record.fence) {
+        return;
+    }
+    placement_task_placed(engine, task, device); /* others may have to run where it has run */
+    if (record->state == ATTEMPT_ENDED ||
+        task_state_is_final((enum task_state)task->record.state) ||
         map_get(&engine->attempts, record->fence) != NULL) {
         return;
     }
     attempt_load(engine, record, task, device);
+}
+
+void engine_load_limit(struct engine *engine, const struct limit_record *record)
+{
+    limit_put(engine, find(engine, record->constellation_id), record);
 }
 
 void engine_load_hold(struct engine *engine, const struct hold_record *record,
@@ -100,7 +109,8 @@ static enum err derive_task(struct engine *engine, struct task *task, struct rea
         return ERR_NONE;
     }
     bool under_way = state == TASK_ASSIGNED || state == TASK_RUNNING;
-    if (under_way != (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST)) {
+    bool has_live = task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST;
+    if (under_way != has_live && state != TASK_UNKNOWN) {
         return reason_set(reason, ERR_CORRUPT, "task %lld is %s, its attempt is not",
                           (long long)task->record.id, task_state_name(state));
     }
@@ -109,6 +119,10 @@ static enum err derive_task(struct engine *engine, struct task *task, struct rea
                                                       task->record.wake_length_ms);
         task->queue = QUEUE_BACKOFF;
         heap_insert(&engine->backoff, &task->node);
+    }
+    if (state == TASK_WAITING && task_is_held(task)) {
+        task->record.wake_wall_ms = 0; /* see start_waiting: after a hold its clock begins anew */
+        task->record.wake_length_ms = 0;
     }
     task_consider(engine, task);
     return ERR_NONE;
@@ -129,6 +143,7 @@ static enum err derive_constellation(struct engine *engine, struct constellation
         constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
     }
     constellation_arm(engine, constellation);
+    rank_begin(engine, constellation);
     for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
         hold_arm(engine, hold);
     }

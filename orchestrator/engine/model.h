@@ -21,24 +21,77 @@ struct newcomer;
 /* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
 struct class
 {
-    struct class_record record; /* its text is owned */
+    struct class_record record; /* its text and arrays are owned */
     char *key;                  /* what it is interned by */
     size_t key_length;
     struct selector *selector;
-    struct heap ready;             /* of task.node, by priority, then age */
-    struct heap free;              /* of placement.node: devices that match and have a free slot */
+    const struct strategy_row *strategy;
+    uint32_t same_at; /* index + 1 of the device that it is bound to by same_task_id; 0 none yet */
+    uint32_t other_at;
+    struct heap ready;  /* of lane.node: see lane_before */
+    struct map lanes;   /* constellation id → lane: those that hold something */
+    struct lane *spare; /* an empty one, kept for the next */
+    struct heap free;   /* of placement.node: devices that match and have room, as its strategy
+                            orders them */
     struct placement **placements; /* all devices that match */
     size_t placements_count;
     size_t placements_capacity;
-    uint32_t tasks;          /* live ones that need it; at 0 it may be dropped */
-    struct heap_node active; /* in engine.active while both heaps hold something */
+    uint32_t tasks;   /* live ones that need it; at 0 it may be dropped */
+    uint32_t holders; /* attempts that hold a slot under it; likewise */
+    struct heap_node
+        active;           /* in engine.active while both heaps hold something, or in `parked`'s */
+    struct limit *parked; /* the limit that it waits for */
     uint64_t mark;
+};
+
+/* The ready tasks of one constellation in one class. */
+struct lane {
+    struct class *class;
+    struct constellation *constellation;
+    struct heap ready; /* of task.node */
+    struct heap_node node;
+    struct lane *next; /* of the constellation */
+    struct lane *previous;
+};
+
+/* A named limit of a constellation. What is parked at it waits until some of it is free. */
+struct limit {
+    struct limit_record record; /* its name is owned */
+    uint32_t used;
+    struct heap parked; /* of class.active */
+};
+
+/* How the free devices of a class are ordered: strategy_*.c export one each. */
+struct strategy_row {
+    bool (*before)(const struct heap_node *a, const struct heap_node *b); /* of placement.node */
 };
 
 struct placement {
     struct class *class;
     struct device *device;
+    uint32_t here; /* STRATEGY_SPREAD: tasks of its constellation on the device */
     struct heap_node node;
+};
+
+/* What a device has of something, and what its attempts have reserved of it. */
+struct stock {
+    struct str name; /* of its profile, or static */
+    int64_t total_milli;
+    int64_t used_milli;
+};
+
+/* The classes that ask for the device of a task, or not for it. */
+struct anchor {
+    struct class **classes;
+    size_t count;
+    size_t capacity;
+};
+
+/* How an attempt was lost, which says whether its task may have begun. */
+enum loss {
+    LOSS_NEVER_STARTED, /* proven */
+    LOSS_CUT_OFF,       /* it may run on, out of sight */
+    LOSS_DIED,          /* with the agent's process or machine: counts to max_lost */
 };
 
 struct policy {
@@ -68,9 +121,11 @@ struct task {
     struct policy *policy;
     struct attempt *attempt; /* the current one: its fence is record.fence */
     struct task *next;       /* in the queues decide and prepare */
-    int64_t wake_boot_ms;    /* backoff */
+    int64_t wake_boot_ms;    /* backoff; ready: when it has waited for too long */
     uint64_t mark;           /* the effect that will save it, while it has not been applied */
     struct heap_node node;
+    struct heap_node timer; /* in engine.queue_timers while it is ready and that is limited */
+    uint32_t rank;          /* tasks on the longest way from here to an end; may be stale */
     uint32_t index;
     uint32_t first_in; /* edges: index + 1, 0 none */
     uint32_t first_out;
@@ -80,6 +135,7 @@ struct task {
     uint32_t required_left;   /* undecided ones that a reference requires */
     uint16_t required_closed; /* at the most all of its references */
     uint16_t held;            /* holds that name it */
+    uint16_t device_at;       /* index + 1 of its latest attempt's device; 0 none known */
     bool failure_held;        /* what its failure closes waits */
     bool removed;             /* an edit took it away; its slot is free, or will be */
     bool reused;              /* it lives in a slot that was another's */
@@ -130,9 +186,13 @@ struct attempt {
     int64_t assigned_boot_ms;
     uint32_t unstarted_bytes; /* of its body, while the agent has not said that it began */
     uint64_t mark;
+    struct class *class; /* whose resources it has reserved, while it holds a slot; NULL none */
     bool holds_slot;
     bool freed; /* in the graveyard until the turn ends */
 };
+
+/* What a constellation of a million tasks costs: a task with four dependencies in 300 bytes. */
+_Static_assert(sizeof(struct task) + 4 * sizeof(struct edge) <= 300, "a task has become too large");
 
 struct device {
     struct device_record record; /* its text is owned */
@@ -141,7 +201,10 @@ struct device {
     int64_t pinged_boot_ms;      /* last sign of life that counts: Hello or Ping */
     int64_t probed_boot_ms;      /* 0: no probe is out */
     struct newcomer *newcomer;   /* waits for what comes of the probe */
+    uint32_t at;                 /* its place in engine.devices_list */
     uint32_t used;
+    struct stock *stock;
+    size_t stock_count;
     uint64_t unstarted_bytes;    /* of its attempts */
     int64_t stale_noted_boot_ms; /* the last attempt.stale that went into the events */
     uint64_t turn_of;            /* rises at each assignment: the longest unused goes first */
@@ -203,6 +266,14 @@ struct constellation {
     uint32_t holds_count;  /* of requests */
     uint32_t holds_all;    /* on the whole of it */
     uint32_t failure_holds; /* it does not end while there is one */
+    struct limit **limits;  /* by their index */
+    uint32_t limits_count;
+    uint32_t running;         /* its attempts that hold a slot: its share of the fleet */
+    struct lane *lanes_first; /* of its ready tasks */
+    struct lane *lanes_last;
+    struct map spread;       /* device id → its attempts there under STRATEGY_SPREAD */
+    struct ranking *ranking; /* being computed */
+    struct constellation *ranks_next;
     struct heap_node timer; /* its deadline */
     int64_t deadline_boot_ms;
     uint64_t order_next; /* order.h: above every task's */
@@ -224,6 +295,7 @@ struct intake {
     struct policy **policies;
     size_t classes_count;
     size_t policies_count;
+    int64_t first_task_id;
     char *uid;
     size_t uid_length;
     char *actor;
@@ -295,8 +367,12 @@ struct engine {
     size_t pending_capacity;
     struct order *order; /* what edits search with; made by the first */
 
-    struct heap active;  /* of class.active */
-    struct heap backoff; /* of task.node */
+    struct map anchors;                /* task id → anchor */
+    struct heap active;                /* of class.active */
+    struct heap backoff;               /* of task.node */
+    struct heap queue_timers;          /* of task.timer */
+    struct constellation *ranks_first; /* whose ranks are being computed */
+    struct constellation *ranks_last;
     struct heap attempt_timers;
     struct heap device_timers;
     struct task_queue decide;
@@ -328,8 +404,12 @@ void task_consider(struct engine *engine, struct task *task);
 void task_unqueue(struct engine *engine, struct task *task);
 /* An attempt of it ended with this report: decides between final and another try. */
 void task_ended(struct engine *engine, struct task *task, const struct msg_finished *finished);
-/* Its attempt is lost; `died`: with the agent's process or machine, which counts to max_lost. */
-void task_lost(struct engine *engine, struct task *task, bool died, const char *why);
+/* Its attempt is lost. What may have begun and must not begin twice is TASK_UNKNOWN from now on. */
+void task_lost(struct engine *engine, struct task *task, enum loss loss, const char *why);
+/* What has just been proven never to have begun goes back to those that wait. */
+void task_proven_unstarted(struct engine *engine, struct task *task);
+/* Why it is in the state it is in, where no attempt says so. */
+void task_give_reason(struct engine *engine, const struct task *task, struct str text);
 void task_failure_counts(struct engine *engine, struct task *task); /* fail_fast acts on it */
 void task_cancel(struct engine *engine, struct task *task);
 void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
@@ -343,8 +423,10 @@ bool task_is_held(const struct task *task);
 /* Its constellation is being cancelled or stopped, and the task is not spared. */
 bool task_must_stop(const struct task *task);
 bool task_before(const struct heap_node *a,
-                 const struct heap_node *b); /* the order of class.ready */
+                 const struct heap_node *b);                        /* the order of lane.ready */
+void task_ready_too_long(struct engine *engine, struct task *task); /* its timer has fired */
 bool task_wakes_before(const struct heap_node *a, const struct heap_node *b);
+bool task_times_out_before(const struct heap_node *a, const struct heap_node *b);
 void task_wake(struct engine *engine, struct task *task); /* its backoff is over */
 void task_queue_push(struct task_queue *queue, struct task *task, enum queue name);
 struct task *task_queue_pop(struct task_queue *queue);
@@ -372,7 +454,9 @@ struct edge_record decision_record(const struct constellation *constellation,
 
 /* --- attempt.c --- */
 struct attempt *attempt_new(struct engine *engine, struct task *task, struct device *device);
-struct attempt *attempt_new_stray(struct engine *engine, struct device *device, uint64_t fence);
+/* class: whose resources it still takes up; NULL: not known. */
+struct attempt *attempt_new_stray(struct engine *engine, struct device *device, uint64_t fence,
+                                  struct class *class);
 void attempt_load(struct engine *engine, const struct attempt_record *record, struct task *task,
                   struct device *device);
 /* The only writer of record.state, as task_move is for tasks. */
@@ -381,7 +465,9 @@ void attempt_save(struct engine *engine, struct attempt *attempt);
 void attempt_stop(struct engine *engine, struct attempt *attempt, const char *why);
 void attempt_end(struct engine *engine, struct attempt *attempt,
                  const struct msg_finished *finished);
-void attempt_lose(struct engine *engine, struct attempt *attempt, bool died, const char *why);
+void attempt_lose(struct engine *engine, struct attempt *attempt, enum loss loss, const char *why);
+/* Its task is decided without it, or goes on to another. What may still run keeps its slot. */
+void attempt_abandon(struct engine *engine, struct attempt *attempt);
 void attempt_adopt(struct engine *engine, struct attempt *attempt, bool running);
 /* The task is no more, or has gone on to another attempt. */
 void attempt_detach(struct engine *engine, struct attempt *attempt);
@@ -509,16 +595,92 @@ void intake_submit(struct engine *engine, const struct event *event);
 size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget);
 void intake_free(struct intake *intake);
 
-/* --- placement.c --- */
+/* --- lane.c: the ready tasks, in the order in which they go --- */
+void lane_push(struct engine *engine, struct task *task);
+void lane_remove(struct engine *engine, struct task *task);
+void lane_moved(struct engine *engine, struct task *task);              /* its rank has changed */
+bool lane_before(const struct heap_node *a, const struct heap_node *b); /* of class.ready */
+struct task *lane_top(const struct class *class);                       /* NULL: none is ready */
+/* One attempt of it more or less holds a slot. */
+void lane_share_changed(struct engine *engine, struct constellation *constellation);
+void lane_free(struct lane *lane);
+
+/* --- rank.c: how far each task is from an end --- */
+/* Computes the ranks of all its tasks, some of them in each turn, over what there is so far. */
+void rank_begin(struct engine *engine, struct constellation *constellation);
+void rank_work(struct engine *engine);
+/* An edit has put edges out of this task: it and some of what leads to it may be further from the end. */
+void rank_raise(struct engine *engine, struct task *task);
+void rank_free(struct engine *engine, struct constellation *constellation);
+
+/* --- limit.c --- */
+/* A new one, or a new capacity for an old one; the caller asks for the row. */
+void limit_put(struct engine *engine, struct constellation *constellation,
+               const struct limit_record *record);
+void limit_free_all(struct constellation *constellation);
+/* The limit that has no room for one more of this class now; NULL: none. */
+struct limit *limit_in_the_way(const struct engine *engine, const struct class *class);
+/* No attempt of the class can ever have as much as it takes. */
+bool limit_is_out_of_reach(const struct engine *engine, const struct class *class);
+void limit_take(struct engine *engine, const struct class *class);
+void limit_give(struct engine *engine, const struct class *class);
+/* Those that wait for what this class takes part in may go on. */
+void limit_wake_all(struct engine *engine, const struct class *class);
+
+/* --- stock.c: the resources of devices --- */
+void stock_take_in(struct device *device); /* its profile is new */
+void stock_reserve(struct device *device, const struct class *class);
+void stock_return(struct device *device, const struct class *class);
+/* The first resource of which the device has not enough (in all, or free); NULL: none. */
+const struct plan_resource *stock_short(const struct device *device, const struct class *class,
+                                        bool of_all);
+const struct stock *stock_find(const struct device *device, struct str name);
+
+/* --- strategy.c, and one file each --- */
+const struct strategy_row *strategy_of(enum strategy strategy);
+extern const struct strategy_row strategy_least_loaded;
+extern const struct strategy_row strategy_round_robin;
+extern const struct strategy_row strategy_spread;
+extern const struct strategy_row strategy_pack;
+/* Negative: `a` has the smaller share of its slots in use. */
+int strategy_compare_load(const struct device *a, const struct device *b);
+
+/* --- intern.c: classes and policies, each once --- */
+/* For what names nothing of a constellation: no limit, no other task, and is not spread. */
 struct class *placement_class(struct engine *engine, const struct plan_class *plan);
+/* wanted.id is not looked at. The constellation's id, and those of tasks, are set where the plan asks
+   for something of it; for STRATEGY_SPREAD too. */
+struct class *placement_class_of(struct engine *engine, const struct class_record *wanted);
+/* The record that placement_class_of wants for this plan of a constellation. */
+struct class_record placement_wanted(const struct plan_class *plan, int64_t constellation_id,
+                                     int64_t same_task_id, int64_t other_task_id);
 struct class *placement_load_class(struct engine *engine, const struct class_record *record);
 struct policy *placement_policy(struct engine *engine, const struct plan_policy *plan);
 void placement_load_policy(struct engine *engine, const struct policy_record *record);
 /* Drops the classes and policies that no live task needs. Their rows are retired at the next start. */
 void placement_sweep(struct engine *engine);
 void placement_free_class(struct class *class);
+void placement_free_anchor(struct anchor *anchor);
+/* An attempt of the task was made on this device: classes that are bound to where it is follow. */
+void placement_task_placed(struct engine *engine, struct task *task, const struct device *device);
+
+/* --- placement.c --- */
+void placement_link_class(struct engine *engine, struct class *class); /* to all that fit */
+void placement_unlink_class(struct class *class);
 void placement_forget_device(struct engine *engine, struct device *device);
 void placement_match_device(struct engine *engine, struct device *device);
+enum misfit {
+    MISFIT_NONE,
+    MISFIT_DEVICE,   /* pinned to `what` */
+    MISFIT_SAME,     /* must be where another task was */
+    MISFIT_OTHER,    /* must not */
+    MISFIT_EXECUTOR, /* which it lacks; and so on */
+    MISFIT_LABELS,
+    MISFIT_TOOL,
+    MISFIT_RESOURCE, /* has less than is needed, even with nothing on it */
+};
+enum misfit placement_misfit(const struct class *class, const struct device *device,
+                             struct str *ret_what);
 bool placement_fits(const struct class *class, const struct device *device);
 /* What the agent has begun weighs nothing any more. */
 void attempt_begun(struct engine *engine, struct attempt *attempt);
@@ -530,6 +692,7 @@ bool placement_active_before(const struct heap_node *a, const struct heap_node *
 bool device_is_assignable(const struct engine *engine, const struct device *device);
 
 /* --- fleet.c --- */
+enum device_status fleet_status(const struct device *device);
 struct device *fleet_find(const struct engine *engine, struct str name);
 struct device *fleet_add(struct engine *engine, const struct device_record *record);
 void fleet_update(struct engine *engine, struct device *device, const struct msg_hello *hello);

@@ -110,7 +110,7 @@ struct plan_policy {
     int64_t output_bytes_max; /* a stream; the agent keeps to it, the daemon takes no more */
     enum on_disconnect on_disconnect;
     enum task_effect effect;
-    uint32_t retry_on;          /* bits of enum retry_on */
+    uint32_t retry_on;          /* bits of enum retry_on; 0: as all */
     int64_t queue_timeout_ms;   /* from ready to assigned; 0: none, and so on */
     int64_t start_timeout_ms;   /* from assigned to started */
     int64_t silence_timeout_ms; /* without a byte of output; the agent's to enforce */

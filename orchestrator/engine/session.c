@@ -168,6 +168,12 @@ static bool hello_holds(const struct msg_hello *hello, uint64_t fence)
     return false;
 }
 
+/* Its start and its result are on the agent's disk before they are true: a power cut takes nothing. */
+static bool is_once(const struct task *task)
+{
+    return task != NULL && task->policy->record.plan.effect == TASK_ONCE;
+}
+
 /* An attempt that the agent does not hold. It never started if the agent's books are those that it was
    written into, and it had not been acknowledged by them (see proto/README.md, "Absence is proof"). */
 static void settle_absent(struct engine *engine, struct device *device,
@@ -177,16 +183,20 @@ static void settle_absent(struct engine *engine, struct device *device,
     while (attempt != NULL) {
         struct attempt *next = attempt->next;
         if (!hello_holds(hello, attempt->record.fence)) {
-            bool never_started =
-                same_books && same_boot && hello->session >= attempt->record.session;
-            if (attempt->task == NULL) {
+            struct task *task = attempt->task;
+            bool never_started = same_books && (same_boot || is_once(task)) &&
+                                 hello->session >= attempt->record.session;
+            if (task == NULL) {
                 attempt_free(engine, attempt);
             } else if (attempt->record.state == ATTEMPT_LOST) {
                 attempt_detach(engine, attempt);
+                if (never_started) {
+                    task_proven_unstarted(engine, task);
+                }
             } else if (never_started) {
-                attempt_lose(engine, attempt, false, "it never reached the agent");
+                attempt_lose(engine, attempt, LOSS_NEVER_STARTED, "it never reached the agent");
             } else {
-                attempt_lose(engine, attempt, true,
+                attempt_lose(engine, attempt, LOSS_DIED,
                              same_boot ? "the agent's journal does not know it"
                                        : "the machine was restarted");
             }
@@ -232,18 +242,19 @@ static enum verdict judge(struct engine *engine, struct device *device, const st
         /* One that an agent calls accepted may be about to run, or be stopped already. */
         bool has_slot = held->state == HELD_RUNNING || held->state == HELD_ACCEPTED;
         if (has_slot && attempt == NULL && held->fence <= engine->fence) {
-            attempt_new_stray(engine, device, held->fence);
+            attempt_new_stray(engine, device, held->fence, NULL);
             return VERDICT_CANCEL; /* its slot is taken until its end is confirmed */
         }
         return VERDICT_DROP;
     }
     /* What was accepted before the machine was restarted may have begun: not every row of the journal
        outlives that. */
-    if (held->state == HELD_DIED || (held->state == HELD_ACCEPTED && !same_boot)) {
+    if (held->state == HELD_DIED ||
+        (held->state == HELD_ACCEPTED && !same_boot && !is_once(attempt->task))) {
         if (attempt->record.state == ATTEMPT_LOST) {
             attempt_detach(engine, attempt);
         } else {
-            attempt_lose(engine, attempt, true, "the agent was restarted while it ran");
+            attempt_lose(engine, attempt, LOSS_DIED, "the agent was restarted while it ran");
         }
         return VERDICT_DROP;
     }

@@ -16,8 +16,18 @@ static const bool MOVES[TASK_STATES_END][TASK_STATES_END] = {
                         [TASK_BACKOFF] = true,
                         [TASK_SUCCEEDED] = true,
                         [TASK_FAILED] = true,
-                        [TASK_CANCELLED] = true },
+                        [TASK_CANCELLED] = true,
+                        [TASK_UNKNOWN] = true },
     [TASK_RUNNING] = { [TASK_WAITING] = true,
+                       [TASK_BACKOFF] = true,
+                       [TASK_SUCCEEDED] = true,
+                       [TASK_FAILED] = true,
+                       [TASK_CANCELLED] = true,
+                       [TASK_UNKNOWN] = true },
+    /* It reported after all, it is proven never to have begun, or someone has decided. */
+    [TASK_UNKNOWN] = { [TASK_WAITING] = true,
+                       [TASK_ASSIGNED] = true,
+                       [TASK_RUNNING] = true,
                        [TASK_BACKOFF] = true,
                        [TASK_SUCCEEDED] = true,
                        [TASK_FAILED] = true,
@@ -60,13 +70,6 @@ struct task *task_queue_pop(struct task_queue *queue)
     return task;
 }
 
-bool task_before(const struct heap_node *a, const struct heap_node *b)
-{
-    const struct task_record *x = &HEAP_OWNER(a, const struct task, node)->record;
-    const struct task_record *y = &HEAP_OWNER(b, const struct task, node)->record;
-    return x->priority != y->priority ? x->priority > y->priority : x->id < y->id;
-}
-
 bool task_wakes_before(const struct heap_node *a, const struct heap_node *b)
 {
     const struct task *x = HEAP_OWNER(a, const struct task, node);
@@ -84,13 +87,62 @@ void task_save(struct engine *engine, struct task *task)
     }
 }
 
+/* How long it may be ready without being assigned. The clock runs while it is on the ready queue, and
+   begins anew when it comes there again: a hold does not use it up. */
+static void start_waiting(struct engine *engine, struct task *task)
+{
+    int64_t length = task->policy->record.plan.queue_timeout_ms;
+    if (length == 0) {
+        return;
+    }
+    if (task->record.wake_wall_ms == 0) {
+        task->record.wake_wall_ms = engine->now.wall_ms + length;
+        task->record.wake_length_ms = length;
+        task_save(engine, task);
+    }
+    task->wake_boot_ms =
+        engine_remaining_boot_ms(engine, task->record.wake_wall_ms, task->record.wake_length_ms);
+    heap_insert(&engine->queue_timers, &task->timer);
+}
+
+static void stop_waiting(struct engine *engine, struct task *task)
+{
+    if (heap_holds(&task->timer)) {
+        heap_remove(&engine->queue_timers, &task->timer);
+        task->record.wake_wall_ms = 0;
+        task->record.wake_length_ms = 0;
+        task_save(engine, task);
+    }
+}
+
+bool task_times_out_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct task *x = HEAP_OWNER(a, const struct task, timer);
+    const struct task *y = HEAP_OWNER(b, const struct task, timer);
+    return x->wake_boot_ms != y->wake_boot_ms ? x->wake_boot_ms < y->wake_boot_ms
+                                              : x->record.id < y->record.id;
+}
+
+void task_ready_too_long(struct engine *engine, struct task *task)
+{
+    if (task_must_stop(task)) {
+        task_cancel(engine, task);
+    } else if (task_is_held(task)) {
+        task_unqueue(engine, task); /* by a hold on all; its end considers every task again */
+    } else {
+        task_fail(engine, task,
+                  engine_text(engine, "no device took it within %lld ms: its queue timeout",
+                              (long long)task->policy->record.plan.queue_timeout_ms));
+    }
+}
+
 void task_unqueue(struct engine *engine, struct task *task)
 {
     switch ((enum queue)task->queue) {
     case QUEUE_READY:
-        heap_remove(&task->class->ready, &task->node);
-        placement_class_changed(engine, task->class);
+        lane_remove(engine, task);
         engine->stats.ready--;
+        stop_waiting(engine, task);
         break;
     case QUEUE_BACKOFF:
         heap_remove(&engine->backoff, &task->node);
@@ -269,9 +321,9 @@ void task_consider(struct engine *engine, struct task *task)
         return;
     }
     task->queue = QUEUE_READY;
-    heap_insert(&task->class->ready, &task->node);
     engine->stats.ready++;
-    placement_class_changed(engine, task->class);
+    lane_push(engine, task);
+    start_waiting(engine, task);
 }
 
 /* Full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015): uniform below the exponential. */
@@ -315,7 +367,8 @@ void task_wake(struct engine *engine, struct task *task)
 static bool requeue(struct engine *engine, struct task *task)
 {
     enum { BASE_MS = 100, CEILING_MS = 60 * 1000, DOUBLINGS_MAX = 10 };
-    uint32_t uncounted = task->record.attempts - task->record.tries - task->record.lost;
+    uint32_t uncounted =
+        task->record.attempts - task->record.first_attempt - task->record.tries - task->record.lost;
     if (uncounted >= ENGINE_UNCOUNTED_MAX) {
         task_move(engine, task, TASK_FAILED);
         return false;
@@ -332,11 +385,51 @@ static bool requeue(struct engine *engine, struct task *task)
     return true;
 }
 
-static void give_reason(struct engine *engine, const struct task *task, struct str text)
+void task_give_reason(struct engine *engine, const struct task *task, struct str text)
 {
     struct effect *effect = effects_add(engine->effects, EFFECT_TASK_REASON);
     effect->reason.task_id = task->record.id;
     effect->reason.text = text;
+}
+
+/* Its attempt has begun, or may have, and is not heard of; it must not begin twice. Someone decides. */
+static void become_unknown(struct engine *engine, struct task *task, const struct attempt *attempt,
+                           const char *why)
+{
+    if (task->record.state != TASK_UNKNOWN) {
+        task_move(engine, task, TASK_UNKNOWN);
+    }
+    task_give_reason(engine, task, str_of(why));
+    struct history *history = engine_history(engine, HISTORY_TASK_UNKNOWN);
+    history->constellation_id = task->constellation->record.id;
+    history->task_id = task->record.id;
+    history->device_id = attempt->device->record.id;
+    history->fence = attempt->record.fence;
+    history->text = str_of(why);
+}
+
+/* After which kind of end another attempt is made, if one is left. */
+static bool is_retried(const struct task *task, const struct msg_finished *finished)
+{
+    uint32_t bits = task->policy->record.plan.retry_on;
+    uint32_t bit = RETRY_ON_EXIT;
+    switch (finished->outcome) {
+    case OUTCOME_EXITED:
+        break;
+    case OUTCOME_SIGNALLED:
+        bit = RETRY_ON_SIGNAL;
+        break;
+    case OUTCOME_TIMED_OUT:
+    case OUTCOME_CANCELLED:
+    case OUTCOME_DISCONNECTED:
+        bit = RETRY_ON_TIMEOUT;
+        break;
+    case OUTCOME_START_FAILED:
+        bit = RETRY_ON_START;
+        break;
+    }
+    return task->record.tries < task->policy->record.plan.max_attempts &&
+           (bits == 0 || (bits & bit) != 0);
 }
 
 static const char NEVER_ENDS[] =
@@ -382,13 +475,17 @@ void task_ended(struct engine *engine, struct task *task, const struct msg_finis
         task_move(engine, task, TASK_SUCCEEDED);
     } else if (cancelled && stopped) {
         task_move(engine, task, TASK_CANCELLED);
+    } else if (was_interrupted(attempt, finished) &&
+               task->policy->record.plan.effect == TASK_ONCE &&
+               (finished->started_wall_ms != 0 || attempt->record.started_wall_ms != 0)) {
+        become_unknown(engine, task, attempt, "the agent stopped it midway, of its own accord");
     } else if (was_interrupted(attempt, finished)) {
         if (!requeue(engine, task)) {
-            give_reason(engine, task, str_of(NEVER_ENDS));
+            task_give_reason(engine, task, str_of(NEVER_ENDS));
         }
     } else {
         task->record.tries = one_more(task->record.tries);
-        if (!cancelled && task->record.tries < task->policy->record.plan.max_attempts) {
+        if (!cancelled && is_retried(task, finished)) {
             begin_backoff(engine, task, backoff_ms(engine, task));
         } else {
             task_move(engine, task, TASK_FAILED);
@@ -397,29 +494,37 @@ void task_ended(struct engine *engine, struct task *task, const struct msg_finis
     note_end(engine, task, device, finished);
 }
 
-void task_lost(struct engine *engine, struct task *task, bool died, const char *why)
+void task_lost(struct engine *engine, struct task *task, enum loss loss, const char *why)
 {
     struct attempt *attempt = task->attempt;
     uint64_t fence = attempt->record.fence;
     int64_t device_id = attempt->device->record.id;
+    bool died = loss == LOSS_DIED;
     if (died) {
         task->record.lost = one_more(task->record.lost);
+        task_save(engine, task);
     }
     engine->stats.lost_total++;
     struct str reason = str_of(why);
+    if (loss != LOSS_NEVER_STARTED && task->policy->record.plan.effect == TASK_ONCE) {
+        if (task->record.state != TASK_UNKNOWN) {
+            become_unknown(engine, task, attempt, why);
+        }
+        return;
+    }
     if (task_must_stop(task)) {
         task_move(engine, task, TASK_CANCELLED);
     } else if (died && task->record.lost >= task->policy->record.plan.max_lost) {
         reason = engine_text(engine, "poison: %u attempts died with their agent; the last: %s",
                              task->record.lost, why);
-        give_reason(engine, task, reason);
+        task_give_reason(engine, task, reason);
         task_move(engine, task, TASK_FAILED);
     } else if (died) {
         task_move(engine, task, TASK_WAITING);
         task_consider(engine, task);
     } else if (!requeue(engine, task)) {
         reason = str_of(NEVER_ENDS);
-        give_reason(engine, task, reason);
+        task_give_reason(engine, task, reason);
     }
     struct history *history = engine_history(engine, HISTORY_TASK_LOST);
     history->constellation_id = task->constellation->record.id;
@@ -430,6 +535,18 @@ void task_lost(struct engine *engine, struct task *task, bool died, const char *
     history->text = reason;
 }
 
+void task_proven_unstarted(struct engine *engine, struct task *task)
+{
+    if (task->record.state != TASK_UNKNOWN) {
+        return;
+    }
+    if (task_must_stop(task)) {
+        task_move(engine, task, TASK_CANCELLED);
+    } else if (!requeue(engine, task)) {
+        task_give_reason(engine, task, str_of(NEVER_ENDS));
+    }
+}
+
 void task_cancel(struct engine *engine, struct task *task)
 {
     if (task_state_is_final(task->record.state)) {
@@ -437,6 +554,14 @@ void task_cancel(struct engine *engine, struct task *task)
     }
     if (task->record.state == TASK_ASSIGNED || task->record.state == TASK_RUNNING) {
         attempt_stop(engine, task->attempt, "cancelled");
+        return;
+    }
+    if (task->record.state == TASK_UNKNOWN) {
+        /* It is not over before someone says what became of it; it need not go on if it comes back. */
+        if (task->attempt != NULL && !task->attempt->record.stop_wanted) {
+            task->attempt->record.stop_wanted = true;
+            attempt_save(engine, task->attempt);
+        }
         return;
     }
     task_move(engine, task, TASK_CANCELLED);
@@ -449,7 +574,7 @@ void task_fail(struct engine *engine, struct task *task, struct str reason)
 {
     struct str text = arena_str(&engine->effects->arena, reason);
     task_move(engine, task, TASK_FAILED);
-    give_reason(engine, task, text);
+    task_give_reason(engine, task, text);
     struct history *history = engine_history(engine, HISTORY_TASK_FAILED);
     history->constellation_id = task->constellation->record.id;
     history->task_id = task->record.id;

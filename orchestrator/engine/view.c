@@ -128,6 +128,7 @@ static void view(const struct device *device, struct moment now, struct device_v
 {
     *ret_view = (struct device_view){
         .record = &device->record,
+        .status = fleet_status(device),
         .connected = device->channel != 0,
         .ready = device->ready,
         .used = device->used,
@@ -173,4 +174,31 @@ uint64_t engine_attempt_channel(const struct engine *engine, uint64_t fence)
 {
     const struct attempt *attempt = map_get(&engine->attempts, fence);
     return attempt == NULL ? 0 : attempt->device->channel;
+}
+
+const char *device_status_name(enum device_status status)
+{
+    switch (status) {
+    case DEVICE_DISCONNECTED:
+        return "disconnected";
+    case DEVICE_CONNECTED:
+        return "connected";
+    case DEVICE_DRAINING:
+        return "draining";
+    case DEVICE_DRAINED:
+        return "drained";
+    }
+    return "none";
+}
+
+bool engine_device_resource(const struct engine *engine, int64_t device_id, size_t at,
+                            struct plan_resource *ret_total, int64_t *ret_used_milli)
+{
+    const struct device *device = map_get(&engine->devices, (uint64_t)device_id);
+    if (device == NULL || at >= device->stock_count) {
+        return false;
+    }
+    *ret_total = (struct plan_resource){ device->stock[at].name, device->stock[at].total_milli };
+    *ret_used_milli = device->stock[at].used_milli;
+    return true;
 }

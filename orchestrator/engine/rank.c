@@ -1,0 +1,188 @@
+/* Ranks: how many tasks stand on the longest way from a task to an end, itself included. Of ready tasks
+   alike in all else the one furthest from the end goes first, which shortens the whole (T. C. Hu,
+   "Parallel Sequencing and Assembly Line Problems", 1961). A small plan is ranked when it comes in, a
+   large one from its ends backwards, so many edges a turn; edits only raise ranks nearby, so that a
+   rank may be stale: it is advice, and nothing depends on it but the order. */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+enum {
+    STEPS_A_TURN = 4 * ENGINE_SLICE, /* no row is written: a step costs some nanoseconds */
+    AT_ONCE = ENGINE_SLICE,          /* tasks and edges that are ranked where they stand */
+    RAISED = 64,                     /* tasks that one edge of an edit may raise */
+    RESTARTS = 4,                    /* by edits; then those ranks stay what they are */
+};
+
+struct ranking {
+    uint32_t tasks;
+    uint32_t revision;
+    uint32_t cursor;  /* edges out of the tasks before this one are counted */
+    uint32_t *left;   /* of each task: successors that have no rank yet */
+    uint32_t *ranked; /* in their order; those from `next` on have none yet, but all of their
+                         successors have */
+    uint32_t count;
+    uint32_t next;
+    uint32_t restarts;
+};
+
+static void set_rank(struct engine *engine, struct task *task, uint32_t rank)
+{
+    if (task->rank != rank) {
+        task->rank = rank;
+        if (task->queue == QUEUE_READY) {
+            lane_moved(engine, task);
+        }
+    }
+}
+
+static uint32_t rank_over(const struct task *task, size_t *steps)
+{
+    uint32_t longest = 0;
+    for (uint32_t at = task->first_out; at != 0;) {
+        const struct edge *edge = constellation_edge(task->constellation, at - 1);
+        uint32_t rank = constellation_task(task->constellation, edge->to)->rank;
+        longest = rank > longest ? rank : longest;
+        at = edge->next_out;
+        ++*steps;
+    }
+    return longest + 1;
+}
+
+static void count_one(struct ranking *ranking, const struct task *task, size_t *steps)
+{
+    uint32_t left = 0;
+    for (uint32_t at = task->first_out; at != 0;) {
+        left++;
+        at = constellation_edge(task->constellation, at - 1)->next_out;
+    }
+    *steps += left;
+    ranking->left[task->index] = left;
+    if (left == 0) {
+        ranking->ranked[ranking->count++] = task->index;
+    }
+}
+
+static void rank_one(struct engine *engine, struct ranking *ranking, struct task *task,
+                     size_t *steps)
+{
+    set_rank(engine, task, rank_over(task, steps));
+    for (uint32_t at = task->first_in; at != 0;) {
+        const struct edge *edge = constellation_edge(task->constellation, at - 1);
+        if (--ranking->left[edge->from] == 0) {
+            ranking->ranked[ranking->count++] = edge->from;
+        }
+        at = edge->next_in;
+        ++*steps;
+    }
+}
+
+static void start(struct constellation *constellation)
+{
+    struct ranking *ranking = constellation->ranking;
+    ranking->tasks = constellation->tasks;
+    ranking->revision = constellation->record.revision;
+    ranking->left = mem_resize(ranking->left, ranking->tasks * sizeof ranking->left[0]);
+    ranking->ranked = mem_resize(ranking->ranked, ranking->tasks * sizeof ranking->ranked[0]);
+    ranking->cursor = 0;
+    ranking->count = 0;
+    ranking->next = 0;
+}
+
+/* True: all of it is ranked, or it is given up. */
+static bool work(struct engine *engine, struct constellation *constellation, size_t *budget)
+{
+    struct ranking *ranking = constellation->ranking;
+    if (ranking->revision != constellation->record.revision ||
+        ranking->tasks != constellation->tasks) {
+        if (++ranking->restarts > RESTARTS) {
+            return true;
+        }
+        start(constellation);
+    }
+    size_t steps = 0;
+    while (steps < *budget && ranking->cursor < ranking->tasks) {
+        steps++;
+        count_one(ranking, constellation_task(constellation, ranking->cursor++), &steps);
+    }
+    while (steps < *budget && ranking->next < ranking->count) {
+        steps++;
+        rank_one(engine, ranking,
+                 constellation_task(constellation, ranking->ranked[ranking->next++]), &steps);
+    }
+    *budget -= steps < *budget ? steps : *budget;
+    return ranking->cursor == ranking->tasks && ranking->next == ranking->count;
+}
+
+void rank_begin(struct engine *engine, struct constellation *constellation)
+{
+    if (constellation->edges == 0 || constellation->ranking != NULL) {
+        return; /* all alike; or under way, and it sees for itself that there was an edit */
+    }
+    constellation->ranking = mem_alloc(sizeof *constellation->ranking);
+    start(constellation);
+    constellation->ranks_next = NULL;
+    if (engine->ranks_last == NULL) {
+        engine->ranks_first = constellation;
+    } else {
+        engine->ranks_last->ranks_next = constellation;
+    }
+    engine->ranks_last = constellation;
+    size_t budget = (size_t)4 * AT_ONCE; /* each edge is looked at three times */
+    if (constellation->tasks + constellation->edges <= AT_ONCE &&
+        work(engine, constellation, &budget)) {
+        rank_free(engine, constellation);
+    }
+}
+
+void rank_free(struct engine *engine, struct constellation *constellation)
+{
+    if (constellation->ranking == NULL) {
+        return;
+    }
+    struct constellation **at = &engine->ranks_first;
+    struct constellation *before = NULL;
+    while (*at != constellation) {
+        before = *at;
+        at = &before->ranks_next;
+    }
+    *at = constellation->ranks_next;
+    if (engine->ranks_last == constellation) {
+        engine->ranks_last = before;
+    }
+    mem_free(constellation->ranking->left);
+    mem_free(constellation->ranking->ranked);
+    mem_free(constellation->ranking);
+    constellation->ranking = NULL;
+}
+
+void rank_work(struct engine *engine)
+{
+    size_t steps = STEPS_A_TURN;
+    while (steps > 0 && engine->ranks_first != NULL) {
+        struct constellation *constellation = engine->ranks_first;
+        if (!work(engine, constellation, &steps)) {
+            break;
+        }
+        rank_free(engine, constellation);
+    }
+}
+
+void rank_raise(struct engine *engine, struct task *task)
+{
+    struct task *raised[RAISED];
+    size_t count = 0;
+    raised[count++] = task;
+    for (size_t i = 0; i < count; i++) {
+        size_t steps = 0;
+        uint32_t rank = rank_over(raised[i], &steps);
+        if (rank <= raised[i]->rank && i > 0) {
+            continue;
+        }
+        set_rank(engine, raised[i], rank);
+        for (uint32_t at = raised[i]->first_in; at != 0 && count < RAISED;) {
+            const struct edge *edge = constellation_edge(task->constellation, at - 1);
+            raised[count++] = constellation_task(task->constellation, edge->from);
+            at = edge->next_in;
+        }
+    }
+}
