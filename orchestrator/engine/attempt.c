@@ -256,13 +256,6 @@ void attempt_end(struct engine *engine, struct attempt *attempt,
                  const struct msg_finished *finished)
 {
     struct attempt_record *record = &attempt->record;
-    struct msg_finished timed_out;
-    if (finished->outcome == OUTCOME_CANCELLED && record->stop_wanted && attempt->task != NULL &&
-        !task_must_stop(attempt->task)) {
-        timed_out = *finished; /* it was not a cancel that stopped it, but one of its timeouts */
-        timed_out.outcome = OUTCOME_TIMED_OUT;
-        finished = &timed_out;
-    }
     record->outcome = finished->outcome;
     record->exit_code = finished->exit_code;
     record->signal = finished->signal;
