@@ -394,6 +394,10 @@ static enum err open_all(struct loop *loop, struct reason *reason)
     enum err err = nest_new(&loop->nest, reason);
     err = err != ERR_NONE ? err : open_state(loop, reason);
     err = err != ERR_NONE ? err : check_exposure(loop, reason);
+    if (err == ERR_NONE) {
+        loop->conditions = condition_engine_new(reason);
+        err = loop->conditions == NULL ? ERR_UNSUPPORTED : ERR_NONE;
+    }
     err = err != ERR_NONE ? err : open_net(loop, reason);
     err = err != ERR_NONE ? err : open_api(loop, reason);
     if (err == ERR_NONE) {
@@ -440,6 +444,7 @@ static void close_all(struct loop *loop)
     api_free(loop->api);
     nest_timer_free(loop->timer);
     engine_free(loop->engine);
+    condition_engine_free(loop->conditions);
     store_free(loop->store);
     nest_free(loop->nest);
     peers_done(&loop->peers);

@@ -10,6 +10,7 @@
 #include "orchestrator/api/api.h"
 #include "orchestrator/config.h"
 #include "orchestrator/peer.h"
+#include "orchestrator/spec/condition.h"
 
 struct loop {
     const struct daemon_config *config;
@@ -19,6 +20,7 @@ struct loop {
     struct store *store;
     struct store_start start;
     struct engine *engine;
+    struct condition_engine *conditions;
     struct api *api;
     struct peers peers;
 

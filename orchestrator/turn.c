@@ -3,6 +3,7 @@
 
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
+#include "orchestrator/evaluate.h"
 #include "orchestrator/fault.h"
 #include "orchestrator/loop.h"
 #include "orchestrator/prepare.h"
@@ -20,32 +21,47 @@ static void step(struct loop *loop, enum event_kind kind)
     engine_step(loop->engine, &event, &loop->effects);
 }
 
-/* Answers every EFFECT_PREPARE from `from` on. */
-static enum err prepare(struct loop *loop, size_t from, struct reason *reason)
+static enum err prepare(struct loop *loop, const struct effect *effect, struct event *ret_event,
+                        struct reason *reason)
+{
+    struct event event = {
+        .kind = EVENT_PREPARED,
+        .prepared.constellation_id = effect->prepare.constellation_id,
+        .prepared.task_id = effect->prepare.task_id,
+    };
+    struct reason words = { "" };
+    event.prepared.err =
+        prepare_task(loop->store, event.prepared.constellation_id, event.prepared.task_id,
+                     &loop->arena, &event.prepared.body_bytes, &words);
+    if (event.prepared.err != ERR_NONE && event.prepared.err != ERR_INVALID) {
+        *reason = words;
+        return event.prepared.err;
+    }
+    event.prepared.reason = arena_str(&loop->arena, str_of(words.text));
+    *ret_event = event;
+    return ERR_NONE;
+}
+
+/* Answers every question from effect `from` on, in their order; an answer may bring the next one. */
+static enum err answer_questions(struct loop *loop, size_t from, struct reason *reason)
 {
     for (size_t i = from; i < loop->effects.count; i++) {
-        if (loop->effects.list[i].kind != EFFECT_PREPARE) {
+        enum effect_kind kind = loop->effects.list[i].kind;
+        if (kind != EFFECT_PREPARE && kind != EFFECT_EVALUATE) {
             continue;
         }
+        struct event event;
         enum err err = store_apply(loop->store, &loop->effects, reason);
+        if (err == ERR_NONE) {
+            err = kind == EFFECT_PREPARE
+                      ? prepare(loop, &loop->effects.list[i], &event, reason)
+                      : evaluate_edge(loop->store, loop->conditions, &loop->effects.list[i],
+                                      &loop->arena, &event, reason);
+        }
         if (err != ERR_NONE) {
             return err;
         }
-        struct event event = {
-            .kind = EVENT_PREPARED,
-            .now = loop_now(),
-            .prepared.constellation_id = loop->effects.list[i].prepare.constellation_id,
-            .prepared.task_id = loop->effects.list[i].prepare.task_id,
-        };
-        struct reason words = { "" };
-        event.prepared.err =
-            prepare_task(loop->store, event.prepared.constellation_id, event.prepared.task_id,
-                         &loop->arena, &event.prepared.body_bytes, &words);
-        if (event.prepared.err != ERR_NONE && event.prepared.err != ERR_INVALID) {
-            *reason = words;
-            return event.prepared.err;
-        }
-        event.prepared.reason = str_of(words.text);
+        event.now = loop_now();
         engine_step(loop->engine, &event, &loop->effects);
     }
     return ERR_NONE;
@@ -87,7 +103,7 @@ static enum err think(struct loop *loop, struct reason *reason)
     }
     size_t before = loop->effects.count;
     step(loop, EVENT_TICK);
-    err = prepare(loop, before, reason);
+    err = answer_questions(loop, before, reason);
     if (err != ERR_NONE) {
         return err;
     }

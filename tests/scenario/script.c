@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "orchestrator/evaluate.h"
 #include "tests/scenario/world.h"
 
 enum { WORDS_MAX = 24 };
@@ -120,9 +121,25 @@ static void step(struct world *world, const struct event *event)
     engine_step(world->engine, &timed, &world->effects);
 }
 
-static void answer_prepares(struct world *world)
+static bool answer_evaluate(struct script *script, const struct effect *effect)
 {
-    for (size_t i = 0; i < world->effects.count; i++) {
+    struct world *world = &script->world;
+    struct event event;
+    struct reason reason = { "" };
+    if (store_apply(world->store, &world->effects, &reason) != ERR_NONE ||
+        evaluate_edge(world->store, world->conditions, effect, &world->arena, &event, &reason) !=
+            ERR_NONE) {
+        return complain(script, reason.text);
+    }
+    step(world, &event);
+    return true;
+}
+
+static bool answer_questions(struct script *script)
+{
+    struct world *world = &script->world;
+    bool good = true;
+    for (size_t i = 0; good && i < world->effects.count; i++) {
         if (world->effects.list[i].kind == EFFECT_PREPARE) {
             struct event event = { .kind = EVENT_PREPARED };
             event.prepared.constellation_id = world->effects.list[i].prepare.constellation_id;
@@ -130,9 +147,12 @@ static void answer_prepares(struct world *world)
             event.prepared.err = world->prepare_fails[0] == 0 ? ERR_NONE : ERR_INVALID;
             event.prepared.reason = str_of(world->prepare_fails);
             step(world, &event);
+        } else if (world->effects.list[i].kind == EFFECT_EVALUATE) {
+            good = answer_evaluate(script, &world->effects.list[i]);
         }
     }
     world->prepare_fails[0] = 0;
+    return good;
 }
 
 static bool turn(struct script *script, const struct event *event)
@@ -144,7 +164,9 @@ static bool turn(struct script *script, const struct event *event)
         step(world, event);
     }
     step(world, &(struct event){ .kind = EVENT_TICK });
-    answer_prepares(world);
+    if (!answer_questions(script)) {
+        return false;
+    }
     step(world, &(struct event){ .kind = EVENT_DISPATCH });
     trace_effects(world);
     if (store_apply(world->store, &world->effects, &reason) != ERR_NONE ||
@@ -657,11 +679,15 @@ bool script_run(const char *path, bool print, struct buf *ret_complaint)
         return complain(&script, "cannot be read");
     }
     script.world.now = (struct moment){ 1000000, 1700000000000 };
+    struct reason reason = { "" };
     script.world.disk = store_disk_new();
+    script.world.conditions = condition_engine_new(&reason);
+    CHECK(script.world.conditions != NULL);
     open_world(&script);
     bool good = run_all(&script);
     engine_free(script.world.engine);
     store_free(script.world.store);
+    condition_engine_free(script.world.conditions);
     store_disk_free(script.world.disk);
     effects_done(&script.world.effects);
     arena_done(&script.world.arena);

@@ -19,6 +19,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/spec/condition.h"
 #include "orchestrator/store/store.h"
 
 enum { WORLD_TASKS_MAX = 64, WORLD_DEVICES_MAX = 16, WORLD_ATTEMPTS_MAX = 256 };
@@ -39,6 +40,7 @@ struct world {
     struct engine *engine;
     struct store_disk *disk;
     struct store *store;
+    struct condition_engine *conditions;
     struct effects effects;
     struct arena arena; /* plans and texts; lives as long as the world */
     struct moment now;

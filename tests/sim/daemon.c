@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
+#include "orchestrator/evaluate.h"
 #include "orchestrator/prepare.h"
 #include "tests/sim/world.h"
 
@@ -34,6 +36,9 @@ struct moment daemon_now(const struct world *world)
 void daemon_init(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
+    struct reason reason = { "" };
+    world->conditions = condition_engine_new(&reason);
+    CHECK(world->conditions != NULL);
     daemon->turn_ms = INT64_MAX;
     daemon->boot_base_ms = world->now_ms - between(world, 1000, 100000);
     if (!world->options.real_store) {
@@ -144,6 +149,7 @@ void daemon_done(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
     life_end(daemon);
+    condition_engine_free(world->conditions);
     arena_done(&daemon->arena);
     arena_done(&daemon->kept_arena);
     buf_done(&daemon->wire);
@@ -176,35 +182,51 @@ static void step(struct world *world, const struct event *event)
     engine_step(world->daemon.engine, event, &world->daemon.effects);
 }
 
-static enum err answer_prepares(struct world *world, size_t from, struct reason *reason)
+static enum err answer_prepare(struct world *world, const struct effect *effect,
+                               struct event *event, struct reason *reason)
+{
+    struct daemon *daemon = &world->daemon;
+    *event = (struct event){ .kind = EVENT_PREPARED };
+    event->prepared.constellation_id = effect->prepare.constellation_id;
+    event->prepared.task_id = effect->prepare.task_id;
+    struct reason words = { "" };
+    enum err err =
+        fault_strikes(world, FAULT_PREPARE_FAILED)
+            ? reason_set(&words, ERR_INVALID, "as the simulator wished")
+            : prepare_task(daemon->store, event->prepared.constellation_id, event->prepared.task_id,
+                           &daemon->arena, &event->prepared.body_bytes, &words);
+    if (err != ERR_NONE && err != ERR_INVALID) {
+        *reason = words;
+        return err;
+    }
+    if (err == ERR_INVALID) {
+        promise_prepare_refused(world, event->prepared.task_id);
+    }
+    event->prepared.err = err;
+    event->prepared.reason = arena_str(&daemon->arena, str_of(words.text));
+    return ERR_NONE;
+}
+
+static enum err answer_questions(struct world *world, size_t from, struct reason *reason)
 {
     struct daemon *daemon = &world->daemon;
     for (size_t i = from; i < daemon->effects.count; i++) {
-        if (daemon->effects.list[i].kind != EFFECT_PREPARE) {
+        enum effect_kind kind = daemon->effects.list[i].kind;
+        if (kind != EFFECT_PREPARE && kind != EFFECT_EVALUATE) {
             continue;
         }
+        struct event event;
         enum err err = store_apply(daemon->store, &daemon->effects, reason);
+        if (err == ERR_NONE) {
+            const struct effect *effect = &daemon->effects.list[i];
+            err = kind == EFFECT_PREPARE ? answer_prepare(world, effect, &event, reason)
+                                         : evaluate_edge(daemon->store, world->conditions, effect,
+                                                         &daemon->arena, &event, reason);
+        }
         if (err != ERR_NONE) {
             return err;
         }
-        struct event event = { .kind = EVENT_PREPARED, .now = daemon_now(world) };
-        event.prepared.constellation_id = daemon->effects.list[i].prepare.constellation_id;
-        event.prepared.task_id = daemon->effects.list[i].prepare.task_id;
-        struct reason words = { "" };
-        err = fault_strikes(world, FAULT_PREPARE_FAILED)
-                  ? reason_set(&words, ERR_INVALID, "as the simulator wished")
-                  : prepare_task(daemon->store, event.prepared.constellation_id,
-                                 event.prepared.task_id, &daemon->arena, &event.prepared.body_bytes,
-                                 &words);
-        if (err != ERR_NONE && err != ERR_INVALID) {
-            *reason = words;
-            return err;
-        }
-        if (err == ERR_INVALID) {
-            promise_prepare_refused(world, event.prepared.task_id);
-        }
-        event.prepared.err = err;
-        event.prepared.reason = str_of(words.text);
+        event.now = daemon_now(world);
         step(world, &event);
     }
     return ERR_NONE;
@@ -237,7 +259,7 @@ static enum err think(struct world *world, const struct events *events, struct r
     }
     size_t before = daemon->effects.count;
     step(world, &(struct event){ .kind = EVENT_TICK, .now = daemon_now(world) });
-    enum err err = answer_prepares(world, before, reason);
+    enum err err = answer_questions(world, before, reason);
     if (err != ERR_NONE) {
         return err;
     }

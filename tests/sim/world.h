@@ -79,6 +79,7 @@ struct world {
     unsigned check_every; /* turns of the daemon */
 
     struct daemon daemon;
+    struct condition_engine *conditions;
     struct host *hosts[WORLD_HOSTS_MAX];
     size_t hosts_count;
     struct net net;

@@ -21,6 +21,8 @@
 #include "common/net/nest.h"
 #include "common/sys/clock.h"
 #include "common/sys/random.h"
+#include "orchestrator/evaluate.h"
+#include "orchestrator/prepare.h"
 
 enum { WAIT_MS_MAX = 20000, POLL_MS = 2 };
 
@@ -160,6 +162,8 @@ struct house *house_new(void)
         .next_hold_id = house->start.next_hold_id,
     };
     house->engine = engine_new(&config);
+    house->conditions = condition_engine_new(&reason);
+    assert_non_null(house->conditions);
     assert_int_equal(engine_load_end(house->engine, now(house), &reason), ERR_NONE);
     open_net(house);
     struct api_config api_config = {
@@ -179,6 +183,8 @@ void house_free(struct house *house)
     net_free(house->net);
     api_free(house->api);
     engine_free(house->engine);
+    condition_engine_free(house->conditions);
+    arena_done(&house->arena);
     store_free(house->store);
     nest_free(house->nest);
     effects_done(&house->effects);
@@ -206,6 +212,33 @@ static void step(struct house *house, enum event_kind kind)
     engine_step(house->engine, &event, &house->effects);
 }
 
+/* As the daemon does. */
+static void answer_questions(struct house *house)
+{
+    struct reason reason = { "" };
+    for (size_t i = 0; i < house->effects.count; i++) {
+        struct event event = { .kind = EVENT_PREPARED };
+        enum effect_kind kind = house->effects.list[i].kind;
+        if (kind == EFFECT_EVALUATE) {
+            must(store_apply(house->store, &house->effects, &reason), &reason);
+            must(evaluate_edge(house->store, house->conditions, &house->effects.list[i],
+                               &house->arena, &event, &reason),
+                 &reason);
+        } else if (kind == EFFECT_PREPARE) {
+            must(store_apply(house->store, &house->effects, &reason), &reason);
+            event.prepared.constellation_id = house->effects.list[i].prepare.constellation_id;
+            event.prepared.task_id = house->effects.list[i].prepare.task_id;
+            must(prepare_task(house->store, event.prepared.constellation_id, event.prepared.task_id,
+                              &house->arena, &event.prepared.body_bytes, &reason),
+                 &reason);
+        } else {
+            continue;
+        }
+        event.now = now(house);
+        engine_step(house->engine, &event, &house->effects);
+    }
+}
+
 void house_turn(struct house *house)
 {
     struct reason reason = { "" };
@@ -219,11 +252,11 @@ void house_turn(struct house *house)
     }
     house->events_count = 0;
     step(house, EVENT_TICK);
+    answer_questions(house);
     step(house, EVENT_DISPATCH);
     must(store_apply(house->store, &house->effects, &reason), &reason);
     for (size_t i = 0; i < house->effects.count; i++) {
         const struct effect *effect = &house->effects.list[i];
-        assert_int_not_equal(effect->kind, EFFECT_PREPARE);
         if (effect->kind == EFFECT_REPLY) {
             must(api_reply(house->api, effect, &reason), &reason);
         } else if (effect->kind == EFFECT_ASSIGN) {
@@ -241,6 +274,7 @@ void house_turn(struct house *house)
     }
     engine_turn_end(house->engine);
     effects_clear(&house->effects);
+    arena_clear(&house->arena);
     house->in_turn = false;
 }
 

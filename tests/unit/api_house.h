@@ -17,6 +17,8 @@ struct house {
     struct store *store;
     struct store_start start;
     struct engine *engine;
+    struct condition_engine *conditions;
+    struct arena arena; /* of a turn */
     struct net *net;
     struct api *api;
     struct effects effects;
