@@ -25,6 +25,9 @@ static int run(struct cli *cli)
             return cli_fail(CLI_USAGE, "--%s goes with a command behind --", of_commands[i]);
         }
     }
+    if (is_command && options_has(given, "param")) {
+        return cli_fail(CLI_USAGE, "--param goes with a spec");
+    }
     if (is_command) {
         return command_run(cli, deadline_ms);
     }
@@ -57,6 +60,10 @@ static int submit(struct cli *cli)
 }
 
 static const struct option run_options[] = {
+    { .name = "param",
+      .letter = 'p',
+      .operand = "NAME=VALUE",
+      .help = "For a spec: the value of one of its params; may be given several times." },
     { .name = "on", .operand = "SELECTOR", .help = "For a command: which devices may run it." },
     { .name = "device", .operand = "NAME", .help = "For a command: this device runs it." },
     { .name = "env",
@@ -70,10 +77,18 @@ static const struct option run_options[] = {
     { .name = NULL },
 };
 
+static const struct option submit_options[] = {
+    { .name = "param",
+      .letter = 'p',
+      .operand = "NAME=VALUE",
+      .help = "The value of one of its params; may be given several times." },
+    { .name = NULL },
+};
+
 const struct verb verb_run = {
     .name = "run",
     .summary = "Submit a spec, or one command, and follow it to its end",
-    .usage = "FILE | [--on SELECTOR] -- COMMAND…",
+    .usage = "FILE [-p NAME=VALUE] | [--on SELECTOR] -- COMMAND…",
     .text =
         "FILE is YAML or JSON; - is stdin. On a terminal the progress is drawn in place, in a "
         "pipe each\nchange is a line. Ctrl-C detaches; the constellation goes on. The exit code "
@@ -96,10 +111,12 @@ const struct verb verb_run = {
 const struct verb verb_submit = {
     .name = "submit",
     .summary = "Submit a spec and print its id",
-    .usage = "FILE",
+    .usage = "FILE [-p NAME=VALUE]",
     .text = "FILE is YAML or JSON; - is stdin. A submission that a lost connection interrupts is "
             "repeated\nunder one key, so that it counts once.",
-    .example = "id=$(asterism submit nightly.yaml) && asterism wait \"$id\"\n",
+    .example = "id=$(asterism submit nightly.yaml) && asterism wait \"$id\"\n"
+               "asterism submit -p site=paris nightly.yaml\n",
+    .options = submit_options,
     .operand = CLI_OPERAND_FILE,
     .arguments_min = 1,
     .arguments_max = 1,

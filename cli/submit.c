@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include "cli/send.h"
 #include "common/base/mem.h"
 #include "common/sys/file.h"
+
+#define SUBMISSION_TYPE "application/vnd.asterism.submission+json"
 
 /* Whether every word of "run, shell, noop" stands in the sentence. */
 static bool says_all(const char *sentence, const char *words)
@@ -189,6 +192,38 @@ static const char *content_type_of(const char *path, const struct buf *text)
     return is_json ? "application/json" : "application/yaml";
 }
 
+/* {"spec": …, "params": {…}} if there are params; else `to` stays empty. */
+static int wrap(struct cli *cli, const char *path, const struct buf *text, char **ret_envelope)
+{
+    json_t *params = json_object();
+    const char *given = NULL;
+    int code = CLI_OK;
+    for (size_t i = 0; (given = options_get_nth(&cli->options, "param", i)) != NULL; i++) {
+        size_t name = strcspn(given, "=");
+        char *key = mem_format("%.*s", (int)name, given);
+        if (name == 0 || given[name] != '=') {
+            code = cli_fail(CLI_USAGE, "--param takes NAME=VALUE, not \"%s\"", given);
+        } else if (json_object_get(params, key) != NULL) {
+            code = cli_fail(CLI_USAGE, "the param %s is given twice", key);
+        } else if (json_object_set_new(params, key, json_string(given + name + 1)) != 0) {
+            code = cli_fail(CLI_USAGE, "the param %s is no UTF-8 text", key);
+        }
+        mem_free(key);
+    }
+    if (code == CLI_OK && json_object_size(params) > 0) {
+        json_t *spec = json_stringn((const char *)text->data, text->length);
+        json_t *envelope = json_pack("{s:o*, s:O}", "spec", spec, "params", params);
+        if (spec == NULL) {
+            code = cli_fail(CLI_USAGE, "%s is no UTF-8 text", path);
+        } else {
+            *ret_envelope = json_dumps(envelope, JSON_COMPACT);
+        }
+        json_decref(envelope);
+    }
+    json_decref(params);
+    return code;
+}
+
 int submit_file(struct cli *cli, const char *path, json_t **ret_constellation)
 {
     struct buf text = { 0 };
@@ -203,8 +238,17 @@ int submit_file(struct cli *cli, const char *path, json_t **ret_constellation)
     } else if (err != ERR_NONE) {
         code = cli_fail(CLI_USAGE, "%s", reason.text);
     } else {
-        code = submit_text(cli, is_stdin ? "<stdin>" : path, content_type_of(path, &text),
-                           (struct str){ (const char *)text.data, text.length }, ret_constellation);
+        const char *name = is_stdin ? "<stdin>" : path;
+        char *envelope = NULL;
+        code = wrap(cli, name, &text, &envelope);
+        if (code == CLI_OK && envelope != NULL) {
+            code = submit_text(cli, name, SUBMISSION_TYPE, str_of(envelope), ret_constellation);
+        } else if (code == CLI_OK) {
+            code = submit_text(cli, name, content_type_of(path, &text),
+                               (struct str){ (const char *)text.data, text.length },
+                               ret_constellation);
+        }
+        free(envelope);
     }
     buf_done(&text);
     return code;

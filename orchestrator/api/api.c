@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/sys/digest.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/poll.h"
 #include "orchestrator/api/submit_worker.h"
 #include "orchestrator/store/query_event.h"
 
@@ -150,6 +151,7 @@ void api_committed(struct api *api, const struct effects *effects)
     }
     jobs_committed(api);
     events_committed(api, effects);
+    polls_committed(api, effects);
     changes_committed(api, effects);
     output_committed(api, effects);
     leave(api);

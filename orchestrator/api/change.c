@@ -100,18 +100,46 @@ static void address(struct job *job, const int64_t *ids, size_t count)
     }
 }
 
+/* One that has ended comes back for the turn; it goes again if nothing comes of it. False: it has been
+   answered. */
+static enum err revive(struct api *api, struct job *job, bool *ret_live, struct reason *reason)
+{
+    const struct change *change = job->data;
+    const struct constellation_record *record =
+        engine_constellation(api->config.engine, job->constellation_id);
+    *ret_live = record != NULL;
+    if (record != NULL) {
+        return ERR_NONE;
+    }
+    if (!change->revives) {
+        job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "it has ended");
+        return ERR_NONE;
+    }
+    enum err err = store_load_constellation(api->config.store, api->config.engine,
+                                            job->constellation_id, reason);
+    if (err == ERR_NOT_FOUND) {
+        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "it has been deleted");
+        return ERR_NONE;
+    }
+    if (err == ERR_NONE) {
+        err = engine_load_revived(api->config.engine, job->constellation_id, api_now(api), reason);
+    }
+    *ret_live = err == ERR_NONE;
+    return err;
+}
+
 enum err change_run(struct api *api, struct job *job, struct effects *effects,
                     struct reason *reason)
 {
     struct change *change = job->data;
     /* What the turn has done so far counts: an edit may have added the task. */
     enum err err = store_apply(api->config.store, effects, reason);
-    if (err != ERR_NONE) {
-        return err;
+    bool live = false;
+    if (err == ERR_NONE) {
+        err = revive(api, job, &live, reason);
     }
-    if (engine_constellation(api->config.engine, job->constellation_id) == NULL) {
-        job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "it has ended");
-        return ERR_NONE;
+    if (err != ERR_NONE || !live) {
+        return err;
     }
     size_t count = change->keys_count;
     int64_t *ids = NULL;
@@ -157,6 +185,30 @@ static bool split_code(struct str *text, enum problem_code *ret_code)
     return false;
 }
 
+/* "task 12 is under way" with the key in place of the number: the engine knows no keys. */
+static struct str name_task(struct api *api, struct str words)
+{
+    static const struct str prefix = { "task ", 5 };
+    size_t end = prefix.length;
+    uint64_t id = 0;
+    while (end < words.length && words.data[end] >= '0' && words.data[end] <= '9') {
+        end++;
+    }
+    struct str digits = { words.data + prefix.length, end - prefix.length };
+    struct str key = { NULL, 0 };
+    struct reason reason;
+    if (!str_starts_with(words, prefix) || !str_to_uint64(digits, INT64_MAX, &id) ||
+        query_task_key(api->config.store, (int64_t)id, &api->arena, &key, &reason) != ERR_NONE) {
+        return words;
+    }
+    struct buf text = { NULL, 0, 0 };
+    buf_printf(&text, "task %.*s", STR_ARG(key));
+    buf_append(&text, words.data + end, words.length - end);
+    struct str named = arena_str(&api->arena, (struct str){ (const char *)text.data, text.length });
+    buf_done(&text);
+    return named;
+}
+
 bool change_refused(struct api *api, struct job *job, const struct effect *effect)
 {
     if (effect->reply.err == ERR_NONE) {
@@ -171,6 +223,7 @@ bool change_refused(struct api *api, struct job *job, const struct effect *effec
     if (reason.length == 0) {
         reason = str_of(problem_name(code));
     }
+    reason = name_task(api, reason);
     job_answer_problem(api, job, code, "%.*s", STR_ARG(reason));
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
+#include "orchestrator/api/poll.h"
 #include "orchestrator/api/view.h"
 #include "orchestrator/store/retention.h"
 
@@ -99,7 +100,13 @@ void constellations_list(struct api *api, const struct api_call *call)
 void constellations_get(struct api *api, const struct api_call *call)
 {
     struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    int64_t wait_ms = 0;
+    if (!poll_wanted(api, call, &wait_ms) ||
+        !api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    if (wait_ms > 0 && !constellation_state_is_final(constellation.record.state)) {
+        poll_end(api, call, constellation.record.id, wait_ms);
         return;
     }
     struct buf body = { NULL, 0, 0 };

@@ -183,19 +183,24 @@ static void write_rest(struct json_out *out, const struct history *history, int 
     }
 }
 
-void event_write(struct api *api, const struct history *history, struct buf *text)
+void event_write_json(struct api *api, const struct history *history, struct json_out *out)
 {
     bool known = (unsigned)history->kind < HISTORY_KINDS_END;
     int has = known ? fields[history->kind] : 0;
+    json_out_object(out, NULL);
+    json_out_int(out, "seq", history->seq);
+    json_out_time(out, "at", history->wall_ms);
+    json_out_text(out, "kind", history_kind_name(history->kind));
+    write_names(api, out, history, has);
+    write_rest(out, history, has);
+    json_out_object_end(out);
+}
+
+void event_write(struct api *api, const struct history *history, struct buf *text)
+{
     struct buf data = { NULL, 0, 0 };
     struct json_out out = { .buf = &data };
-    json_out_object(&out, NULL);
-    json_out_int(&out, "seq", history->seq);
-    json_out_time(&out, "at", history->wall_ms);
-    json_out_text(&out, "kind", history_kind_name(history->kind));
-    write_names(api, &out, history, has);
-    write_rest(&out, history, has);
-    json_out_object_end(&out);
+    event_write_json(api, history, &out);
     char id[48];
     int length = snprintf(id, sizeof(id), "%s-%" PRId64, api->lineage, history->seq);
     stream_event(text, (struct str){ id, (size_t)length }, history_kind_name(history->kind),

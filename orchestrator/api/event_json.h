@@ -6,9 +6,12 @@
 #include "orchestrator/engine/record.h"
 
 struct api;
+struct json_out;
 
-/* Appends it as a server-sent event with its id. Names are looked up in the store; what has been
-   deleted since is null. */
+/* As the next element of an array. Names are looked up in the store; what has been deleted since is
+   null. */
+void event_write_json(struct api *api, const struct history *history, struct json_out *out);
+/* Appended as a server-sent event with its id. */
 void event_write(struct api *api, const struct history *history, struct buf *text);
 
 #endif

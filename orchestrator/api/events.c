@@ -9,6 +9,7 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/event_json.h"
 #include "orchestrator/api/handlers.h"
+#include "orchestrator/api/poll.h"
 #include "orchestrator/store/query_event.h"
 
 enum { REPLAY_ROWS = 500, REPLAY_WRITE_BYTES = 32 * 1024 };
@@ -210,8 +211,15 @@ void events_follow(struct api *api, const struct api_call *call)
         return;
     }
     int64_t at = 0;
-    if (!find_start(api, call, constellation.first_seq, &at) ||
-        !stream_may_begin(api, call->request->id)) {
+    int64_t wait_ms = 0;
+    if (!poll_wanted(api, call, &wait_ms) || !find_start(api, call, constellation.first_seq, &at)) {
+        return;
+    }
+    if (wait_ms > 0) {
+        poll_events(api, call, constellation.record.id, at, wait_ms);
+        return;
+    }
+    if (!stream_may_begin(api, call->request->id)) {
         return;
     }
     struct events_stream *events = mem_alloc(sizeof(*events));

@@ -39,6 +39,8 @@ struct job_type {
 struct job_submit {
     struct buf text;
     enum spec_format format;
+    bool is_envelope; /* the text is a submission around a spec, see submission.h */
+    struct spec_inputs inputs;
     struct arena arena;
     struct spec spec;
     struct spec_problems problems;

@@ -74,8 +74,44 @@ static void append_string(struct buf *buf, struct str text)
     buf_append(buf, "\"", 1);
 }
 
+static bool is_listed(struct str list, struct str key)
+{
+    while (list.length > 0) {
+        const char *comma = memchr(list.data, ',', list.length);
+        size_t length = comma == NULL ? list.length : (size_t)(comma - list.data);
+        if (str_equal((struct str){ list.data, length }, key)) {
+            return true;
+        }
+        size_t used = length < list.length ? length + 1 : length;
+        list = (struct str){ list.data + used, list.length - used };
+    }
+    return false;
+}
+
+bool json_out_wants(const struct json_out *out, const char *key)
+{
+    return out->only.length == 0 || is_listed(out->only, str_of(key));
+}
+
+/* What was written under a key that is not kept goes when it is whole. */
+static void drop(struct json_out *out)
+{
+    if (out->drops && out->depth == out->only_depth) {
+        out->buf->length = out->drop_at;
+        out->comma = out->drop_comma;
+        out->drops = false;
+    }
+}
+
 static void begin(struct json_out *out, struct str key, bool keyed)
 {
+    drop(out);
+    if (keyed && out->only.length > 0 && out->depth == out->only_depth &&
+        !is_listed(out->only, key)) {
+        out->drops = true;
+        out->drop_at = out->buf->length;
+        out->drop_comma = out->comma;
+    }
     if (out->comma) {
         buf_append(out->buf, ",", 1);
     }
@@ -96,10 +132,13 @@ static void open_nested(struct json_out *out, const char *key, const char *brack
     begin_value(out, key);
     buf_append(out->buf, bracket, 1);
     out->comma = false;
+    out->depth++;
 }
 
 static void close_nested(struct json_out *out, const char *bracket)
 {
+    drop(out);
+    out->depth--;
     buf_append(out->buf, bracket, 1);
     out->comma = true;
 }

@@ -12,7 +12,18 @@
 struct json_out {
     struct buf *buf;
     bool comma; /* one is due before the next value */
+    unsigned depth;
+    /* In objects of this depth (1: the outermost) only these keys, divided by commas, are kept; empty:
+       all are. */
+    struct str only;
+    unsigned only_depth;
+    bool drops; /* what stands behind drop_at is not kept */
+    bool drop_comma;
+    size_t drop_at;
 };
+
+/* Whether a key of such an object is kept: what is not need not be looked for. */
+bool json_out_wants(const struct json_out *out, const char *key);
 
 void json_out_object(struct json_out *out, const char *key);
 void json_out_object_end(struct json_out *out);

@@ -11,9 +11,10 @@
 #define API "/api/v1"
 
 static const char *const list_parameters[] = { "state", "limit", "before", NULL };
-static const char *const tasks_parameters[] = { "state", "keys", "limit", "after", NULL };
+static const char *const tasks_parameters[] = { "state", "keys", "fields", "limit", "after", NULL };
 static const char *const output_parameters[] = { "stream", "attempt", "follow", NULL };
-static const char *const events_parameters[] = { "constellation", "since", NULL };
+static const char *const get_parameters[] = { "wait", NULL };
+static const char *const events_parameters[] = { "constellation", "since", "wait", NULL };
 static const char *const release_parameters[] = { "deny", "reason", NULL };
 static const char *const changes_parameters[] = { "constellation", NULL };
 
@@ -24,6 +25,7 @@ static const char *const changes_parameters[] = { "constellation", NULL };
 #define CHANGE                                                                                     \
     (BY_ID | P(BAD_REQUEST) | P(BODY_TOO_LARGE) | P(ALREADY_FINAL) | P(CONFLICT) |                 \
      P(IDEMPOTENCY_MISMATCH) | P(TOO_MANY))
+#define REOPEN (P(NOT_FINAL) | P(TASK_RUNNING) | P(TASK_UNKNOWN) | P(TASK_SKIPPED) | P(NOT_FAILED))
 
 static const struct api_route routes[] = {
     { "POST", API "/constellations", "submitConstellation", NET_ROLE_OPERATOR, NULL, 201, 0,
@@ -32,8 +34,8 @@ static const struct api_route routes[] = {
       submit_handle },
     { "GET", API "/constellations", "listConstellations", NET_ROLE_VIEWER, list_parameters, 200, 0,
       P(BAD_REQUEST) | BY_ID, constellations_list },
-    { "GET", API "/constellations/{id}", "getConstellation", NET_ROLE_VIEWER, NULL, 200, 0, BY_ID,
-      constellations_get },
+    { "GET", API "/constellations/{id}", "getConstellation", NET_ROLE_VIEWER, get_parameters, 200,
+      0, P(BAD_REQUEST) | BY_ID | P(TOO_MANY), constellations_get },
     { "DELETE", API "/constellations/{id}", "deleteConstellation", NET_ROLE_OPERATOR, NULL, 204, 0,
       BY_ID | P(NOT_FINAL) | P(TOO_MANY), constellations_delete },
     { "POST", API "/constellations/{id}/cancel", "cancelConstellation", NET_ROLE_OPERATOR, NULL,
@@ -58,9 +60,9 @@ static const struct api_route routes[] = {
     { "POST", API "/constellations/{id}/resume", "resumeConstellation", NET_ROLE_OPERATOR, NULL,
       200, 0, CHANGE, holds_resume },
     { "POST", API "/constellations/{id}/retry", "retryTasks", NET_ROLE_OPERATOR, NULL, 200, 0,
-      CHANGE | P(NOT_FINAL) | P(TASK_RUNNING), reopen_retry },
+      CHANGE | REOPEN, reopen_retry },
     { "POST", API "/constellations/{id}/rerun", "rerunTasks", NET_ROLE_OPERATOR, NULL, 200, 0,
-      CHANGE | P(NOT_FINAL) | P(TASK_RUNNING), reopen_rerun },
+      CHANGE | REOPEN, reopen_rerun },
     { "GET", API "/devices", "listDevices", NET_ROLE_VIEWER, NULL, 200, 0, 0, devices_list },
     { "GET", API "/devices/{name}", "getDevice", NET_ROLE_VIEWER, NULL, 200, 0, P(NOT_FOUND),
       devices_get },
@@ -69,7 +71,7 @@ static const struct api_route routes[] = {
     { "POST", API "/devices/{name}/undrain", "undrainDevice", NET_ROLE_OPERATOR, NULL, 200, 0,
       P(BAD_REQUEST) | P(NOT_FOUND) | P(CONFLICT) | P(TOO_MANY), drain_end },
     { "GET", API "/events", "followEvents", NET_ROLE_VIEWER, events_parameters, 200, 0,
-      BY_ID | P(EVENT_GAP) | P(TOO_MANY), events_follow },
+      P(BAD_REQUEST) | BY_ID | P(EVENT_GAP) | P(TOO_MANY), events_follow },
     { "GET", API "/changes", "followChanges", NET_ROLE_VIEWER, changes_parameters, 200, 0,
       BY_ID | P(TOO_MANY), changes_follow },
     { "POST", API "/tokens", "createToken", NET_ROLE_ADMIN, NULL, 201, 0,

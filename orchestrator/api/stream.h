@@ -26,6 +26,7 @@ enum stream_index {
     STREAM_EVENTS,
     STREAM_CHANGES,
     STREAM_OUTPUT,
+    STREAM_POLLS,
     STREAM_KINDS,
 };
 

@@ -5,6 +5,7 @@
 #include "common/sys/random.h"
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
+#include "orchestrator/api/submission.h"
 #include "orchestrator/api/submit_worker.h"
 #include "orchestrator/api/view.h"
 #include "proto/wire.h"
@@ -17,7 +18,7 @@ enum { UID_RANDOM_CHARS = 4, UID_TRIES_MAX = 64 };
 static const char uid_alphabet[] = "23456789abcdefghjkmnpqrstvwxyz";
 
 /* False: a type that no spec comes in. What is often sent by default is guessed at. */
-static bool format_of(struct str content_type, enum spec_format *ret_format)
+static bool format_of(struct str content_type, enum spec_format *ret_format, bool *ret_envelope)
 {
     static const struct {
         const char *type;
@@ -32,6 +33,7 @@ static bool format_of(struct str content_type, enum spec_format *ret_format)
         { "application/octet-stream", SPEC_FORMAT_GUESS },
         { "application/x-www-form-urlencoded", SPEC_FORMAT_GUESS },
         { "", SPEC_FORMAT_GUESS },
+        { SUBMISSION_TYPE, SPEC_FORMAT_GUESS },
     };
     size_t length = 0;
     while (length < content_type.length && content_type.data[length] != ';' &&
@@ -42,6 +44,7 @@ static bool format_of(struct str content_type, enum spec_format *ret_format)
         if (strlen(types[i].type) == length &&
             (length == 0 || strncasecmp(types[i].type, content_type.data, length) == 0)) {
             *ret_format = types[i].format;
+            *ret_envelope = strcmp(types[i].type, SUBMISSION_TYPE) == 0;
             return true;
         }
     }
@@ -50,13 +53,13 @@ static bool format_of(struct str content_type, enum spec_format *ret_format)
 
 /* What can be told before a byte of the body is looked at. */
 static bool may_submit(struct api *api, const struct net_request *request,
-                       enum spec_format *ret_format)
+                       enum spec_format *ret_format, bool *ret_envelope)
 {
     if (engine_is_blocked(api->config.engine)) {
         reply_problem(api, request->id, PROBLEM_BLOCKED,
                       "the database was restored and devices have seen a newer one: see "
                       "asterismd restore --accept");
-    } else if (!format_of(request->content_type, ret_format)) {
+    } else if (!format_of(request->content_type, ret_format, ret_envelope)) {
         reply_problem(api, request->id, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
                       "send the spec as application/yaml or application/json");
     } else if (request->body.length > SPEC_BYTES_MAX) {
@@ -75,15 +78,18 @@ void submit_handle(struct api *api, const struct api_call *call)
 {
     const struct net_request *request = call->request;
     enum spec_format format = SPEC_FORMAT_GUESS;
-    if (!may_submit(api, request, &format)) {
+    bool is_envelope = false;
+    if (!may_submit(api, request, &format, &is_envelope)) {
         return;
     }
     struct job *job = job_new(api, &submit_job, request);
     job->submit.format = format;
+    job->submit.is_envelope = is_envelope;
     if (!job_is_first(api, job, request)) {
         return;
     }
     buf_append(&job->submit.text, request->body.data, request->body.length);
+    submission_add_devices(api, &job->submit);
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
         submit_parse(&job->submit);
         submit_parsed(api, job);
@@ -120,8 +126,11 @@ static enum err encode_bodies(struct job_submit *submit)
 void submit_parse(struct job_submit *submit)
 {
     struct str text = { (const char *)submit->text.data, submit->text.length };
-    if (spec_parse(text, submit->format, NULL, &submit->arena, &submit->spec, &submit->problems) ==
-        ERR_NONE) {
+    if (submit->is_envelope && submission_open(submit, &text, &submit->refusal) != ERR_NONE) {
+        return;
+    }
+    if (spec_parse(text, submit->format, &submit->inputs, &submit->arena, &submit->spec,
+                   &submit->problems) == ERR_NONE) {
         submit->is_valid = encode_bodies(submit) == ERR_NONE;
     }
 }

@@ -11,6 +11,7 @@ enum {
     SCAN_SLICE = 1000, /* states read at a time */
     SCAN_MAX = 50000,  /* looked at for one filtered page; the client goes on from there */
     STATES_COUNT = 10,
+    TASK_DEPTH = 3, /* of a task in a page: the answer, its list, the task */
     BODY_ARENA_BYTES_MAX = 16 * 1024 * 1024,
 };
 
@@ -180,6 +181,10 @@ void tasks_list(struct api *api, const struct api_call *call)
         return;
     }
     page.limit = (size_t)limit;
+    if (args_get(&call->args, "fields", &text)) {
+        page.out.only = text;
+        page.out.only_depth = TASK_DEPTH;
+    }
     if (!api_find_constellation(api, call, call->params[0], &constellation)) {
         return;
     }

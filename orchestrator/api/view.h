@@ -9,6 +9,7 @@
 struct api;
 struct device_view;
 struct hold_view;
+struct query_hold;
 struct wait;
 
 enum {
@@ -23,6 +24,9 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
                    const struct query_task *task, struct reason *reason);
 void view_attempt(struct api *api, struct json_out *out, const char *key,
                   const struct query_attempt *attempt);
+/* Who holds, and why. */
+void view_hold_words(struct api *api, const struct hold_record *record,
+                     struct query_hold *ret_words);
 void view_hold(struct api *api, struct json_out *out, const char *key,
                const struct hold_view *hold);
 void view_device(struct json_out *out, const char *key, const struct device_view *device);

@@ -55,4 +55,12 @@ void view_constellation(struct api *api, struct json_out *out, const char *key,
     json_out_uint(out, "dependencies", record->edges);
     write_counts(api, out, record);
     json_out_bool(out, "cancel_requested", record->cancel_requested);
+    json_out_bool(out, "stopping", record->stopping);
+    json_out_bool(out, "fail_fast", record->fail_fast);
+    json_out_uint(out, "revision", record->revision);
+    json_out_str_or_null(out, "description", constellation->description);
+    json_out_time(out, "deadline", record->deadline_wall_ms);
+    json_out_bool(out, "deadline_passed", record->deadline_passed);
+    json_out_bool(out, "paused", engine_is_paused(api->config.engine, record->id));
+    json_out_uint(out, "holds", engine_holds_count(api->config.engine, record->id));
 }

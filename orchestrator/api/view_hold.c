@@ -1,6 +1,7 @@
 /* A hold as clients see it. */
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/view.h"
+#include "orchestrator/store/query_hold.h"
 
 static const char *scope_name(enum hold_scope scope)
 {
@@ -39,6 +40,23 @@ static struct str key_of(struct api *api, int64_t task_id)
     return key;
 }
 
+void view_hold_words(struct api *api, const struct hold_record *record,
+                     struct query_hold *ret_words)
+{
+    struct reason reason;
+    *ret_words = (struct query_hold){ .owner = { NULL, 0 } };
+    query_hold(api->config.store, record->id, &api->arena, ret_words, &reason);
+    if (record->origin != HOLD_APPROVAL || ret_words->reason.length > 0) {
+        return;
+    }
+    /* An approval's reason stands in the task that asks for it. */
+    struct query_task task;
+    if (query_task(api->config.store, record->root_task_id, &api->arena, &task, &reason) ==
+        ERR_NONE) {
+        ret_words->reason = task.hold;
+    }
+}
+
 void view_hold(struct api *api, struct json_out *out, const char *key, const struct hold_view *hold)
 {
     const struct hold_record *record = hold->record;
@@ -49,6 +67,10 @@ void view_hold(struct api *api, struct json_out *out, const char *key, const str
     json_out_str_or_null(out, "task",
                          record->root_task_id == 0 ? (struct str){ NULL, 0 }
                                                    : key_of(api, record->root_task_id));
+    struct query_hold words;
+    view_hold_words(api, record, &words);
+    json_out_str(out, "owner", words.owner);
+    json_out_str_or_null(out, "reason", words.reason);
     json_out_array(out, "tasks");
     for (size_t i = 0; i < hold->task_ids_count && i < VIEW_HOLD_TASKS_MAX; i++) {
         struct str name = key_of(api, hold->task_ids[i]);

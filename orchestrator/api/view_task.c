@@ -51,7 +51,13 @@ static void write_needs(struct json_out *out, const struct query_need *needs, si
         json_out_object(out, NULL);
         json_out_str(out, "task", needs[i].task);
         json_out_text(out, "when", edge_when_name(needs[i].when));
+        json_out_str_or_null(out, "if", needs[i].condition);
+        if (needs[i].arguments.length > 0) {
+            json_out_raw(out, "arguments", needs[i].arguments);
+        }
+        json_out_bool(out, "named", needs[i].named);
         json_out_text(out, "decision", decision_name(needs[i].decision));
+        json_out_str_or_null(out, "why", needs[i].why);
         json_out_object_end(out);
     }
     json_out_array_end(out);
@@ -139,20 +145,37 @@ static void write_latest(struct api *api, struct json_out *out, const struct que
     write_value(out, "output", attempt->result);
 }
 
+static void write_flags(struct json_out *out, const struct query_task *task)
+{
+    unsigned flags = task->record.flags;
+    json_out_text(out, "join", (flags & TASK_JOIN_ANY) != 0 ? "any" : "all");
+    json_out_bool(out, "allow_failure", (flags & TASK_ALLOW_FAILURE) != 0);
+    json_out_bool(out, "finally", (flags & TASK_FINALLY) != 0);
+    json_out_bool(out, "gate", (flags & TASK_GATE) != 0);
+    json_out_str_or_null(out, "hold", task->hold);
+    json_out_uint(out, "round", task->record.round);
+    json_out_uint(out, "revision", task->record.revision);
+}
+
 enum err view_task(struct api *api, struct json_out *out, const char *key,
                    const struct query_task *task, struct reason *reason)
 {
     static struct query_need needs[VIEW_NEEDS_MAX];
     size_t count = 0;
-    enum err err = query_needs(api->config.store, task->record.id, needs, VIEW_NEEDS_MAX,
-                               &api->arena, &count, reason);
+    enum err err = json_out_wants(out, "needs") || json_out_wants(out, "reason")
+                       ? query_needs(api->config.store, task->record.id, needs, VIEW_NEEDS_MAX,
+                                     &api->arena, &count, reason)
+                       : ERR_NONE;
     if (err != ERR_NONE) {
         return err;
     }
     json_out_object(out, key);
     json_out_str(out, "key", task->key);
     json_out_text(out, "state", view_task_state(api, task->constellation_id, &task->record));
-    json_out_text(out, "executor", executor_name(task->executor));
+    json_out_str_or_null(out, "group", task->group);
+    json_out_str_or_null(out, "description", task->description);
+    write_flags(out, task);
+    json_out_text(out, "executor", task->executor == 0 ? NULL : executor_name(task->executor));
     json_out_str(out, "selector", task->selector);
     json_out_str_or_null(out, "pinned_device", task->device);
     json_out_int(out, "priority", task->record.priority);
@@ -161,7 +184,7 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
     write_reason(api, out, task, needs, count);
     write_needs(out, needs, count);
     struct buf words = { NULL, 0, 0 };
-    if (wait_words(api, task, &words)) {
+    if (json_out_wants(out, "waiting_for") && wait_words(api, task, &words)) {
         json_out_str(out, "waiting_for", (struct str){ (const char *)words.data, words.length });
     } else {
         json_out_null(out, "waiting_for");

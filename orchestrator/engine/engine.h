@@ -138,6 +138,9 @@ size_t engine_list_tasks(const struct engine *engine, int64_t constellation_id, 
 /* Somebody has paused it: a person is told "paused" in place of running. */
 bool engine_is_paused(const struct engine *engine, int64_t constellation_id);
 
+/* How many holds there are on it, but for those of approvals. */
+uint32_t engine_holds_count(const struct engine *engine, int64_t constellation_id);
+
 struct hold_view {
     const struct hold_record *record;
     const int64_t *task_ids; /* that it names; one may have been removed since */

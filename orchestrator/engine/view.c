@@ -75,7 +75,7 @@ size_t engine_list_tasks(const struct engine *engine, int64_t constellation_id, 
     size_t count = 0;
     for (uint32_t i = 0; left > 0 && i < constellation->tasks && count < max; i++) {
         const struct task *task = constellation_task(constellation, i);
-        if ((states >> task->record.state & 1U) != 0) {
+        if (!task->removed && (states >> task->record.state & 1U) != 0) {
             ids[count++] = task->record.id;
             left--;
         }
@@ -122,6 +122,12 @@ bool engine_is_paused(const struct engine *engine, int64_t constellation_id)
         hold = hold->next;
     }
     return hold != NULL;
+}
+
+uint32_t engine_holds_count(const struct engine *engine, int64_t constellation_id)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    return constellation == NULL ? 0 : constellation->holds_count + constellation->failure_holds;
 }
 
 static void view(const struct device *device, struct moment now, struct device_view *ret_view)

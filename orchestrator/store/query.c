@@ -9,7 +9,8 @@
 
 #define COLUMNS                                                                                    \
     "SELECT " CONSTELLATION_COLUMNS ", c.uid, c.name, c.first_task_id, c.last_task_id,"            \
-    " c.first_seq FROM constellation c "
+    " c.first_seq, (SELECT x.description FROM constellation_text x WHERE x.id = c.id)"             \
+    " FROM constellation c "
 
 /* State 1 is CONSTELLATION_LOADING: rows are still going in, nobody has been told of it. */
 #define VISIBLE "c.state <> 1"
@@ -24,6 +25,7 @@ static void read_row(sqlite3_stmt *row, struct arena *arena, enum err *err,
     to->first_task_id = sqlite3_column_int64(row, at + 2);
     to->last_task_id = sqlite3_column_int64(row, at + 3);
     to->first_seq = sqlite3_column_int64(row, at + 4);
+    to->description = sqlite_column_copy(row, at + 5, arena);
 }
 
 /* The one row of a statement that is bound already. */

@@ -27,6 +27,7 @@ struct query_constellation {
     int64_t first_task_id;
     int64_t last_task_id;
     int64_t first_seq;
+    struct str description;
 };
 
 struct query_candidates {

@@ -207,7 +207,8 @@ enum err query_needs(struct store *store, int64_t task_id, struct query_need *li
 {
     sqlite3_stmt *row = store_sqlite_statement(
         store,
-        "SELECT x.key, e.\"when\", e.decision FROM edge e JOIN task_text x ON x.id = e.from_id"
+        "SELECT x.key, e.\"when\", e.decision, e.flags, c.condition, c.arguments, c.reason"
+        " FROM edge e JOIN task_text x ON x.id = e.from_id LEFT JOIN edge_text c ON c.id = e.id"
         " WHERE e.to_id = ?1 ORDER BY e.id LIMIT ?2",
         reason);
     if (row == NULL) {
@@ -218,10 +219,15 @@ enum err query_needs(struct store *store, int64_t task_id, struct query_need *li
     size_t count = 0;
     enum err err = ERR_NONE;
     while (count < limit && query_step(store, row, &err, reason)) {
-        list[count].task = sqlite_column_copy(row, 0, arena);
-        list[count].when = (enum edge_when)sqlite3_column_int(row, 1);
-        list[count].decision = (enum edge_decision)sqlite3_column_int(row, 2);
-        count++;
+        list[count++] = (struct query_need){
+            .task = sqlite_column_copy(row, 0, arena),
+            .when = (enum edge_when)sqlite3_column_int(row, 1),
+            .decision = (enum edge_decision)sqlite3_column_int(row, 2),
+            .named = (sqlite3_column_int(row, 3) & EDGE_NAMED) != 0,
+            .condition = sqlite_column_copy(row, 4, arena),
+            .arguments = sqlite_column_copy(row, 5, arena),
+            .why = sqlite_column_copy(row, 6, arena),
+        };
     }
     sqlite3_reset(row);
     if (err == ERR_NONE) {

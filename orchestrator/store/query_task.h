@@ -55,6 +55,10 @@ struct query_need {
     struct str task; /* the predecessor's key */
     enum edge_when when;
     enum edge_decision decision;
+    bool named;           /* in `needs`; else a reference alone has made it */
+    struct str condition; /* empty: none, and so on */
+    struct str arguments; /* JSON array: the values of its placeholders */
+    struct str why;       /* it was decided so, where its kind does not say it */
 };
 /* The first `limit` dependencies of a task, in the order they were written. */
 enum err query_needs(struct store *store, int64_t task_id, struct query_need *list, size_t limit,

@@ -51,8 +51,9 @@ static const char *const step_1[] = {
     " first_edge_id INTEGER NOT NULL DEFAULT 0, last_edge_id INTEGER NOT NULL DEFAULT 0,"
     " first_seq INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE INDEX constellation_edited ON constellation(revision) WHERE revision > 1",
-    "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
-    " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '') STRICT",
+    "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY,"
+    " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '',"
+    " source TEXT NOT NULL) STRICT", /* last: it may be large, and the others are read often */
     "CREATE TABLE constellation_limit(constellation_id INTEGER NOT NULL,"
     " number INTEGER NOT NULL, name TEXT NOT NULL, capacity INTEGER NOT NULL,"
     " PRIMARY KEY(constellation_id, number)) STRICT, WITHOUT ROWID",

@@ -251,6 +251,111 @@ static void one_hold_more_than_there_may_be_is_refused(void **state)
     refuse(house, "POST", id, "/holds", "{}", 503, "too_many");
 }
 
+static void finish(struct house *house, int exit_code)
+{
+    uint64_t fence = house_take_fence(house);
+    house_started(house, fence);
+    house_finished(house, fence, exit_code, 0);
+    house_turn(house);
+}
+
+static void expect_decision(struct house *house, const char *id, const char *task,
+                            const char *decision, const char *says)
+{
+    char rest[64];
+    snprintf(rest, sizeof(rest), "/tasks/%s", task);
+    struct answer answer = change(house, "GET", id, rest, NULL, 200);
+    const json_t *need = json_array_get(json_object_get(answer.json, "needs"), 0);
+    assert_string_equal(json_string_value(json_object_get(need, "decision")), decision);
+    const char *why = json_string_value(json_object_get(need, "why"));
+    if (says == NULL ? why != NULL : why == NULL || strstr(why, says) == NULL) {
+        fail_msg("%s: %s", task, answer.body);
+    }
+    answer_done(&answer);
+}
+
+/* The house's devices put out {"rows":3}. */
+static void a_condition_over_what_was_put_out_decides(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house,
+                 "name: c\ntasks:\n  a: {noop: true}\n"
+                 "  many: {noop: true, needs: [{task: a, if: \"output->>'$.rows' > 2\"}]}\n"
+                 "  few: {noop: true, needs: [{task: a, if: \"output->>'$.rows' < 2\"}]}\n"
+                 "  odd: {noop: true, needs: [{task: a, if: \"json_extract(state, '$.a') = 1\"}]}\n",
+                 id);
+    finish(house, 0);
+    expect_state(house, id, "/tasks/many", "assigned");
+    expect_state(house, id, "/tasks/few", "skipped");
+    expect_state(house, id, "/tasks/odd", "skipped");
+    expect_decision(house, id, "many", "open", NULL);
+    expect_decision(house, id, "few", "closed", NULL);
+    expect_decision(house, id, "odd", "closed", "JSON");
+}
+
+static void what_has_failed_is_retried_also_when_all_has_ended(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house, CHAIN, id);
+    finish(house, 1);
+    expect_state(house, id, "", "failed");
+    expect_state(house, id, "/tasks/b", "skipped");
+    struct answer answer = change(house, "POST", id, "/retry", "{}", 200);
+    assert_string_equal(answer_text(&answer, "state"), "running");
+    answer_done(&answer);
+    house_turn(house);
+    finish(house, 0);
+    finish(house, 0);
+    expect_state(house, id, "", "succeeded");
+    refuse(house, "POST", id, "/retry", "{\"tasks\":[\"a\"]}", 409, "not_failed");
+    expect_state(house, id, "", "succeeded");
+}
+
+static void a_rerun_begins_another_round_of_all_behind_it(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house, CHAIN, id);
+    finish(house, 0);
+    refuse(house, "POST", id, "/rerun", "{\"tasks\":[\"a\"]}", 409, "task_running");
+    finish(house, 0);
+    expect_state(house, id, "", "succeeded");
+    struct answer answer = change(house, "POST", id, "/rerun", "{\"tasks\":[\"a\"]}", 200);
+    answer_done(&answer);
+    house_turn(house);
+    expect_state(house, id, "/tasks/a", "assigned");
+    expect_state(house, id, "/tasks/b", "waiting");
+    finish(house, 0);
+    finish(house, 0);
+    expect_state(house, id, "", "succeeded");
+}
+
+static void what_is_being_reopened_is_not_deleted(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house, CHAIN, id);
+    finish(house, 1);
+    struct client first;
+    struct client second;
+    client_open(house, &first,
+                &(struct request){ "POST", path_of(id, "/retry"), NULL, STR("{}"), false });
+    client_open(house, &second,
+                &(struct request){ "DELETE", path_of(id, ""), NULL, { NULL, 0 }, false });
+    client_wait_end(house, &first);
+    client_wait_end(house, &second);
+    assert_true(client_has(&first, "HTTP/1.1 200"));
+    assert_true(client_has(&second, "HTTP/1.1 409"));
+    client_close(&first);
+    client_close(&second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +369,10 @@ int main(void)
         TEST(what_is_not_right_about_a_change_is_told),
         TEST(a_change_to_what_has_ended_is_refused),
         TEST(one_hold_more_than_there_may_be_is_refused),
+        TEST(a_condition_over_what_was_put_out_decides),
+        TEST(what_has_failed_is_retried_also_when_all_has_ended),
+        TEST(a_rerun_begins_another_round_of_all_behind_it),
+        TEST(what_is_being_reopened_is_not_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
