@@ -1,5 +1,7 @@
-/* A device's executors, tools and labels to JSON and back. */
+/* A device's executors, tools, labels and resources to JSON and back. */
 #include "orchestrator/store/device_json.h"
+
+#include <inttypes.h>
 
 #include "orchestrator/store/sqlite_db.h"
 
@@ -40,6 +42,17 @@ void device_json_labels(struct buf *json, const struct msg_pair *labels, size_t 
         device_json_string(json, labels[i].key);
         buf_append(json, ":", 1);
         device_json_string(json, labels[i].value);
+    }
+    buf_append(json, "}", 1);
+}
+
+void device_json_resources(struct buf *json, const struct msg_resource *resources, size_t count)
+{
+    buf_append(json, "{", 1);
+    for (size_t i = 0; i < count; i++) {
+        buf_append(json, ",", i == 0 ? 0 : 1);
+        device_json_string(json, resources[i].name);
+        buf_printf(json, ":%" PRId64, resources[i].amount_milli);
     }
     buf_append(json, "}", 1);
 }
@@ -92,4 +105,26 @@ enum err device_json_read_labels(sqlite3_stmt *each, struct str json, struct are
         *ret_labels = labels;
     }
     return err;
+}
+
+enum err device_json_read_resources(sqlite3_stmt *each, struct str json, struct arena *arena,
+                                    const struct msg_resource **ret_resources, size_t *ret_count)
+{
+    struct msg_resource *list = arena_array(arena, MSG_RESOURCES_MAX, sizeof list[0]);
+    sqlite3_reset(each);
+    sqlite_bind_text(each, 1, json);
+    size_t count = 0;
+    int rc = sqlite3_step(each);
+    for (; rc == SQLITE_ROW && count < MSG_RESOURCES_MAX; rc = sqlite3_step(each)) {
+        list[count].name = sqlite_column_copy(each, 0, arena);
+        list[count].amount_milli = sqlite3_column_int64(each, 1);
+        count++;
+    }
+    sqlite3_reset(each);
+    if (rc != SQLITE_DONE) {
+        return ERR_CORRUPT;
+    }
+    *ret_resources = list;
+    *ret_count = count;
+    return ERR_NONE;
 }

@@ -146,7 +146,7 @@ static const char *const step_1[] = {
     " stderr_bytes INTEGER NOT NULL, reason TEXT, result TEXT) STRICT",
     /* The first 16 KiB of each stream; what is beyond stands in a file (output_file.h). */
     "CREATE TABLE output(fence INTEGER PRIMARY KEY, stdout BLOB, stderr BLOB) STRICT",
-    /* executors, tools: JSON arrays; labels: a JSON object. */
+    /* executors, tools: JSON arrays; labels, resources (in thousandths): JSON objects. */
     "CREATE TABLE device(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " journal_id TEXT NOT NULL, boot_id TEXT NOT NULL, process_id INTEGER NOT NULL,"
     " session INTEGER NOT NULL, fence INTEGER NOT NULL, agent_version TEXT NOT NULL,"
@@ -154,7 +154,7 @@ static const char *const step_1[] = {
     " hostname TEXT NOT NULL, cpus INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,"
     " slots INTEGER NOT NULL, draining INTEGER NOT NULL, executors TEXT NOT NULL, tools TEXT NOT "
     "NULL,"
-    " labels TEXT NOT NULL) STRICT",
+    " labels TEXT NOT NULL, resources TEXT NOT NULL) STRICT",
     /* What happened, for ever rising; see docs/events.md. */
     "CREATE TABLE event(seq INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL,"

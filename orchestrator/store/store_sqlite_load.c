@@ -88,6 +88,11 @@ static enum err load_device(struct loader *loader, sqlite3_stmt *row)
                                       &record.profile.labels, &record.profile.labels_count);
     }
     if (err == ERR_NONE) {
+        err = device_json_read_resources(each, sqlite_column_str(row, 19), arena,
+                                         &record.profile.resources,
+                                         &record.profile.resources_count);
+    }
+    if (err == ERR_NONE) {
         engine_load_device(loader->engine, &record);
     }
     return err;
@@ -259,7 +264,7 @@ static const struct pass shared[] = {
     { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.retired = 0 ORDER BY p.id", load_policy },
     { "SELECT id, name, journal_id, boot_id, process_id, session, fence, agent_version,"
       " connected_wall_ms, os, cpus, memory_bytes, slots, arch, hostname, executors, tools, labels,"
-      " draining FROM device ORDER BY id",
+      " draining, resources FROM device ORDER BY id",
       load_device },
 };
 

@@ -120,11 +120,12 @@ static const char *const texts[ROWS_END] = {
     [ROW_SAVE_DEVICE] =
         "INSERT INTO device(id, process_id, session, fence, connected_wall_ms, cpus,"
         " memory_bytes, slots, name, journal_id, boot_id, agent_version, os, arch, hostname,"
-        " executors, tools, labels, draining) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " executors, tools, labels, draining, resources)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT(id) DO UPDATE SET process_id=?2, session=?3, fence=?4, connected_wall_ms=?5,"
         " cpus=?6, memory_bytes=?7, slots=?8, name=?9, journal_id=?10, boot_id=?11,"
         " agent_version=?12, os=?13, arch=?14, hostname=?15, executors=?16, tools=?17,"
-        " labels=?18, draining=?19",
+        " labels=?18, draining=?19, resources=?20",
     [ROW_TASK_REASON] = "UPDATE task_text SET reason=?2 WHERE id=?1",
     [ROW_STDOUT] = "INSERT INTO output(fence, stdout) VALUES(?1,?3) ON CONFLICT(fence) DO UPDATE"
                    " SET stdout = cast(coalesce(substr(stdout, 1, ?2), x'') || ?3 AS BLOB)",
@@ -487,11 +488,14 @@ static enum err save_device(struct store_sqlite *self, const struct device_recor
     device_json_list(json, profile->tools, profile->tools_count);
     size_t tools = json->length;
     device_json_labels(json, profile->labels, profile->labels_count);
+    size_t labels = json->length;
+    device_json_resources(json, profile->resources, profile->resources_count);
     const char *text = buf_text(json);
     sqlite_bind_text(statement, 16, (struct str){ text, executors });
     sqlite_bind_text(statement, 17, (struct str){ text + executors, tools - executors });
-    sqlite_bind_text(statement, 18, (struct str){ text + tools, json->length - tools });
+    sqlite_bind_text(statement, 18, (struct str){ text + tools, labels - tools });
     sqlite3_bind_int64(statement, 19, record->draining);
+    sqlite_bind_text(statement, 20, (struct str){ text + labels, json->length - labels });
     return run(self, ROW_SAVE_DEVICE, reason);
 }
 

@@ -199,10 +199,14 @@ struct device_record *twin_device_row(const struct device_record *record)
     for (size_t i = 0; i < from->labels_count; i++) {
         text += from->labels[i].key.length + from->labels[i].value.length;
     }
+    for (size_t i = 0; i < from->resources_count; i++) {
+        text += from->resources[i].name.length;
+    }
     struct row {
         struct device_record record;
         struct str items[MSG_EXECUTORS_MAX + MSG_TOOLS_MAX];
         struct msg_pair labels[MSG_LABELS_MAX];
+        struct msg_resource resources[MSG_RESOURCES_MAX];
     };
     char *room;
     struct row *row = twin_row(sizeof *row, text, &room);
@@ -216,7 +220,7 @@ struct device_record *twin_device_row(const struct device_record *record)
     to->profile.arch = twin_pack(&room, from->arch);
     to->profile.hostname = twin_pack(&room, from->hostname);
     CHECK(from->executors_count <= MSG_EXECUTORS_MAX && from->tools_count <= MSG_TOOLS_MAX &&
-          from->labels_count <= MSG_LABELS_MAX);
+          from->labels_count <= MSG_LABELS_MAX && from->resources_count <= MSG_RESOURCES_MAX);
     for (size_t i = 0; i < from->executors_count; i++) {
         row->items[i] = twin_pack(&room, from->executors[i]);
     }
@@ -229,7 +233,12 @@ struct device_record *twin_device_row(const struct device_record *record)
     }
     to->profile.executors = row->items;
     to->profile.tools = row->items + MSG_EXECUTORS_MAX;
+    for (size_t i = 0; i < from->resources_count; i++) {
+        row->resources[i].name = twin_pack(&room, from->resources[i].name);
+        row->resources[i].amount_milli = from->resources[i].amount_milli;
+    }
     to->profile.labels = row->labels;
+    to->profile.resources = row->resources;
     return to;
 }
 

@@ -144,6 +144,8 @@ void world_add_sample(struct store_world *world)
         .plan = { 5, 4, 1000, 60000, 2000, 90000, 10000, 65536, ON_DISCONNECT_STOP },
     };
     static const struct str executors[] = { { "run", 3 }, { "shell", 5 } };
+    static const struct msg_resource resources[] = { { { "gpu", 3 }, 2500 },
+                                                     { { "odd \"name\"", 10 }, INT64_MAX } };
     static const struct msg_pair labels[] = { { { "a\"quote\\", 8 }, { "line\nbreak", 10 } },
                                               { { "role", 4 }, { "desktop", 7 } } };
     static const struct device_record device = {
@@ -164,7 +166,9 @@ void world_add_sample(struct store_world *world)
                      .executors = executors,
                      .executors_count = 2,
                      .labels = labels,
-                     .labels_count = 2 },
+                     .labels_count = 2,
+                     .resources = resources,
+                     .resources_count = 2 },
         .connected_wall_ms = 11,
     };
     static const struct plan plan = { .name = { "sample", 6 }, .source = { "tasks: {}", 9 } };
