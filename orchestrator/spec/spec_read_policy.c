@@ -52,6 +52,7 @@ void spec_read_effect(struct spec_reader *reader, struct spec_draft *draft,
     if (spec_take_choice(reader, spec_value(key), path, words, sizeof words / sizeof words[0],
                          "pure, idempotent, once", &choice)) {
         draft->effect = (enum task_effect)choice;
+        draft->body.once = draft->effect == TASK_ONCE;
     }
 }
 

@@ -198,9 +198,85 @@ struct draft {
     struct plan_edge edges[WORLD_TASKS_MAX];
     struct plan_class classes[WORLD_TASKS_MAX];
     struct plan_policy policies[WORLD_TASKS_MAX];
+    struct plan_limit limits[4];
+    size_t limits_count;
     size_t tasks_count;
     size_t edges_count;
 };
+
+static int64_t amount_milli(const char *text)
+{
+    return (int64_t)(strtod(text, NULL) * 1000 + 0.5);
+}
+
+/* "NAME:AMOUNT" */
+static struct plan_resource *one_resource(struct script *script, const char *text)
+{
+    struct plan_resource *resource = arena_alloc(&script->world.arena, sizeof *resource);
+    const char *colon = strchr(text, ':');
+    CHECK(colon != NULL);
+    *resource = (struct plan_resource){ keep(script, text), amount_milli(colon + 1) };
+    resource->name.length = (size_t)(colon - text);
+    return resource;
+}
+
+static uint32_t task_above(const struct draft *draft, const char *key)
+{
+    for (size_t i = 0; key != NULL && i < draft->tasks_count; i++) {
+        if (str_is(draft->tasks[i].key, key)) {
+            return (uint32_t)i + 1;
+        }
+    }
+    return 0;
+}
+
+static void place_task(struct script *script, const struct draft *draft, struct plan_class *class)
+{
+    static const char *const strategies[] = { "least_loaded", "round_robin", "spread", "pack" };
+    const char *resource = option(script, "resource");
+    const char *tool = option(script, "tool");
+    const char *limit = option(script, "limit");
+    const char *strategy = option(script, "strategy");
+    class->same_device = task_above(draft, option(script, "same"));
+    class->other_device = task_above(draft, option(script, "other"));
+    if (resource != NULL) {
+        class->resources = one_resource(script, resource);
+        class->resources_count = 1;
+    }
+    if (tool != NULL) {
+        struct str *tools = arena_alloc(&script->world.arena, sizeof *tools);
+        *tools = keep(script, tool);
+        class->tools = tools;
+        class->tools_count = 1;
+    }
+    if (limit != NULL) {
+        struct plan_limit_use *use = arena_alloc(&script->world.arena, sizeof *use);
+        const struct plan_resource *named = one_resource(script, limit);
+        use->amount = (uint32_t)(named->amount_milli / 1000);
+        while (!str_equal(draft->limits[use->limit].name, named->name)) {
+            use->limit++;
+            CHECK(use->limit < draft->limits_count);
+        }
+        class->limits = use;
+        class->limits_count = 1;
+    }
+    for (size_t i = 0; strategy != NULL && i < sizeof strategies / sizeof strategies[0]; i++) {
+        if (strcmp(strategies[i], strategy) == 0) {
+            class->strategy = (enum strategy)i;
+        }
+    }
+}
+
+static uint32_t retry_bits(struct script *script)
+{
+    static const char *const ends[] = { "exit", "signal", "timeout", "start" };
+    const char *text = option(script, "on-end");
+    uint32_t bits = 0;
+    for (size_t i = 0; text != NULL && i < sizeof ends / sizeof ends[0]; i++) {
+        bits |= strstr(text, ends[i]) == NULL ? 0 : 1U << i;
+    }
+    return bits;
+}
 
 static bool add_needs(struct script *script, struct draft *draft, const char *needs)
 {
@@ -238,6 +314,7 @@ static bool add_task(struct script *script, struct draft *draft)
         .device = keep(script, device == NULL ? "" : device),
         .executor = EXECUTOR_NOOP,
     };
+    place_task(script, draft, &draft->classes[at]);
     draft->policies[at] = (struct plan_policy){
         .max_attempts = (uint32_t)number(script, "attempts", 1),
         .max_lost = (uint32_t)number(script, "lost", 3),
@@ -248,6 +325,10 @@ static bool add_task(struct script *script, struct draft *draft)
         .kill_grace_ms = number(script, "grace", 5000),
         .output_bytes_max = number(script, "max", 100),
         .on_disconnect = flag(script, "stop") ? ON_DISCONNECT_STOP : ON_DISCONNECT_CONTINUE,
+        .effect = flag(script, "once") ? TASK_ONCE : TASK_IDEMPOTENT,
+        .retry_on = retry_bits(script),
+        .queue_timeout_ms = number(script, "queue", 0),
+        .start_timeout_ms = number(script, "start", 0),
     };
     draft->tasks[at] = (struct plan_task){
         .key = keep(script, script->words[1]),
@@ -305,7 +386,12 @@ static bool command_plan(struct script *script)
         if (strcmp(script->words[0], "end") == 0) {
             break;
         }
-        if (!add_task(script, draft)) {
+        if (strcmp(script->words[0], "limit") == 0) {
+            CHECK(draft->limits_count < sizeof draft->limits / sizeof draft->limits[0]);
+            draft->limits[draft->limits_count++] =
+                (struct plan_limit){ keep(script, script->words[1]),
+                                     (uint32_t)strtoul(script->words[2], NULL, 10) };
+        } else if (!add_task(script, draft)) {
             return false;
         }
     }
@@ -322,6 +408,8 @@ static bool command_plan(struct script *script)
         .tasks_count = draft->tasks_count,
         .edges = draft->edges,
         .edges_count = draft->edges_count,
+        .limits = draft->limits,
+        .limits_count = draft->limits_count,
     };
     struct event event = { .kind = EVENT_SUBMIT };
     event.submit.plan = plan;
@@ -396,8 +484,8 @@ static bool command_hello(struct script *script)
     device->channel = ++channels;
     struct msg_pair labels[WORDS_MAX];
     size_t labels_count = 0;
-    static const char *const known[] = { "slots",   "journal", "boot", "process",
-                                         "session", "bound",   "held" };
+    static const char *const known[] = { "slots", "journal", "boot", "process", "session",
+                                         "bound", "held",    "has",  "tool" };
     for (size_t i = 2; i < script->words_count; i++) {
         char *equals = strchr(script->words[i], '=');
         bool is_option = equals == NULL;
@@ -414,6 +502,14 @@ static bool command_hello(struct script *script)
     const char *boot = option(script, "boot");
     const char *session = option(script, "session");
     static const struct str executors[] = { { "noop", 4 } };
+    const char *has = option(script, "has");
+    const char *tool = option(script, "tool");
+    struct str tools = str_of(tool == NULL ? "" : tool);
+    struct msg_resource resource = { { NULL, 0 }, 0 };
+    if (has != NULL) {
+        const struct plan_resource *read = one_resource(script, has);
+        resource = (struct msg_resource){ read->name, read->amount_milli };
+    }
     struct msg_held held[WORDS_MAX];
     struct msg msg = { .kind = MSG_HELLO };
     msg.hello = (struct msg_hello){
@@ -433,7 +529,11 @@ static bool command_hello(struct script *script)
                      .executors = executors,
                      .executors_count = 1,
                      .labels = labels,
-                     .labels_count = labels_count },
+                     .labels_count = labels_count,
+                     .tools = &tools,
+                     .tools_count = tool != NULL,
+                     .resources = &resource,
+                     .resources_count = has != NULL },
         .held = held,
         .held_count = read_held(script, held),
     };
@@ -567,9 +667,11 @@ static bool command_state(struct script *script)
 
 static bool command_waits(struct script *script)
 {
-    static const char *const kinds[] = { "nothing",   "dependencies", "inputs", "backoff",
-                                         "no-device", "offline",      "slots",  "blocked",
-                                         "stopping",  "disconnected", "turn" };
+    static const char *const kinds[] = { "nothing",   "dependencies", "inputs",    "backoff",
+                                         "no-device", "offline",      "slots",     "blocked",
+                                         "stopping",  "disconnected", "turn",      "held",
+                                         "finally",   "condition",    "resources", "limit",
+                                         "drained",   "decision" };
     int64_t constellation = 0;
     int64_t task = 0;
     if (!find_task(script, &constellation, &task)) {
@@ -577,7 +679,53 @@ static bool command_waits(struct script *script)
     }
     struct wait wait;
     engine_explain(script->world.engine, constellation, task, script->world.now, &wait);
-    return strcmp(kinds[wait.kind], script->words[2]) == 0 || complain(script, kinds[wait.kind]);
+    if (strcmp(kinds[wait.kind], script->words[2]) != 0) {
+        return complain(script, kinds[wait.kind]);
+    }
+    bool tells = strcmp(script->words[0], "explains") == 0;
+    for (size_t i = 0; tells && i < wait.unmet_count; i++) {
+        buf_printf(&script->world.trace, "%.*s: %s\n", STR_ARG(wait.unmet[i].device),
+                   wait.unmet[i].why);
+    }
+    return true;
+}
+
+static bool command_resolve(struct script *script)
+{
+    static const char *const resolutions[] = { "?", "succeeded", "failed", "retry" };
+    struct event event = { .kind = EVENT_RESOLVE };
+    event.resolve.request = 1;
+    event.resolve.actor = STR("test");
+    if (!find_task(script, &event.resolve.constellation_id, &event.resolve.task_id)) {
+        return false;
+    }
+    for (int i = RESOLVE_SUCCEEDED; i <= RESOLVE_RETRY; i++) {
+        if (strcmp(resolutions[i], script->words[2]) == 0) {
+            event.resolve.resolution = (enum resolution)i;
+        }
+    }
+    return turns(script, &event);
+}
+
+static bool command_drain(struct script *script)
+{
+    struct event event = { .kind = EVENT_DRAIN };
+    event.drain.request = 1;
+    event.drain.device = str_of(script->words[1]);
+    event.drain.draining = strcmp(script->words[0], "drain") == 0;
+    event.drain.actor = STR("test");
+    return turns(script, &event);
+}
+
+static bool command_status(struct script *script)
+{
+    struct device_view view;
+    if (!engine_find_device(script->world.engine, str_of(script->words[1]), script->world.now,
+                            &view)) {
+        return complain(script, "no such device");
+    }
+    const char *status = device_status_name(view.status);
+    return strcmp(status, script->words[2]) == 0 || complain(script, status);
 }
 
 static bool command_restart(struct script *script)
@@ -617,6 +765,11 @@ static bool run_command(struct script *script)
         { "wait", command_wait },
         { "state", command_state },
         { "waits", command_waits },
+        { "explains", command_waits },
+        { "resolve", command_resolve },
+        { "drain", command_drain },
+        { "undrain", command_drain },
+        { "status", command_status },
         { "restart", command_restart },
         { "prepare-fails", command_prepare_fails },
     };

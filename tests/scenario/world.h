@@ -5,13 +5,16 @@
 
      plan NAME … end              submit; inside: task KEY [needs=a,b] [on=SELECTOR] [device=D]
                                   [attempts=N] [lost=N] [max=BYTES] [timeout=MS] [grace=MS] [stop] [priority=N] [refs]
+                                  [once] [on-end=exit,…] [queue=MS] [start=MS] [strategy=S] [same=KEY] [other=KEY]
+                                  [resource=NAME:N] [tool=NAME] [limit=NAME:N]; and: limit NAME CAPACITY
      hello DEVICE [slots=N] [journal=J] [boot=B] [process=N] [session=N|last] [bound=D] [ahead]
-                  [held=KEY#N:STATE,…] [label=k=v]…
+                  [held=KEY#N:STATE,…] [has=RESOURCE:N] [tool=NAME] [LABEL=VALUE]…
      ready|ping DEVICE            close|goodbye DEVICE
      started DEVICE KEY#N         output DEVICE KEY#N BYTES
      finished DEVICE KEY#N OUTCOME [CODE] [out=BYTES] [reason=WORD]
      cancel NAME                  prepare-fails REASON (the next turn's answers)
-     wait MS                      state KEY STATE          waits KEY KIND
+     wait MS                      state KEY STATE          waits KEY KIND (explains: and why each device does not)
+     resolve KEY succeeded|failed|retry                    drain|undrain DEVICE   status DEVICE STATUS
      restart                      a new engine from the records of the old one */
 #ifndef TESTS_SCENARIO_WORLD_H
 #define TESTS_SCENARIO_WORLD_H
