@@ -126,6 +126,10 @@ bool engine_constellation_counts(const struct engine *engine, int64_t id,
                                  struct engine_counts *ret_counts);
 const struct task_record *engine_task(const struct engine *engine, int64_t constellation_id,
                                       int64_t task_id);
+/* The dependencies on a task, one a call: start with *at = 0, nothing may be stepped in between. False:
+   there are no more, or it is not live. */
+bool engine_each_dependent(const struct engine *engine, int64_t constellation_id, int64_t task_id,
+                           uint32_t *at, struct edge_record *ret_edge);
 /* What a person is told: task_state_name(), or "ready". */
 const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
                               int64_t task_id);

@@ -1,0 +1,67 @@
+/* What edits, exports and views read of a plan as it is: tasks whole, dependencies, named limits. As in
+   query.h: text in the caller's arena, and rows of the open transaction are seen. */
+#ifndef ORCHESTRATOR_STORE_QUERY_PLAN_H
+#define ORCHESTRATOR_STORE_QUERY_PLAN_H
+
+#include "orchestrator/store/query.h"
+
+/* Ids in the order of the keys; 0 for a key that no task of the constellation has. */
+enum err query_plan_ids(struct store *store, int64_t constellation_id, const struct str *keys,
+                        size_t keys_count, int64_t *ret_ids, struct reason *reason);
+
+struct query_edge {
+    struct edge_record record;
+    struct str from; /* keys */
+    struct str to;
+    struct str condition; /* empty: none */
+    struct str arguments; /* JSON array of what its ?1 … stand for; empty: none */
+    struct str reason;    /* why it was decided so, where its kind alone does not say it */
+};
+
+struct query_edges {
+    struct query_edge *list;
+    size_t count;
+};
+
+/* The first `limit` dependencies of a task on others, as they were written; 0: all. */
+enum err query_plan_needs(struct store *store, int64_t task_id, size_t limit, struct arena *arena,
+                          struct query_edges *ret_edges, struct reason *reason);
+/* Those between two tasks, and one. ERR_NOT_FOUND: no such dependency. Who depends on a task is asked of
+   the engine (engine_task_dependents()): rows are found by the task that waits. */
+enum err query_plan_between(struct store *store, int64_t from_id, int64_t to_id,
+                            struct arena *arena, struct query_edges *ret_edges,
+                            struct reason *reason);
+enum err query_plan_edge(struct store *store, int64_t edge_id, struct arena *arena,
+                         struct query_edge *ret_edge, struct reason *reason);
+/* The dependencies of a whole constellation behind `after`, in the order of their ids; fewer than
+   `limit` at the end. */
+enum err query_plan_edges(struct store *store, int64_t constellation_id, int64_t after,
+                          size_t limit, struct arena *arena, struct query_edges *ret_edges,
+                          struct reason *reason);
+
+/* One task with all that its text says. */
+struct query_plan_task {
+    struct task_record record;
+    int64_t constellation_id;
+    struct plan_task task; /* its indices mean nothing */
+    struct plan_class class
+        ; /* its same_device and other_device mean nothing: they are keys, below */
+    struct plan_policy policy;
+    struct str same_device; /* empty: none */
+    struct str other_device;
+    struct query_edges needs;
+};
+enum err query_plan_task(struct store *store, int64_t id, struct arena *arena,
+                         struct query_plan_task *ret_task, struct reason *reason);
+/* The next ids behind `after` in rising order; fewer than `limit` at the end. */
+enum err query_plan_scan(struct store *store, int64_t constellation_id, int64_t after,
+                         int64_t *ret_ids, size_t limit, size_t *ret_count, struct reason *reason);
+
+/* In the order of their index, from 0, without a gap. */
+enum err query_plan_limits(struct store *store, int64_t constellation_id, struct arena *arena,
+                           struct plan_limit **ret_limits, size_t *ret_count,
+                           struct reason *reason);
+enum err query_plan_description(struct store *store, int64_t constellation_id, struct arena *arena,
+                                struct str *ret_description, struct reason *reason);
+
+#endif
