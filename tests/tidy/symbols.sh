@@ -2,7 +2,7 @@
 # Floors 0 and 1 know no clock, file, socket, thread or randomness: what their libraries import from
 # the system is this list and nothing else (and what the sanitizers put in).
 set -eu
-allowed='^(abort|calloc|malloc|realloc|free|memcmp|memcpy|memmove|memset|memchr|strlen|strcmp|strncmp|strchr|strrchr|snprintf|vsnprintf|fprintf|fputs|fwrite|fputc|stderr|__stack_chk_fail|__(snprintf|vsnprintf|fprintf|memcpy|memmove|memset|strcpy|strcat)_chk|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|sancov|start___sancov|stop___sancov)_.*)$'
+allowed='^(abort|calloc|malloc|realloc|free|qsort|memcmp|memcpy|memmove|memset|memchr|strlen|strcmp|strncmp|strchr|strrchr|snprintf|vsnprintf|fprintf|fputs|fwrite|fputc|stderr|__stack_chk_fail|__(snprintf|vsnprintf|fprintf|memcpy|memmove|memset|strcpy|strcat)_chk|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|sancov|start___sancov|stop___sancov)_.*)$'
 defined=$(for library in "$@"; do nm -g --defined-only "$library" 2>/dev/null; done | awk 'NF == 3 {print $3}' | sort -u)
 bad=0
 [ $# -gt 0 ] || { echo 'no libraries are named' >&2; exit 1; }
