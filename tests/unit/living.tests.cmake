@@ -1,0 +1,3 @@
+asterism_test(unit_edit SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK engine msg base)

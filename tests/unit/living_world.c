@@ -1,0 +1,439 @@
+#include "tests/unit/living_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+
+struct held {
+    struct hold_record record;
+    int64_t *tasks;
+    size_t tasks_count;
+};
+
+static const struct engine_config CONFIG = {
+    .epoch = 1,
+    .seed = 1,
+    .lease_ms = 60000,
+    .ping_ms = 20000,
+    .lost_after_ms = 300000,
+    .next_constellation_id = 1,
+    .next_task_id = 1,
+    .next_edge_id = 1,
+    .next_hold_id = 1,
+};
+
+static void put(struct living *living, struct map *map, int64_t id, const void *record,
+                size_t bytes)
+{
+    void *copy = map_get(map, (uint64_t)id);
+    if (copy == NULL) {
+        copy = mem_alloc(bytes);
+        map_put(map, (uint64_t)id, copy);
+    }
+    memcpy(copy, record, bytes);
+    living->last_id = id > living->last_id ? id : living->last_id;
+}
+
+static void drop(struct map *map, int64_t id)
+{
+    void *copy = map_remove(map, (uint64_t)id);
+    assert_non_null(copy);
+    mem_free(copy);
+}
+
+static void drop_hold(struct living *living, int64_t id)
+{
+    struct held *held = map_get(&living->holds, (uint64_t)id);
+    assert_non_null(held);
+    mem_free(held->tasks);
+    drop(&living->holds, id);
+}
+
+static void name_task(struct living *living, int64_t hold_id, int64_t task_id)
+{
+    struct held *held = map_get(&living->holds, (uint64_t)hold_id);
+    assert_non_null(held);
+    assert_non_null(map_get(&living->tasks, (uint64_t)task_id));
+    held->tasks = mem_resize(held->tasks, (held->tasks_count + 1) * sizeof held->tasks[0]);
+    held->tasks[held->tasks_count++] = task_id;
+}
+
+static void write_edge(struct living *living, const struct effect *effect)
+{
+    const struct edge_record *record = &effect->edge.record;
+    assert_non_null(map_get(&living->tasks, (uint64_t)record->from_id));
+    assert_non_null(map_get(&living->tasks, (uint64_t)record->to_id));
+    assert_true((map_get(&living->edges, (uint64_t)record->id) == NULL) ==
+                (effect->kind == EFFECT_ADD_EDGE));
+    put(living, &living->edges, record->id, record, sizeof *record);
+}
+
+static void write_task(struct living *living, const struct effect *effect)
+{
+    const struct task_record *record = effect->task.record;
+    bool is_there = map_get(&living->tasks, (uint64_t)record->id) != NULL;
+    assert_true(is_there == (effect->kind == EFFECT_SAVE_TASK));
+    put(living, &living->tasks, record->id, record, sizeof *record);
+}
+
+/* Every edge of it is gone before a task goes. */
+static void remove_task(struct living *living, int64_t id)
+{
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    while (map_each(&living->edges, &at, &key, &value)) {
+        const struct edge_record *record = value;
+        assert_true(record->from_id != id && record->to_id != id);
+    }
+    drop(&living->tasks, id);
+}
+
+static void write(struct living *living, const struct effect *effect)
+{
+    switch ((int)effect->kind) {
+    case EFFECT_ADD_CLASS:
+        put(living, &living->classes, effect->class->id, effect->class, sizeof *effect->class);
+        break;
+    case EFFECT_ADD_POLICY:
+        put(living, &living->policies, effect->policy->id, effect->policy, sizeof *effect->policy);
+        break;
+    case EFFECT_ADD_CONSTELLATION:
+    case EFFECT_SAVE_CONSTELLATION:
+        living->constellation = *effect->constellation.record;
+        break;
+    case EFFECT_ADD_TASK:
+    case EFFECT_SAVE_TASK:
+        write_task(living, effect);
+        break;
+    case EFFECT_ADD_EDGE:
+    case EFFECT_SAVE_EDGE:
+        write_edge(living, effect);
+        break;
+    case EFFECT_REMOVE_EDGE:
+        drop(&living->edges, effect->id);
+        break;
+    case EFFECT_REMOVE_TASK:
+        remove_task(living, effect->id);
+        break;
+    case EFFECT_ADD_HOLD: {
+        struct held held = { .record = *effect->hold.record };
+        put(living, &living->holds, held.record.id, &held, sizeof held);
+        break;
+    }
+    case EFFECT_ADD_HOLD_TASK:
+        name_task(living, effect->hold_task.hold_id, effect->hold_task.task_id);
+        break;
+    case EFFECT_REMOVE_HOLD:
+        drop_hold(living, effect->id);
+        break;
+    case EFFECT_ADD_ATTEMPT:
+    case EFFECT_SAVE_ATTEMPT: {
+        const struct attempt_record *record = effect->attempt;
+        void *copy = map_get(&living->attempts, record->fence);
+        if (copy == NULL) {
+            copy = mem_alloc(sizeof *record);
+            map_put(&living->attempts, record->fence, copy);
+        }
+        memcpy(copy, record, sizeof *record);
+        break;
+    }
+    case EFFECT_SAVE_DEVICE:
+        living->device = *effect->device;
+        break;
+    case EFFECT_ADD_REVISION:
+        assert_int_equal(effect->revision.number, living->revisions + 2);
+        living->revisions++;
+        break;
+    default:
+        break;
+    }
+}
+
+static void apply(struct living *living)
+{
+    for (; living->effects.applied < living->effects.count; living->effects.applied++) {
+        write(living, &living->effects.list[living->effects.applied]);
+    }
+}
+
+static void step(struct living *living, struct event *event)
+{
+    event->now = living->now;
+    engine_step(living->engine, event, &living->effects);
+}
+
+static void look(struct living *living, const struct effect *effect)
+{
+    if (effect->kind == EFFECT_ASSIGN) {
+        assert_true(living->assigned_count < LIVING_ASSIGNED_MAX);
+        living->assigned[living->assigned_count].task_id = effect->assign.task_id;
+        living->assigned[living->assigned_count++].fence = effect->assign.fence;
+    } else if (effect->kind == EFFECT_REPLY) {
+        living->err = effect->reply.err;
+        snprintf(living->why, sizeof living->why, "%.*s", STR_ARG(effect->reply.reason));
+        living->hold_id = effect->reply.hold_id;
+        living->has_edit = effect->reply.edit != NULL;
+        if (living->has_edit) {
+            living->edit = *effect->reply.edit;
+        }
+    }
+}
+
+/* As the daemon's: what the tick asks is answered before the dispatch of the same turn. */
+static void answer(struct living *living)
+{
+    size_t count = living->effects.count;
+    apply(living);
+    for (size_t i = 0; i < count; i++) {
+        const struct effect effect = living->effects.list[i];
+        struct event event = { .kind = EVENT_EVALUATED };
+        if (effect.kind == EFFECT_EVALUATE) {
+            int result = living->condition == NULL
+                             ? 1
+                             : living->condition(living->context, effect.evaluate.edge_id,
+                                                 effect.evaluate.from_id);
+            event.evaluated.constellation_id = effect.evaluate.constellation_id;
+            event.evaluated.edge_id = effect.evaluate.edge_id;
+            event.evaluated.opens = result == 1;
+            event.evaluated.reason = result == 2 ? STR("it is no number") : STR("");
+            step(living, &event);
+        } else if (effect.kind == EFFECT_PREPARE) {
+            event.kind = EVENT_PREPARED;
+            event.prepared.constellation_id = effect.prepare.constellation_id;
+            event.prepared.task_id = effect.prepare.task_id;
+            event.prepared.body_bytes = 1;
+            step(living, &event);
+        }
+    }
+}
+
+void living_turn(struct living *living, struct event *events, size_t count)
+{
+    /* The last turn's answer was good until here. */
+    effects_clear(&living->effects);
+    living->assigned_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        step(living, &events[i]);
+    }
+    living->effects_count = living->effects.count;
+    step(living, &(struct event){ .kind = EVENT_TICK });
+    answer(living);
+    step(living, &(struct event){ .kind = EVENT_DISPATCH });
+    apply(living);
+    for (size_t i = 0; i < living->effects.count; i++) {
+        look(living, &living->effects.list[i]);
+    }
+    engine_turn_end(living->engine);
+}
+
+void living_settle(struct living *living)
+{
+    int left = 100000;
+    while (engine_next_deadline(living->engine) <= living->now.boot_ms) {
+        assert_true(left-- > 0);
+        struct effects kept = living->effects; /* an answer lives in it */
+        living->effects = (struct effects){ 0 };
+        size_t before = living->assigned_count;
+        size_t requests = living->effects_count;
+        step(living, &(struct event){ .kind = EVENT_TICK });
+        answer(living);
+        step(living, &(struct event){ .kind = EVENT_DISPATCH });
+        apply(living);
+        living->assigned_count = before;
+        for (size_t i = 0; i < living->effects.count; i++) {
+            look(living, &living->effects.list[i]);
+        }
+        engine_turn_end(living->engine);
+        effects_done(&living->effects);
+        living->effects = kept;
+        living->effects_count = requests;
+    }
+}
+
+static void connect_device(struct living *living, uint32_t slots)
+{
+    static const struct str executors[] = { { "noop", 4 } };
+    struct msg msg = { .kind = MSG_HELLO };
+    msg.hello = (struct msg_hello){
+        .device = STR("desktop"),
+        .agent_version = STR("1"),
+        .boot_id = STR("boot"),
+        .process_id = 1,
+        .journal_id = STR("journal"),
+        .profile = { .os = STR("linux"),
+                     .arch = STR("x"),
+                     .hostname = STR("desktop"),
+                     .slots = slots,
+                     .executors = executors,
+                     .executors_count = 1 },
+    };
+    struct event event = { .kind = EVENT_MESSAGE,
+                           .message = { .channel = LIVING_CHANNEL, .msg = &msg } };
+    living_turn(living, &event, 1);
+    struct device_view view;
+    assert_true(engine_find_device(living->engine, STR("desktop"), living->now, &view));
+    msg = (struct msg){ .kind = MSG_READY, .ready = { view.record->session } };
+    living_turn(living, &event, 1);
+}
+
+struct living *living_new(uint32_t slots)
+{
+    struct living *living = mem_alloc(sizeof *living);
+    living->engine = engine_new(&CONFIG);
+    living->now = (struct moment){ 1000, 1700000000000 };
+    connect_device(living, slots);
+    return living;
+}
+
+static void free_map(struct map *map)
+{
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    while (map_each(map, &at, &key, &value)) {
+        mem_free(value);
+    }
+    map_done(map);
+}
+
+void living_free(struct living *living)
+{
+    engine_free(living->engine);
+    effects_done(&living->effects);
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    while (map_each(&living->holds, &at, &key, &value)) {
+        mem_free(((struct held *)value)->tasks);
+    }
+    free_map(&living->holds);
+    free_map(&living->classes);
+    free_map(&living->policies);
+    free_map(&living->tasks);
+    free_map(&living->edges);
+    free_map(&living->attempts);
+    mem_free(living);
+}
+
+void living_submit(struct living *living, const struct plan *plan)
+{
+    struct event event = { .kind = EVENT_SUBMIT };
+    event.submit.plan = plan;
+    event.submit.uid = STR("plan-0000");
+    event.submit.actor = STR("test");
+    living_turn(living, &event, 1);
+    living_settle(living);
+}
+
+void living_finish(struct living *living, uint64_t fence, enum outcome outcome, int exit_code)
+{
+    struct msg msg = { .kind = MSG_FINISHED };
+    msg.finished.fence = fence;
+    msg.finished.outcome = outcome;
+    msg.finished.exit_code = exit_code;
+    msg.finished.reason =
+        outcome == OUTCOME_EXITED && exit_code == 0 ? STR("") : STR("it went wrong");
+    struct event event = { .kind = EVENT_MESSAGE,
+                           .message = { .channel = LIVING_CHANNEL, .msg = &msg } };
+    living_turn(living, &event, 1);
+}
+
+enum err living_edit(struct living *living, const struct edit *edit)
+{
+    struct event event = { .kind = EVENT_EDIT, .edit = { .edit = edit } };
+    living_turn(living, &event, 1);
+    return living->err;
+}
+
+struct task_record *living_task(struct living *living, int64_t id)
+{
+    return map_get(&living->tasks, (uint64_t)id);
+}
+
+static void load_plan(struct living *living, struct engine *engine)
+{
+    const struct constellation_record *record = &living->constellation;
+    engine_load_constellation(engine, record);
+    for (int64_t id = 1; id <= living->last_id; id++) {
+        const struct task_record *task = map_get(&living->tasks, (uint64_t)id);
+        if (task != NULL) {
+            engine_load_task(engine, record->id, task);
+        }
+    }
+    for (int64_t id = 1; id <= living->last_id; id++) {
+        const struct edge_record *edge = map_get(&living->edges, (uint64_t)id);
+        if (edge != NULL) {
+            engine_load_edge(engine, record->id, edge);
+        }
+    }
+    for (int64_t id = 1; id <= living->last_id; id++) {
+        const struct held *held = map_get(&living->holds, (uint64_t)id);
+        if (held != NULL) {
+            engine_load_hold(engine, &held->record, held->tasks, held->tasks_count);
+        }
+    }
+}
+
+void living_revive(struct living *living)
+{
+    if (engine_constellation(living->engine, 1) != NULL) {
+        return;
+    }
+    load_plan(living, living->engine);
+    assert_int_equal(engine_load_revived(living->engine, 1, living->now, NULL), ERR_NONE);
+}
+
+void living_check(struct living *living)
+{
+    struct reason reason = { "" };
+    if (engine_check(living->engine, &reason) != ERR_NONE) {
+        fail_msg("%s", reason.text);
+    }
+}
+
+void living_compare(struct living *living)
+{
+    struct engine *other = engine_new(&CONFIG);
+    for (int64_t id = 1; id <= living->last_id; id++) {
+        const struct class_record *class = map_get(&living->classes, (uint64_t)id);
+        const struct policy_record *policy = map_get(&living->policies, (uint64_t)id);
+        if (class != NULL) {
+            engine_load_class(other, class);
+        }
+        if (policy != NULL) {
+            engine_load_policy(other, policy);
+        }
+    }
+    engine_load_device(other, &living->device);
+    if (engine_constellation(living->engine, 1) != NULL) {
+        load_plan(living, other);
+        size_t at = 0;
+        uint64_t key = 0;
+        void *value = NULL;
+        while (map_each(&living->attempts, &at, &key, &value)) {
+            engine_load_attempt(other, value);
+        }
+    }
+    struct reason reason = { "" };
+    if (engine_load_end(other, living->now, &reason) != ERR_NONE) {
+        fail_msg("%s", reason.text);
+    }
+    struct buf ours = { 0 };
+    struct buf theirs = { 0 };
+    engine_dump(living->engine, &ours);
+    engine_dump(other, &theirs);
+    if (strcmp(buf_text(&ours), buf_text(&theirs)) != 0) {
+        print_error("in memory:\n%s\nin the book:\n%s\n", buf_text(&ours), buf_text(&theirs));
+        fail_msg("what would be loaded is not what there is");
+    }
+    buf_done(&ours);
+    buf_done(&theirs);
+    engine_free(other);
+}

@@ -1,0 +1,62 @@
+/* An engine with one device, and a book of all that it asked to have stored: what the store would load
+   can be loaded from it at any time. For the tests of edits, retries and reruns. */
+#ifndef TESTS_UNIT_LIVING_WORLD_H
+#define TESTS_UNIT_LIVING_WORLD_H
+
+#include "common/base/map.h"
+#include "orchestrator/engine/engine.h"
+
+enum { LIVING_CHANNEL = 1, LIVING_ASSIGNED_MAX = 4096 };
+
+/* How the harness answers a condition: 0 closes, 1 opens, 2 cannot be evaluated. */
+typedef int living_condition(void *context, int64_t edge_id, int64_t from_id);
+
+struct living {
+    struct engine *engine;
+    struct effects effects;
+    struct moment now;
+    living_condition *condition;
+    void *context;
+    /* The book. */
+    struct map classes; /* id → copy of the record */
+    struct map policies;
+    struct map tasks;
+    struct map edges;
+    struct map holds; /* id → struct held */
+    struct map attempts;
+    struct constellation_record constellation;
+    struct device_record device; /* texts are the engine's */
+    int64_t last_id;             /* the highest of any kind */
+    uint32_t revisions;
+    /* Of the last turn. */
+    struct {
+        int64_t task_id;
+        uint64_t fence;
+    } assigned[LIVING_ASSIGNED_MAX];
+    size_t assigned_count;
+    /* The answer to the last request: good until the next step. */
+    enum err err;
+    char why[512];
+    int64_t hold_id;
+    struct edit_result edit;
+    bool has_edit;
+    size_t effects_count; /* of the last request's step */
+};
+
+struct living *living_new(uint32_t slots);
+void living_free(struct living *living);
+/* Steps the events in one turn and stores what comes of them. */
+void living_turn(struct living *living, struct event *events, size_t count);
+/* More turns until nothing is left to do at once. */
+void living_settle(struct living *living);
+void living_submit(struct living *living, const struct plan *plan); /* constellation 1 */
+void living_finish(struct living *living, uint64_t fence, enum outcome outcome, int exit_code);
+enum err living_edit(struct living *living, const struct edit *edit);
+/* A final constellation is loaded from the book; nothing if it is live. */
+void living_revive(struct living *living);
+/* Fails the test if the engine breaks an invariant, or another loaded from the book prints otherwise. */
+void living_check(struct living *living);
+void living_compare(struct living *living);
+struct task_record *living_task(struct living *living, int64_t id); /* of the book; NULL none */
+
+#endif
