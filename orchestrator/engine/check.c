@@ -12,12 +12,12 @@ static enum err broken(struct reason *reason, int number, const char *what, int6
                       (long long)id);
 }
 
-/* A predecessor that was reopened leaves decisions behind where they have been used, and where what
-   was skipped was to be kept. */
-static bool may_outlast(const struct task *from, const struct task *to)
+/* A predecessor that waits again leaves decisions behind where they have been used, and where what was
+   skipped was to be kept. */
+static bool may_outlast(const struct task *to)
 {
-    return from->record.round > 1 && (task_has_started(to) || to->record.state == TASK_SUCCEEDED ||
-                                      to->record.state == TASK_SKIPPED);
+    return task_has_started(to) || to->record.state == TASK_SUCCEEDED ||
+           to->record.state == TASK_SKIPPED;
 }
 
 /* 1: what a task counts of its edges is what they say.
@@ -39,7 +39,7 @@ static enum err check_edges(const struct constellation *constellation, const str
         required_closed += edge->decision == EDGE_CLOSED && edge->required;
         const struct task *from = constellation_task(constellation, edge->from);
         if (edge->decision != EDGE_UNDECIDED &&
-            !task_state_is_final((enum task_state)from->record.state) && !may_outlast(from, task)) {
+            !task_state_is_final((enum task_state)from->record.state) && !may_outlast(task)) {
             return broken(reason, 2, "an edge was decided before its predecessor", edge->id);
         }
         at = edge->next_in;
@@ -224,7 +224,7 @@ static enum err check_holds(const struct constellation *constellation, struct re
                        : broken(reason, 12, "holds on all are miscounted", (int64_t)all);
     for (uint32_t i = 0; i < constellation->tasks && err == ERR_NONE; i++) {
         const struct task *task = constellation_task(constellation, i);
-        if (task->held != held[i]) {
+        if (!task->removed && task->held != held[i]) {
             err = broken(reason, 12, "a task miscounts its holds", task->record.id);
         }
     }

@@ -83,9 +83,6 @@ static void end_approval(struct batch *batch, const struct task *task, const cha
 {
     struct hold *hold = hold_of_root(batch->constellation, task->record.id, HOLD_APPROVAL);
     if (hold != NULL) {
-        if (hold == batch->released) {
-            batch->released = NULL; /* it is gone with its task */
-        }
         hold_end(batch->engine, hold, str_of(why));
     }
 }
@@ -314,6 +311,17 @@ static void add_revision(struct batch *batch)
             : engine_text(engine, "%.*s: %.*s", STR_ARG(edit->author), STR_ARG(edit->reason));
 }
 
+/* Not before the finally tasks have been called back: it may hold one of them. It may be gone with its
+   task by now. */
+static void release_hold(struct batch *batch)
+{
+    int64_t id = batch->edit->release_hold_id;
+    struct hold *hold = id == 0 ? NULL : map_get(&batch->engine->holds, (uint64_t)id);
+    if (hold != NULL) {
+        hold_end(batch->engine, hold, batch->edit->author);
+    }
+}
+
 /* Everything that may be another thing now is looked at. */
 static void go_on(struct batch *batch)
 {
@@ -334,6 +342,7 @@ static void go_on(struct batch *batch)
     }
     renewal_spread(engine, constellation, &renewal, false);
     renewal_done(&renewal);
+    release_hold(batch);
     for (size_t i = 0; i < batch->edges_count; i++) {
         if (!batch->edges[i].is_removed) {
             decision_queue_edge(engine, constellation, batch->edges[i].edge);
@@ -374,8 +383,5 @@ void edit_apply(struct batch *batch)
     apply_edges(batch);
     extend_holds(batch);
     add_revision(batch);
-    if (batch->released != NULL) {
-        hold_end(batch->engine, batch->released, edit->author);
-    }
     go_on(batch);
 }

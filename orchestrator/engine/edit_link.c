@@ -289,6 +289,18 @@ void edit_link(struct batch *batch)
     }
 }
 
+/* The order may have been changed while the edge was away. */
+static void link_again(struct batch *batch, uint32_t index)
+{
+    struct constellation *constellation = batch->constellation;
+    const struct edge *edge = constellation_edge(constellation, index);
+    struct cycle cycle;
+    bool fits = constellation->order_next == 0 ||
+                order_insert(batch->engine->order, constellation, edge->from, edge->to, &cycle);
+    CHECK(fits);
+    storage_link(constellation, index);
+}
+
 void edit_unlink(struct batch *batch)
 {
     struct constellation *constellation = batch->constellation;
@@ -311,7 +323,7 @@ void edit_unlink(struct batch *batch)
         if (batch->edges[i].is_added) {
             storage_release_edge(constellation, batch->edges[i].edge);
         } else if (batch->edges[i].is_removed) {
-            storage_link(constellation, batch->edges[i].edge);
+            link_again(batch, batch->edges[i].edge);
         }
     }
     for (size_t i = 0; i < batch->touches_count; i++) {

@@ -117,6 +117,8 @@ static void apply(struct reopening *reopening)
     }
     renewal_spread(engine, constellation, &renewal, reopening->event->reopen.keep_skipped);
     renewal_done(&renewal);
+    constellation_settle(engine,
+                         constellation); /* a hold_on_failure may have been the last obstacle */
 }
 
 void reopen_step(struct engine *engine, const struct event *event)

@@ -248,13 +248,11 @@ enum ways task_ways(const struct task *task)
     if ((task->record.flags & TASK_JOIN_ANY) == 0) {
         return task->closed > 0 ? WAYS_CLOSED : task->undecided > 0 ? WAYS_WAIT : WAYS_OPEN;
     }
-    if (task->required_closed > 0) {
-        return WAYS_CLOSED;
+    uint32_t others_left = task->undecided - task->required_left;
+    if (task->required_closed > 0 || (task->opened == 0 && others_left == 0 && task->closed > 0)) {
+        return WAYS_CLOSED; /* also while what it requires is undecided: it cannot start any more */
     }
-    if (task->required_left > 0 || (task->opened == 0 && task->undecided > 0)) {
-        return WAYS_WAIT;
-    }
-    return task->opened == 0 && task->closed > 0 ? WAYS_CLOSED : WAYS_OPEN;
+    return task->required_left > 0 || (task->opened == 0 && others_left > 0) ? WAYS_WAIT : WAYS_OPEN;
 }
 
 bool task_is_ready(const struct task *task)

@@ -71,6 +71,9 @@ static void write_edge(struct living *living, const struct effect *effect)
     assert_non_null(map_get(&living->tasks, (uint64_t)record->to_id));
     assert_true((map_get(&living->edges, (uint64_t)record->id) == NULL) ==
                 (effect->kind == EFFECT_ADD_EDGE));
+    if (effect->kind == EFFECT_ADD_EDGE && living->new_edges_count < LIVING_ASSIGNED_MAX) {
+        living->new_edges[living->new_edges_count++] = record->id;
+    }
     put(living, &living->edges, record->id, record, sizeof *record);
 }
 
@@ -79,6 +82,9 @@ static void write_task(struct living *living, const struct effect *effect)
     const struct task_record *record = effect->task.record;
     bool is_there = map_get(&living->tasks, (uint64_t)record->id) != NULL;
     assert_true(is_there == (effect->kind == EFFECT_SAVE_TASK));
+    if (!is_there && living->new_tasks_count < LIVING_ASSIGNED_MAX) {
+        living->new_tasks[living->new_tasks_count++] = record->id;
+    }
     put(living, &living->tasks, record->id, record, sizeof *record);
 }
 
@@ -218,7 +224,7 @@ void living_turn(struct living *living, struct event *events, size_t count)
 {
     /* The last turn's answer was good until here. */
     effects_clear(&living->effects);
-    living->assigned_count = 0;
+    living->assigned_count = living->new_tasks_count = living->new_edges_count = 0;
     for (size_t i = 0; i < count; i++) {
         step(living, &events[i]);
     }
@@ -355,6 +361,25 @@ enum err living_edit(struct living *living, const struct edit *edit)
 struct task_record *living_task(struct living *living, int64_t id)
 {
     return map_get(&living->tasks, (uint64_t)id);
+}
+
+struct edge_record *living_edge(struct living *living, int64_t id)
+{
+    return map_get(&living->edges, (uint64_t)id);
+}
+
+int64_t living_find_hold(struct living *living, enum hold_origin origin, int64_t root)
+{
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    while (map_each(&living->holds, &at, &key, &value)) {
+        const struct held *held = value;
+        if (held->record.origin == origin && held->record.root_task_id == root) {
+            return held->record.id;
+        }
+    }
+    return 0;
 }
 
 static void load_plan(struct living *living, struct engine *engine)

@@ -34,6 +34,10 @@ struct living {
         uint64_t fence;
     } assigned[LIVING_ASSIGNED_MAX];
     size_t assigned_count;
+    int64_t new_tasks[LIVING_ASSIGNED_MAX]; /* in the order in which they came */
+    size_t new_tasks_count;
+    int64_t new_edges[LIVING_ASSIGNED_MAX];
+    size_t new_edges_count;
     /* The answer to the last request: good until the next step. */
     enum err err;
     char why[512];
@@ -57,6 +61,9 @@ void living_revive(struct living *living);
 /* Fails the test if the engine breaks an invariant, or another loaded from the book prints otherwise. */
 void living_check(struct living *living);
 void living_compare(struct living *living);
+/* 0: none. */
+int64_t living_find_hold(struct living *living, enum hold_origin origin, int64_t root);
+struct edge_record *living_edge(struct living *living, int64_t id);
 struct task_record *living_task(struct living *living, int64_t id); /* of the book; NULL none */
 
 #endif
