@@ -523,6 +523,17 @@ static void make_up_edit(struct play *play)
         play->last_edge = 0;
         reached[REACHED_INVERSE]++;
     }
+    if (live <= 3 && one_in(play, 3)) { /* all that there is */
+        count = 0;
+        play->edit.tasks_added = 0;
+        for (int t = 0; t < model->tasks_top; t++) {
+            if (model->tasks[t].used) {
+                play->operations[count] =
+                    (struct edit_operation){ .kind = EDIT_REMOVE_TASK, .index = (uint32_t)count };
+                play->operations[count++].task = model->tasks[t].id;
+            }
+        }
+    }
     play->edit.operations_count = count;
     if (one_in(play, 3)) {
         play->edit.base_revision = (uint32_t)below(play, model->revision + 1U);
