@@ -463,9 +463,30 @@ static void an_edit_reopens_what_has_ended(void **state)
     end_world(living);
 }
 
+static void more_placements_than_there_may_be_are_refused(void **state)
+{
+    (void)state;
+    enum { MANY = ENGINE_CLASSES_MAX };
+    struct living *living = world(1, false); /* which has one already */
+    struct edit_operation *operations = mem_array(MANY, sizeof *operations);
+    struct plan_class *classes = mem_array(MANY, sizeof *classes);
+    for (size_t i = 0; i < MANY; i++) {
+        operations[i] = add((int64_t)i);
+        classes[i] = ANY;
+        operations[i].write.class = &classes[i];
+    }
+    edit(living, operations, MANY, false);
+    expect_refused(living, EDIT_CODE_TOO_MANY_CLASSES, EDIT_WHOLE);
+    assert_int_equal(edit(living, operations, MANY - 1, true), ERR_NONE);
+    mem_free(operations);
+    mem_free(classes);
+    end_world(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(more_placements_than_there_may_be_are_refused),
         cmocka_unit_test(a_failing_task_is_replaced_by_two_others_while_it_runs),
         cmocka_unit_test(every_problem_of_a_batch_is_told_and_nothing_is_changed),
         cmocka_unit_test(a_cycle_is_refused_and_named_in_its_order),
