@@ -126,8 +126,9 @@ void agent_effect_print(const struct agent_effect *effect, struct buf *text)
                    effect->session.receipt.fence);
         break;
     case AGENT_EFFECT_SAVE:
-        buf_printf(text, "save fence=%" PRIu64 " %s", effect->record->fence,
-                   held_state_name(effect->record->state));
+        buf_printf(text, "save fence=%" PRIu64 " %s%s", effect->record->fence,
+                   held_state_name(effect->record->state),
+                   agent_effect_is_durable(effect) ? " durable" : "");
         break;
     case AGENT_EFFECT_REMOVE:
         buf_printf(text, "remove fence=%" PRIu64, effect->fence);

@@ -163,7 +163,8 @@ static void explain_placement(const struct engine *engine, const struct task *ta
                               struct wait *wait)
 {
     const struct class *class = task->class;
-    const struct limit *limit = limit_in_the_way(engine, class);
+    const struct limit *limit =
+        class->parked != NULL ? class->parked : limit_in_the_way(engine, class);
     if (engine->blocked) {
         wait->kind = WAIT_BLOCKED;
     } else if (class->placements_count == 0) {

@@ -99,7 +99,7 @@ static void wake(struct engine *engine, struct limit *limit)
         if (amount > room) {
             return;
         }
-        placement_class_changed(engine, class);
+        placement_reposition(engine, class);
         if (class->parked == limit) {
             return;
         }

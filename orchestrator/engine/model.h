@@ -687,6 +687,8 @@ void attempt_begun(struct engine *engine, struct attempt *attempt);
 /* A slot was taken or given back, or the device came or went. */
 void placement_device_changed(struct engine *engine, struct device *device);
 void placement_class_changed(struct engine *engine, struct class *class);
+/* The same, without a look at those that wait for what it waits for: limit.c has its own. */
+void placement_reposition(struct engine *engine, struct class *class);
 void placement_dispatch(struct engine *engine);
 bool placement_active_before(const struct heap_node *a, const struct heap_node *b);
 bool device_is_assignable(const struct engine *engine, const struct device *device);

@@ -107,9 +107,8 @@ bool device_is_assignable(const struct engine *engine, const struct device *devi
            device->unstarted_bytes < ENGINE_ASSIGN_BYTES_MAX;
 }
 
-void placement_class_changed(struct engine *engine, struct class *class)
+void placement_reposition(struct engine *engine, struct class *class)
 {
-    bool was_active = heap_holds(&class->active) && class->parked == NULL;
     if (heap_holds(&class->active)) {
         /* Out and in again: its top may have gone, and the order asks for the top. */
         heap_remove(class->parked == NULL ? &engine->active : &class->parked->parked,
@@ -122,9 +121,17 @@ void placement_class_changed(struct engine *engine, struct class *class)
         heap_insert(class->parked == NULL ? &engine->active : &class->parked->parked,
                     &class->active);
     }
+}
+
+void placement_class_changed(struct engine *engine, struct class *class)
+{
+    bool was_parked = class->parked != NULL;
+    bool was_active = heap_holds(&class->active) && !was_parked;
+    placement_reposition(engine, class);
     bool is_active = heap_holds(&class->active) && class->parked == NULL;
-    if (was_active && !is_active && class->record.plan.limits_count > 0) {
-        limit_wake_all(engine, class); /* what was kept free for it is for the next */
+    /* What was kept free for it is for the next, and so is its place at the head of those that wait. */
+    if (class->record.plan.limits_count > 0 && (was_parked || (was_active && !is_active))) {
+        limit_wake_all(engine, class);
     }
 }
 

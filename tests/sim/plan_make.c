@@ -15,16 +15,32 @@ static struct str keep(struct world *world, const char *text)
 
 static void make_classes(struct world *world, struct plan *plan)
 {
+    static const struct plan_resource half_a_processor = { { "cpu", 3 }, 500 };
+    static const struct plan_limit limit = { { "licence", 7 }, 2 };
+    static const struct plan_limit_use one = { 0, 1 };
+    static const struct plan_limit_use two = { 0, 2 };
     static const struct plan_class rows[CLASSES] = {
-        { .executor = EXECUTOR_RUN },
-        { .selector = { "role=a", 6 }, .executor = EXECUTOR_RUN },
-        { .selector = { "role!=a", 7 }, .executor = EXECUTOR_RUN },
-        { .device = { "device-1", 8 }, .executor = EXECUTOR_RUN },
-        { .executor = EXECUTOR_NOOP },
-        { .selector = { "zone in (x, y)", 14 }, .executor = EXECUTOR_NOOP },
+        { .executor = EXECUTOR_RUN, .resources = &half_a_processor, .resources_count = 1 },
+        { .selector = { "role=a", 6 }, .executor = EXECUTOR_RUN, .strategy = STRATEGY_SPREAD },
+        { .selector = { "role!=a", 7 },
+          .executor = EXECUTOR_RUN,
+          .strategy = STRATEGY_PACK,
+          .limits = &two,
+          .limits_count = 1 },
+        { .device = { "device-1", 8 },
+          .executor = EXECUTOR_RUN,
+          .limits = &one,
+          .limits_count = 1 },
+        { .executor = EXECUTOR_NOOP, .strategy = STRATEGY_ROUND_ROBIN },
+        { .selector = { "zone in (x, y)", 14 },
+          .executor = EXECUTOR_NOOP,
+          .limits = &one,
+          .limits_count = 1 },
         { .selector = { "role=none", 9 }, .executor = EXECUTOR_RUN }, /* never fits */
     };
     (void)world;
+    plan->limits = &limit;
+    plan->limits_count = 1;
     plan->classes = rows;
     plan->classes_count = CLASSES;
 }

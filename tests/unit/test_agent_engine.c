@@ -68,6 +68,26 @@ SCENARIO(a_noop_is_journalled_once_and_sends_only_its_end)
     world_end(&world);
 }
 
+SCENARIO(a_once_attempt_is_on_the_disk_before_it_starts_and_before_it_is_told)
+{
+    UNUSED_STATE;
+    static const struct agent_terms once = { .readable = true, .once = true };
+    static const struct agent_terms once_noop = { .readable = true, .instant = true, .once = true };
+    struct agent_world world;
+    world_begin(&world, 4);
+    world_session(&world);
+    world_assign_as(&world, 11, once);
+    WORLD_EXPECT(&world,
+                 "save fence=11 running durable\nstart fence=11 attempt=1 name=c/t body=4\n");
+    world_assign_as(&world, 12, once_noop);
+    WORLD_EXPECT(&world,
+                 "save fence=12 running durable\nstart fence=12 attempt=1 name=c/t body=4\n");
+    world_exited(&world, 11, 0);
+    WORLD_EXPECT(&world, "save fence=11 finished durable\nsend Finished fence=11 outcome=exited "
+                         "exit_code=0\n");
+    world_end(&world);
+}
+
 SCENARIO(a_task_that_ends_in_the_turn_of_its_start_sends_no_started_after_its_end)
 {
     UNUSED_STATE;
@@ -784,6 +804,7 @@ int main(void)
         cmocka_unit_test(
             a_task_is_journalled_as_running_before_it_starts_and_kept_until_it_is_acknowledged),
         cmocka_unit_test(a_noop_is_journalled_once_and_sends_only_its_end),
+        cmocka_unit_test(a_once_attempt_is_on_the_disk_before_it_starts_and_before_it_is_told),
         cmocka_unit_test(a_task_that_ends_in_the_turn_of_its_start_sends_no_started_after_its_end),
         cmocka_unit_test(an_assignment_that_comes_twice_runs_once),
         cmocka_unit_test(more_than_the_slots_is_refused_as_a_failed_start),

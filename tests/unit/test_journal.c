@@ -96,9 +96,10 @@ static enum err row_print(void *context, const struct agent_record *record, stru
 {
     (void)reason;
     const struct msg_finished *result = &record->result;
-    buf_printf(context, "%" PRIu64 " %s attempt=%u grace=%" PRId64 " name=%.*s body=%.*s",
-               record->fence, held_state_name(record->state), record->attempt,
-               record->kill_grace_ms, STR_ARG(record->name), STR_ARG(record->body));
+    buf_printf(context, "%" PRIu64 " %s%s attempt=%u grace=%" PRId64 " name=%.*s body=%.*s",
+               record->fence, held_state_name(record->state), record->once ? " once" : "",
+               record->attempt, record->kill_grace_ms, STR_ARG(record->name),
+               STR_ARG(record->body));
     if (record->state == HELD_FINISHED) {
         buf_printf(context, " %s %d/%d %.*s %" PRId64 "+%" PRId64 " %" PRIu64 "/%" PRIu64 "%s %.*s",
                    outcome_name(result->outcome), result->exit_code, result->signal,
@@ -126,7 +127,12 @@ static const struct agent_record accepted = { .fence = 11,
                                               .name = { "c/a", 3 },
                                               .body = { "body", 4 } };
 static const struct agent_record running = {
-    .fence = 12, .attempt = 1, .state = HELD_RUNNING, .name = { "c/b", 3 }, .body = { "body", 4 }
+    .fence = 12,
+    .attempt = 1,
+    .state = HELD_RUNNING,
+    .name = { "c/b", 3 },
+    .body = { "body", 4 },
+    .once = true,
 };
 static const struct agent_record finished = { .fence = 13,
                                               .attempt = 1,
@@ -153,7 +159,7 @@ static void what_was_committed_is_there_again(void **state)
     journal_close(journal);
     journal = opened(*state);
     rows_are(journal, "11 accepted attempt=2 grace=5000 name=c/a body=body\n"
-                      "12 running attempt=1 grace=0 name= body=\n"
+                      "12 running once attempt=1 grace=0 name= body=\n"
                       "13 finished attempt=1 grace=0 name= body= exited -3/9 why 5+6 7/8 truncated "
                       "{}\n");
     struct journal_identity identity = journal_identity(journal);
