@@ -198,7 +198,7 @@ static void write_devices(struct api *api, struct changes_stream *changes, struc
         if (out->buf->length > CHANGE_BYTES) {
             map_put(&changes->devices, list[i].key, list[i].value);
         } else if (engine_find_device_id(api->config.engine, (int64_t)list[i].key, now, &device)) {
-            view_device(out, NULL, &device);
+            view_device(api, out, NULL, &device);
             json_out_object_end(out);
         }
     }

@@ -2,6 +2,7 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/view.h"
+#include "orchestrator/engine/attention.h"
 
 static void write_names(struct json_out *out, const char *key, const struct str *names,
                         size_t count)
@@ -13,13 +14,31 @@ static void write_names(struct json_out *out, const char *key, const struct str 
     json_out_array_end(out);
 }
 
-void view_device(struct json_out *out, const char *key, const struct device_view *device)
+static void write_resources(const struct api *api, struct json_out *out, int64_t device_id)
+{
+    struct plan_resource total;
+    int64_t used_milli = 0;
+    json_out_array(out, "resources");
+    for (size_t at = 0;
+         engine_device_resource(api->config.engine, device_id, at, &total, &used_milli); at++) {
+        json_out_object(out, NULL);
+        json_out_str(out, "name", total.name);
+        json_out_milli(out, "total", total.amount_milli);
+        json_out_milli(out, "used", used_milli);
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+}
+
+void view_device(const struct api *api, struct json_out *out, const char *key,
+                 const struct device_view *device)
 {
     const struct device_record *record = device->record;
     const struct msg_profile *profile = &record->profile;
     json_out_object(out, key);
     json_out_str(out, "name", record->name);
-    json_out_text(out, "status", device->connected ? "connected" : "disconnected");
+    json_out_text(out, "status", device_status_name(device->status));
+    json_out_bool(out, "connected", device->connected);
     json_out_str(out, "os", profile->os);
     json_out_str(out, "arch", profile->arch);
     json_out_str(out, "hostname", profile->hostname);
@@ -34,6 +53,9 @@ void view_device(struct json_out *out, const char *key, const struct device_view
     json_out_object_end(out);
     json_out_uint(out, "slots", profile->slots);
     json_out_uint(out, "used", device->used);
+    write_resources(api, out, record->id);
+    json_out_time(out, "contested_at",
+                  engine_device_contested_wall_ms(api->config.engine, record->id, api_now(api)));
     json_out_uint(out, "session", record->session);
     json_out_str(out, "agent_version", record->agent_version);
     json_out_time(out, "connected_at", record->connected_wall_ms);
@@ -56,7 +78,7 @@ void devices_list(struct api *api, const struct api_call *call)
     struct device_view device;
     size_t at = 0;
     while (engine_each_device(api->config.engine, &at, now, &device)) {
-        view_device(&out, NULL, &device);
+        view_device(api, &out, NULL, &device);
         json_out_object_end(&out);
     }
     json_out_array_end(&out);
@@ -76,7 +98,7 @@ void devices_get(struct api *api, const struct api_call *call)
     }
     struct buf body = { NULL, 0, 0 };
     struct json_out out = { .buf = &body };
-    view_device(&out, NULL, &device);
+    view_device(api, &out, NULL, &device);
     json_out_int(&out, "seq", api->seq);
     json_out_object_end(&out);
     reply_json(api, call->request->id, call->route->status, &body);

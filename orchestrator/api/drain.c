@@ -41,7 +41,7 @@ static enum err drain_answer(struct api *api, struct job *job, const struct effe
         return reason_set(reason, ERR_CORRUPT, "the engine has lost a device");
     }
     struct json_out out = { .buf = &job->body };
-    view_device(&out, NULL, &device);
+    view_device(api, &out, NULL, &device);
     json_out_object_end(&out);
     job_answer(api, job);
     return ERR_NONE;

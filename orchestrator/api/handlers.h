@@ -22,6 +22,10 @@ void devices_get(struct api *api, const struct api_call *call);
 /* drain.c */
 void drain_begin(struct api *api, const struct api_call *call);
 void drain_end(struct api *api, const struct api_call *call);
+/* explain.c */
+void explain_get(struct api *api, const struct api_call *call);
+/* attention_get.c */
+void attention_get(struct api *api, const struct api_call *call);
 /* holds.c */
 void holds_list(struct api *api, const struct api_call *call);
 void holds_place(struct api *api, const struct api_call *call);

@@ -235,6 +235,16 @@ void json_out_seconds(struct json_out *out, const char *key, int64_t value_ms)
     buf_printf(out->buf, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
 }
 
+void json_out_milli(struct json_out *out, const char *key, int64_t milli)
+{
+    begin_value(out, key);
+    int64_t whole = milli < 0 ? 0 : milli;
+    buf_printf(out->buf, "%" PRId64, whole / 1000);
+    if (whole % 1000 != 0) {
+        buf_printf(out->buf, ".%03d", (int)(whole % 1000));
+    }
+}
+
 void json_out_fence(struct json_out *out, const char *key, uint64_t fence)
 {
     if (fence == 0) {

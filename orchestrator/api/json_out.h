@@ -41,6 +41,7 @@ void json_out_bool(struct json_out *out, const char *key, bool value);
 void json_out_null(struct json_out *out, const char *key);
 void json_out_time(struct json_out *out, const char *key, int64_t wall_ms);     /* 0: null */
 void json_out_seconds(struct json_out *out, const char *key, int64_t value_ms); /* 12.345 */
+void json_out_milli(struct json_out *out, const char *key, int64_t milli);      /* 0.5, 2 */
 void json_out_fence(struct json_out *out, const char *key, uint64_t fence); /* a string; 0: null */
 void json_out_raw(struct json_out *out, const char *key, struct str json);  /* JSON already */
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/attention.h"
 #include "orchestrator/api/handlers.h"
 
 static const int64_t bounds_us[API_HISTOGRAM_BUCKETS - 1] = {
@@ -95,6 +96,21 @@ static void write_engine(struct buf *text, const struct engine_stats *stats)
            "Reports of attempts that no longer counted.", stats->stale_total);
 }
 
+static void write_attention(struct api *api, struct buf *text)
+{
+    struct attention attention;
+    struct reason reason;
+    if (attention_gather(api, &attention, &reason) != ERR_NONE) {
+        return;
+    }
+    head(text, "asterism_attention", "gauge",
+         "What needs a person: tasks, holds or devices, by reason (see /api/v1/attention).");
+    for (int i = 0; i < ATTENTION_REASONS; i++) {
+        labelled(text, "asterism_attention", "reason", attention_name((enum attention_reason)i),
+                 attention.counts[i]);
+    }
+}
+
 static uint64_t resident_bytes(void)
 {
     unsigned long long size = 0;
@@ -136,6 +152,7 @@ void metrics_get(struct api *api, const struct api_call *call)
     struct engine_stats stats = engine_stats(api->config.engine);
     struct buf text = { NULL, 0, 0 };
     write_engine(&text, &stats);
+    write_attention(api, &text);
     single(&text, "asterism_turns_total", "counter", "Turns of the loop.", metrics.turns_total);
     histogram(&text, "asterism_turn_seconds", "How long a turn took.", &metrics.turn);
     maximum(&text, "asterism_turn_max_seconds", "The longest turn since the start.",

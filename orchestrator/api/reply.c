@@ -26,6 +26,7 @@ static const struct {
     [PROBLEM_TASK_UNKNOWN] = { 409, "task_unknown", "A task of it must be resolved first" },
     [PROBLEM_TASK_SKIPPED] = { 409, "task_skipped", "A task of it was skipped" },
     [PROBLEM_NOT_FAILED] = { 409, "not_failed", "A task of it has not failed" },
+    [PROBLEM_NOT_UNKNOWN] = { 409, "not_unknown", "Its fate is known" },
     [PROBLEM_EVENT_GAP] = { 410, "event_gap", "The events before have gone" },
     [PROBLEM_BODY_TOO_LARGE] = { 413, "body_too_large", "The body is too large" },
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { 415, "unsupported_media_type", "Unsupported media type" },

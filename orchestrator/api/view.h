@@ -3,6 +3,7 @@
 #define ORCHESTRATOR_API_VIEW_H
 
 #include "orchestrator/api/json_out.h"
+#include "orchestrator/engine/engine.h"
 #include "orchestrator/store/query.h"
 #include "orchestrator/store/query_task.h"
 
@@ -29,7 +30,8 @@ void view_hold_words(struct api *api, const struct hold_record *record,
                      struct query_hold *ret_words);
 void view_hold(struct api *api, struct json_out *out, const char *key,
                const struct hold_view *hold);
-void view_device(struct json_out *out, const char *key, const struct device_view *device);
+void view_device(const struct api *api, struct json_out *out, const char *key,
+                 const struct device_view *device);
 
 /* What a person is told: as constellation_state_name(), or "paused". */
 const char *view_constellation_state(const struct api *api,
@@ -38,6 +40,8 @@ const char *view_constellation_state(const struct api *api,
 const char *view_task_state(const struct api *api, int64_t constellation_id,
                             const struct task_record *task);
 
+/* "slots", "hold", …; NULL: it waits for nothing. */
+const char *wait_kind_name(enum wait_kind kind);
 /* What a task waits for, in words; false: for nothing. */
 bool wait_words(struct api *api, const struct query_task *task, struct buf *words);
 

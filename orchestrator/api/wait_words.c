@@ -3,6 +3,8 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/view.h"
+#include "orchestrator/engine/attention.h"
+#include "orchestrator/store/query_hold.h"
 
 /* "0.3 s", "12.0 s", "4m12s", "1h05m" */
 static void append_span(struct buf *words, int64_t ms)
@@ -62,6 +64,109 @@ static void append_disconnected(const struct query_task *task, const struct wait
     append_span(words, wait->wake_ms);
 }
 
+/* "nas: all of its 4 slots are taken; pi: it is not connected" */
+static void append_unmet(const struct wait *wait, const char *before, struct buf *words)
+{
+    for (size_t i = 0; i < wait->unmet_count; i++) {
+        buf_printf(words, "%s%.*s: %s", i == 0 ? before : "; ", STR_ARG(wait->unmet[i].device),
+                   wait->unmet[i].why);
+    }
+}
+
+/* "is held by alice until 12:00 (the numbers look odd)" */
+static void append_hold(struct api *api, const struct hold_record *record, struct buf *words)
+{
+    struct query_hold text;
+    view_hold_words(api, record, &text);
+    if (record->origin == HOLD_APPROVAL) {
+        buf_append_text(words, "waits for an approval");
+    } else if (record->origin == HOLD_FAILURE) {
+        buf_append_text(words, "is held because a task has failed");
+    } else {
+        buf_printf(words, "is %s by %.*s", record->origin == HOLD_PAUSE ? "paused" : "held",
+                   STR_ARG(text.owner));
+    }
+    if (record->deadline_wall_ms != 0) {
+        buf_append_text(words, " for another ");
+        append_span(words, record->deadline_wall_ms - api_now(api).wall_ms);
+    }
+    if (text.reason.length > 0 && record->origin != HOLD_FAILURE) {
+        buf_printf(words, ": %.*s", STR_ARG(text.reason));
+    }
+}
+
+static void append_holds(struct api *api, const struct query_task *task, const struct wait *wait,
+                         struct buf *words)
+{
+    size_t named = 0;
+    for (size_t i = 0; i < wait->holds_count; i++) {
+        struct hold_view hold;
+        if (engine_find_hold(api->config.engine, task->constellation_id, wait->holds[i], &hold)) {
+            buf_append_text(words, named++ == 0 ? "" : "; ");
+            append_hold(api, hold.record, words);
+        }
+    }
+    if (wait->count > named) {
+        buf_printf(words, "%s%zu more holds", named == 0 ? "" : "; and ", wait->count - named);
+    }
+}
+
+static void append_limit(struct api *api, const struct query_task *task, const struct wait *wait,
+                         struct buf *words)
+{
+    const struct limit_record *limit = NULL;
+    uint32_t used = 0;
+    if (engine_limit(api->config.engine, task->constellation_id, wait->count, &limit, &used)) {
+        buf_printf(words, "the limit %.*s is taken: %" PRIu32 " of %" PRIu32, STR_ARG(limit->name),
+                   used, limit->capacity);
+    } else {
+        buf_append_text(words, "a limit is taken");
+    }
+}
+
+const char *wait_kind_name(enum wait_kind kind)
+{
+    switch (kind) {
+    case WAIT_NOTHING:
+        return NULL;
+    case WAIT_DEPENDENCIES:
+        return "dependencies";
+    case WAIT_INPUTS:
+        return "inputs";
+    case WAIT_BACKOFF:
+        return "backoff";
+    case WAIT_NO_DEVICE:
+        return "no_device";
+    case WAIT_OFFLINE:
+        return "offline";
+    case WAIT_SLOTS:
+        return "slots";
+    case WAIT_BLOCKED:
+        return "blocked";
+    case WAIT_STOPPING:
+        return "stopping";
+    case WAIT_DISCONNECTED:
+        return "disconnected";
+    case WAIT_TURN:
+        return "turn";
+    case WAIT_HELD:
+        return "hold";
+    case WAIT_FINALLY:
+        return "finally";
+    case WAIT_CONDITION:
+        return "condition";
+    case WAIT_RESOURCES:
+        return "resources";
+    case WAIT_LIMIT:
+        return "limit";
+    case WAIT_DRAINED:
+        return "drained";
+    case WAIT_DECISION:
+        return "decision";
+    }
+    return NULL;
+}
+
 bool wait_words(struct api *api, const struct query_task *task, struct buf *words)
 {
     if (task_state_is_final((enum task_state)task->record.state) ||
@@ -112,22 +217,24 @@ bool wait_words(struct api *api, const struct query_task *task, struct buf *word
         append_disconnected(task, &wait, words);
         break;
     case WAIT_HELD:
-        buf_append_text(words, "it is held");
+        append_holds(api, task, &wait, words);
         break;
     case WAIT_FINALLY:
-        buf_append_text(words, "it runs when all the others have ended");
+        buf_printf(words, "runs last, when the %" PRIu32 " others have ended", wait.count);
         break;
     case WAIT_CONDITION:
         buf_append_text(words, "a condition is about to be evaluated");
         break;
     case WAIT_RESOURCES:
         buf_append_text(words, "no device that fits has enough left");
+        append_unmet(&wait, ": ", words);
         break;
     case WAIT_LIMIT:
-        buf_append_text(words, "a limit is taken");
+        append_limit(api, task, &wait, words);
         break;
     case WAIT_DRAINED:
         buf_append_text(words, "the devices that fit are being drained");
+        append_unmet(&wait, ": ", words);
         break;
     case WAIT_DECISION:
         buf_append_text(words, "whether it ran is not known: someone must decide");

@@ -1,6 +1,7 @@
 /* Why a task waits: always an answer (P9). */
 #include <stdio.h>
 
+#include "orchestrator/engine/attention.h"
 #include "orchestrator/engine/model.h"
 
 static void explain_dependencies(const struct task *task, struct wait *wait)
@@ -240,4 +241,28 @@ void engine_explain(const struct engine *engine, int64_t constellation_id, int64
     case TASK_STATES_END:
         break;
     }
+}
+
+bool engine_next_fit(const struct engine *engine, int64_t constellation_id, int64_t task_id,
+                     size_t *at, struct device_fit *ret_fit)
+{
+    const struct constellation *constellation =
+        map_get(&engine->constellations, (uint64_t)constellation_id);
+    const struct task *task =
+        constellation == NULL ? NULL : constellation_find_task(constellation, task_id);
+    if (task == NULL || (task->record.flags & TASK_GATE) != 0 || *at >= engine->devices_count) {
+        return false;
+    }
+    const struct device *device = engine->devices_list[(*at)++];
+    struct wait wait = { 0 };
+    explain_misfit(task->class, device, &wait);
+    *ret_fit = (struct device_fit){ .device = device->record.name, .fits = wait.unmet_count == 0 };
+    if (ret_fit->fits) {
+        explain_busy(task->class, device, &wait);
+        ret_fit->free = wait.unmet_count == 0;
+    }
+    if (wait.unmet_count > 0) {
+        snprintf(ret_fit->why, sizeof ret_fit->why, "%s", wait.unmet[0].why);
+    }
+    return true;
 }

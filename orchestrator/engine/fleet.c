@@ -1,5 +1,6 @@
 /* Devices: what is known of each, and the clock that runs while one is silent. */
 #include "common/base/mem.h"
+#include "orchestrator/engine/attention.h"
 #include "orchestrator/engine/model.h"
 
 /* How long the incumbent of a device's name has to answer before a newcomer may have it. */
@@ -109,8 +110,21 @@ struct device *fleet_add(struct engine *engine, const struct device_record *reco
     return device;
 }
 
+void fleet_contested(struct engine *engine, struct device *device)
+{
+    if (engine->now.boot_ms - device->contested_boot_ms >= ATTENTION_CONTEST_MS) {
+        device->contests = 0;
+    }
+    device->contests++;
+    device->contested_boot_ms = engine->now.boot_ms;
+}
+
 void fleet_update(struct engine *engine, struct device *device, const struct msg_hello *hello)
 {
+    if (device->record.journal_id.length > 0 &&
+        !str_equal(device->record.journal_id, hello->journal_id)) {
+        fleet_contested(engine, device);
+    }
     replace(&device->record.journal_id, hello->journal_id);
     replace(&device->record.boot_id, hello->boot_id);
     replace(&device->record.agent_version, hello->agent_version);

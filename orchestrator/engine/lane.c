@@ -116,6 +116,7 @@ void lane_push(struct engine *engine, struct task *task)
     struct lane *lane = lane_of(class, task->constellation);
     if (lane == NULL) {
         lane = make_lane(class, task->constellation);
+        lane->since_boot_ms = engine->now.boot_ms;
     }
     heap_insert(&lane->ready, &task->node);
     if (heap_holds(&lane->node)) {

@@ -52,6 +52,7 @@ struct lane {
     struct heap_node node;
     struct lane *next; /* of the constellation */
     struct lane *previous;
+    int64_t since_boot_ms; /* there has been a ready task in it */
 };
 
 /* A named limit of a constellation. What is parked at it waits until some of it is free. */
@@ -207,7 +208,9 @@ struct device {
     size_t stock_count;
     uint64_t unstarted_bytes;    /* of its attempts */
     int64_t stale_noted_boot_ms; /* the last attempt.stale that went into the events */
-    uint64_t turn_of;            /* rises at each assignment: the longest unused goes first */
+    uint32_t contests;           /* another machine came under its name, one soon after the other */
+    int64_t contested_boot_ms;
+    uint64_t turn_of; /* rises at each assignment: the longest unused goes first */
     struct attempt *attempts;
     struct placement **placements;
     size_t placements_count;
@@ -700,6 +703,8 @@ struct device *fleet_add(struct engine *engine, const struct device_record *reco
 void fleet_update(struct engine *engine, struct device *device, const struct msg_hello *hello);
 void fleet_save(struct engine *engine, struct device *device);
 void fleet_drain(struct engine *engine, const struct event *event);
+/* A machine with another journal has come under its name. */
+void fleet_contested(struct engine *engine, struct device *device);
 void fleet_free(struct device *device);
 /* When the device has to be looked at: its lease, its probe, or an attempt to give up. */
 void fleet_arm(struct engine *engine, struct device *device);

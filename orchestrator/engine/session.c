@@ -100,6 +100,9 @@ static bool settle_incumbent(struct engine *engine, const struct event *event,
                       STR("the agent was started again and has connected anew"));
         return true;
     }
+    if (!same_journal) {
+        fleet_contested(engine, device);
+    }
     newcomer_hold(engine, device, event->message.channel, hello);
     if (device->probed_boot_ms == 0) {
         device->probed_boot_ms = engine->now.boot_ms;

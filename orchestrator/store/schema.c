@@ -120,6 +120,7 @@ static const char *const step_1[] = {
     /* Only of edges that have some. reason: why it was decided so. */
     "CREATE TABLE edge_text(id INTEGER PRIMARY KEY, condition TEXT NOT NULL DEFAULT '',"
     " arguments TEXT NOT NULL DEFAULT '', reason TEXT) STRICT",
+    "CREATE INDEX edge_text_wrong ON edge_text(id) WHERE reason IS NOT NULL",
     "CREATE TABLE hold(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " scope INTEGER NOT NULL, origin INTEGER NOT NULL, on_expiry INTEGER NOT NULL,"
     " root_task_id INTEGER NOT NULL, created_wall_ms INTEGER NOT NULL,"

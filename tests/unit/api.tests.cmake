@@ -18,3 +18,9 @@ asterism_test(unit_query SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query.c
 asterism_test(unit_api_changes
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_changes.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_api_attention
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_attention.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_api_living
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_living.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)

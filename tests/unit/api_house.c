@@ -303,7 +303,21 @@ void house_message(struct house *house, struct msg *msg)
     house_turn(house);
 }
 
+void house_close_channel(struct house *house)
+{
+    struct event event = { .kind = EVENT_CHANNEL_CLOSED, .now = now(house) };
+    event.channel_closed.channel = 1;
+    event.channel_closed.reason = STR("gone");
+    house_post(house, &event);
+    house_turn(house);
+}
+
 void house_connect_device(struct house *house)
+{
+    house_connect_journal(house, "journal");
+}
+
+void house_connect_journal(struct house *house, const char *journal_id)
 {
     static const struct str executors[] = { { "run", 3 }, { "noop", 4 } };
     static const struct msg_pair labels[] = { { { "os", 2 }, { "linux", 5 } } };
@@ -313,7 +327,7 @@ void house_connect_device(struct house *house)
         .agent_version = STR("1"),
         .boot_id = STR("boot"),
         .process_id = 5,
-        .journal_id = STR("journal"),
+        .journal_id = str_of(journal_id),
         .profile = {
             .os = STR("linux"),
             .arch = STR("x86_64"),

@@ -42,6 +42,8 @@ void house_post(struct house *house, const struct event *event);
 
 /* A device "desktop" with slots for all, connected and ready. */
 void house_connect_device(struct house *house);
+void house_connect_journal(struct house *house, const char *journal_id); /* as another machine */
+void house_close_channel(struct house *house);
 void house_message(struct house *house, struct msg *msg);
 uint64_t house_take_fence(struct house *house); /* the oldest assigned one */
 void house_started(struct house *house, uint64_t fence);

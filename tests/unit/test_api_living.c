@@ -1,0 +1,216 @@
+/* What reads a living graph: params of a submission, long polls, fields, what a task has become. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/api_house.h"
+
+#define SUBMISSION "Content-Type: application/vnd.asterism.submission+json\r\n"
+#define TWO        "name: two\ntasks:\n  a: {noop: true}\n  b: {noop: true, needs: a}\n"
+
+static int set_up(void **state)
+{
+    *state = house_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    house_free(*state);
+    return 0;
+}
+
+static const char *path_of(const char *id, const char *rest)
+{
+    static char path[256];
+    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", id, rest);
+    return path;
+}
+
+static struct answer submit(struct house *house, const char *body)
+{
+    return house_ask(house, &(struct request){ "POST", "/api/v1/constellations", SUBMISSION,
+                                               str_of(body), false });
+}
+
+static void a_submission_gives_params_their_values(void **state)
+{
+    struct house *house = *state;
+    struct answer answer =
+        submit(house, "{\"spec\":\"name: p\\nparams: {who: {}, n: 3}\\ntasks:\\n"
+                      "  a: {run: [echo, '${{ params.who }}', '${{ params.n }}']}\\n\","
+                      "\"params\":{\"who\":\"you\",\"n\":7}}");
+    assert_int_equal(answer.status, 201);
+    char path[256];
+    snprintf(path, sizeof(path), "%s", path_of(answer_text(&answer, "id"), "/tasks/a"));
+    answer_done(&answer);
+    answer = house_get(house, path);
+    const json_t *run = json_object_get(json_object_get(answer.json, "spec"), "run");
+    assert_string_equal(json_string_value(json_array_get(run, 1)), "you");
+    assert_string_equal(json_string_value(json_array_get(run, 2)), "7");
+    answer_done(&answer);
+}
+
+static void a_submission_that_is_not_right_is_refused(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *says;
+    } cases[] = {
+        { "{", "no JSON" },
+        { "{\"params\":{}}", "a submission is" },
+        { "{\"spec\":\"name: x\",\"more\":1}", "a submission is" },
+        { "{\"spec\":\"name: x\\ntasks:\\n  a: {noop: true}\\n\",\"params\":{\"no\":1}}", "no" },
+        { "{\"spec\":\"name: x\\nparams: {must: {required: true}}\\ntasks:\\n"
+          "  a: {noop: true}\\n\"}",
+          "must" },
+    };
+    struct house *house = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer answer = submit(house, cases[i].body);
+        assert_int_equal(answer.status, 422);
+        assert_string_equal(answer_text(&answer, "code"), "invalid_spec");
+        if (strstr(answer.body, cases[i].says) == NULL) {
+            fail_msg("%s: %s", cases[i].body, answer.body);
+        }
+        answer_done(&answer);
+    }
+}
+
+static void each_goes_over_the_devices_that_are_known(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house,
+                 "name: e\ntasks:\n  up: {each: {device: os=linux}, run: [uptime]}\n"
+                 "  all: {noop: true, needs: up, join: any, allow_failure: true}\n",
+                 id);
+    struct answer answer = house_get(house, path_of(id, "/tasks/up@desktop"));
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer_text(&answer, "group"), "up");
+    assert_string_equal(answer_text(&answer, "pinned_device"), "desktop");
+    answer_done(&answer);
+    answer = house_get(house, path_of(id, "/tasks/all"));
+    assert_string_equal(answer_text(&answer, "join"), "any");
+    assert_true(json_is_true(json_object_get(answer.json, "allow_failure")));
+    answer_done(&answer);
+}
+
+static void only_the_fields_that_are_asked_for_come(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct answer answer = house_get(house, path_of(id, "/tasks?fields=state,key,nonsense"));
+    const json_t *tasks = json_object_get(answer.json, "tasks");
+    assert_int_equal(json_array_size(tasks), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *task = json_array_get(tasks, i);
+        assert_int_equal(json_object_size(task), 2);
+        assert_string_equal(json_string_value(json_object_get(task, "key")), i == 0 ? "a" : "b");
+        assert_non_null(json_object_get(task, "state"));
+    }
+    assert_string_equal(answer_text(&answer, "constellation"), id);
+    answer_done(&answer);
+    answer = house_get(house, path_of(id, "/tasks?fields=needs"));
+    const json_t *task = json_array_get(json_object_get(answer.json, "tasks"), 1);
+    assert_int_equal(json_object_size(task), 1);
+    assert_int_equal(json_array_size(json_object_get(task, "needs")), 1);
+    answer_done(&answer);
+}
+
+static void open_get(struct house *house, struct client *client, const char *path)
+{
+    client_open(house, client, &(struct request){ "GET", path, NULL, { NULL, 0 }, false });
+}
+
+static void a_wait_for_the_end_is_answered_when_it_comes(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct client client;
+    open_get(house, &client, path_of(id, "?wait=55s"));
+    house_pass(house);
+    assert_false(client_has(&client, "\"state\""));
+    house_expect(house, "POST", path_of(id, "/cancel"), "", 202);
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"state\":\"cancelled\""));
+    client_close(&client);
+    open_get(house, &client, path_of(id, "?wait=55s"));
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"state\":\"cancelled\""));
+    client_close(&client);
+}
+
+static void a_wait_that_takes_too_long_is_answered_with_what_there_is(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct client client;
+    open_get(house, &client, path_of(id, "?wait=20s"));
+    house_pass(house);
+    house->skew_ms += 21 * 1000;
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"state\":\"running\""));
+    client_close(&client);
+    house_expect(house, "GET", path_of(id, "?wait=56s"), NULL, 400);
+    house_expect(house, "GET", path_of(id, "?wait=soon"), NULL, 400);
+}
+
+static void events_are_waited_for_one_answer_at_a_time(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct client client; /* it comes in chunks, as all that may take long */
+    open_get(house, &client, "/api/v1/events?since=0&wait=10s");
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"kind\":\"constellation.submitted\""));
+    const char *next = strstr(buf_text(&client.in), "\"next\":");
+    assert_non_null(next);
+    char path[128];
+    snprintf(path, sizeof(path), "/api/v1/events?since=%ld&wait=10s", strtol(next + 7, NULL, 10));
+    client_close(&client);
+    open_get(house, &client, path);
+    house_pass(house);
+    assert_false(client_has(&client, "\"events\""));
+    house_expect(house, "POST", path_of(id, "/pause"), NULL, 200);
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "hold.placed"));
+    client_close(&client);
+}
+
+static void no_news_is_an_answer_without_events(void **state)
+{
+    struct house *house = *state;
+    struct client client;
+    open_get(house, &client, "/api/v1/events?wait=1s");
+    house_pass(house);
+    house->skew_ms += 2000;
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"events\":[]"));
+    client_close(&client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(a_submission_gives_params_their_values),
+        TEST(a_submission_that_is_not_right_is_refused),
+        TEST(each_goes_over_the_devices_that_are_known),
+        TEST(only_the_fields_that_are_asked_for_come),
+        TEST(a_wait_for_the_end_is_answered_when_it_comes),
+        TEST(a_wait_that_takes_too_long_is_answered_with_what_there_is),
+        TEST(events_are_waited_for_one_answer_at_a_time),
+        TEST(no_news_is_an_answer_without_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
