@@ -120,9 +120,9 @@ enum err query_plan_edges(struct store *store, int64_t constellation_id, int64_t
     int64_t numbers[] = { constellation_id, after, (int64_t)limit };
     enum err err =
         collect(store,
-                SELECT_EDGES "WHERE e.id > ?2"
-                             " AND e.id >= (SELECT first_edge_id FROM constellation WHERE id = ?1)"
-                             " AND e.id <= (SELECT last_edge_id FROM constellation WHERE id = ?1)"
+                SELECT_EDGES "WHERE e.id BETWEEN max(?2 + 1,"
+                             " (SELECT first_edge_id FROM constellation WHERE id = ?1))"
+                             " AND (SELECT last_edge_id FROM constellation WHERE id = ?1)"
                              " AND +e.constellation_id = ?1 AND e.late = 0 ORDER BY e.id LIMIT ?3",
                 numbers, 3, &collector, arena, reason);
     if (err == ERR_NONE && collector.count < limit) {

@@ -167,8 +167,8 @@ enum err query_task_scan(struct store *store, const struct query_constellation *
     if (after < constellation->last_task_id) {
         sqlite3_stmt *row =
             store_sqlite_statement(store,
-                                   "SELECT id, state FROM task WHERE id > ?1 AND id >= ?2 AND"
-                                   " id <= ?3 AND +constellation_id = ?4 AND late = 0"
+                                   "SELECT id, state FROM task WHERE id BETWEEN max(?1 + 1, ?2)"
+                                   " AND ?3 AND +constellation_id = ?4 AND late = 0"
                                    " ORDER BY id LIMIT ?5",
                                    reason);
         if (row == NULL) {
