@@ -23,13 +23,30 @@ struct run {
     uint64_t assigned[64]; /* what the agent holds, first in first out */
     uint32_t numbers[64];
     size_t held;
+    int64_t approvals[64]; /* holds that wait for somebody */
+    size_t approvals_count;
+    unsigned evaluated;
     bool done;
 };
 
+static uint16_t task_flags(uint32_t i)
+{
+    int flags = (i % 8 == 3 ? TASK_GATE : 0) | (i % 5 == 1 ? TASK_JOIN_ANY : 0) |
+                (i % 10 == 6 ? TASK_ALLOW_FAILURE : 0);
+    return (uint16_t)flags;
+}
+
 static void make_plan(struct run *run, uint32_t tasks, struct arena *arena)
 {
+    static const struct plan_limit limits[] = { { { "licence", 7 }, 2 } };
+    static const struct plan_limit_use uses[] = { { 0, 1 } };
     static const struct plan_class classes[] = {
-        { .executor = EXECUTOR_NOOP }, { .selector = { "os=linux", 8 }, .executor = EXECUTOR_RUN }
+        { .executor = EXECUTOR_NOOP },
+        { .selector = { "os=linux", 8 },
+          .executor = EXECUTOR_RUN,
+          .strategy = STRATEGY_PACK,
+          .limits = uses,
+          .limits_count = 1 },
     };
     static const struct plan_policy policies[] = {
         { .max_attempts = 3,
@@ -38,7 +55,8 @@ static void make_plan(struct run *run, uint32_t tasks, struct arena *arena)
           .backoff_max_ms = 500,
           .backoff_factor_permille = 2000,
           .kill_grace_ms = 1000,
-          .output_bytes_max = 1024 * 1024 },
+          .output_bytes_max = 1024 * 1024,
+          .retry_on = RETRY_ON_ALL },
     };
     struct plan_task *list = arena_array(arena, tasks, sizeof list[0]);
     struct plan_edge *edges = arena_array(arena, tasks, sizeof edges[0]);
@@ -49,10 +67,20 @@ static void make_plan(struct run *run, uint32_t tasks, struct arena *arena)
             (struct plan_task){ .key = { arena_copy(arena, key, (size_t)length), (size_t)length },
                                 .body = STR("body"),
                                 .class_index = i % 2,
-                                .priority = (int32_t)(i % 3) };
+                                .priority = (int32_t)(i % 3),
+                                .flags = task_flags(i),
+                                .hold = i % 9 == 4 ? STR("somebody looks at it") : STR("") };
         if (i > 0) {
             edges[i - 1] =
-                (struct plan_edge){ .from = (i - 1) / 3, .to = i, .when = EDGE_WHEN_SUCCESS };
+                (struct plan_edge){ .from = (i - 1) / 3,
+                                    .to = i,
+                                    .when = i % 4 == 2 ? EDGE_WHEN_ALWAYS : EDGE_WHEN_SUCCESS,
+                                    .named = i % 2 == 0,
+                                    .required = i % 5 == 0 };
+        }
+        if (i % 6 == 5) {
+            edges[i - 1].condition = STR("attempt > ?1");
+            edges[i - 1].arguments = STR("[0]");
         }
     }
     run->plan = (struct plan){ .name = STR("run"),
@@ -64,7 +92,11 @@ static void make_plan(struct run *run, uint32_t tasks, struct arena *arena)
                                .tasks = list,
                                .tasks_count = tasks,
                                .edges = edges,
-                               .edges_count = tasks - 1 };
+                               .edges_count = tasks - 1,
+                               .limits = limits,
+                               .limits_count = 1,
+                               .deadline_ms = 3600000,
+                               .fail_fast = true };
 }
 
 static void step_message(struct run *run, const struct msg *msg)
@@ -141,6 +173,75 @@ static void agent_works(struct run *run)
     step_message(run, &finished);
 }
 
+/* Conditions as their numbers have it: some open, some close, some cannot be evaluated. */
+static void evaluate(struct run *run, size_t from)
+{
+    struct store_world *world = run->world;
+    for (size_t i = from; i < world->effects.count; i++) {
+        if (world->effects.list[i].kind != EFFECT_EVALUATE) {
+            continue;
+        }
+        int64_t edge_id = world->effects.list[i].evaluate.edge_id;
+        struct event event = { .kind = EVENT_EVALUATED, .now = run->now };
+        struct str condition;
+        struct str arguments;
+        world_apply(world);
+        assert_int_equal(store_edge_condition(world->store, edge_id, &world->effects.arena,
+                                              &condition, &arguments),
+                         ERR_NONE);
+        assert_true(str_is(condition, "attempt > ?1"));
+        event.evaluated.constellation_id = world->effects.list[i].evaluate.constellation_id;
+        event.evaluated.edge_id = edge_id;
+        event.evaluated.opens = edge_id % 3 != 0;
+        event.evaluated.reason = edge_id % 4 == 0 ? STR("it is too long") : STR("");
+        engine_step(run->engine, &event, &world->effects);
+        run->evaluated++;
+    }
+}
+
+static void place_hold(struct run *run, enum hold_scope scope, int64_t task_id, int64_t length_ms)
+{
+    struct event event = { .kind = EVENT_HOLD, .now = run->now };
+    event.hold.constellation_id = 1;
+    event.hold.scope = scope;
+    event.hold.origin = scope == HOLD_ALL ? HOLD_PAUSE : HOLD_BY_REQUEST;
+    event.hold.on_expiry = HOLD_EXPIRY_RELEASE;
+    event.hold.length_ms = length_ms;
+    event.hold.task_ids = &task_id;
+    event.hold.task_ids_count = scope == HOLD_ALL ? 0 : 1;
+    event.hold.owner = STR("planner");
+    event.hold.reason = STR("thinking");
+    engine_step(run->engine, &event, &run->world->effects);
+}
+
+static void release(struct run *run, int64_t hold_id)
+{
+    struct event event = { .kind = EVENT_RELEASE, .now = run->now };
+    event.release.constellation_id = 1;
+    event.release.hold_id = hold_id;
+    event.release.approved = true;
+    event.release.actor = STR("ada");
+    engine_step(run->engine, &event, &run->world->effects);
+}
+
+/* What people do: an approval every other turn, holds that expire and a pause that is ended. */
+static void people_act(struct run *run)
+{
+    unsigned turns = run->world->turns;
+    if (turns % 2 == 0 && run->approvals_count > 0) {
+        release(run, run->approvals[--run->approvals_count]);
+    }
+    if (turns == 4) {
+        place_hold(run, HOLD_DESCENDANTS, 3, 700);
+    } else if (turns == 5) {
+        place_hold(run, HOLD_TASKS, 2, 300);
+    } else if (turns == 8) {
+        place_hold(run, HOLD_ALL, 0, 0);
+    } else if (turns == 12) {
+        release(run, 0);
+    }
+}
+
 static void take_outbound(struct run *run)
 {
     const struct effects *effects = &run->world->effects;
@@ -154,6 +255,10 @@ static void take_outbound(struct run *run)
             struct msg ready = { .kind = MSG_READY };
             ready.ready.session = effect->send.msg->welcome.session;
             step_message(run, &ready);
+        } else if (effect->kind == EFFECT_ADD_HOLD &&
+                   effect->hold.record->origin == HOLD_APPROVAL) {
+            assert_true(run->approvals_count < 64);
+            run->approvals[run->approvals_count++] = effect->hold.record->id;
         } else if (effect->kind == EFFECT_HISTORY &&
                    effect->history.kind == HISTORY_CONSTELLATION_FINISHED) {
             assert_int_equal(effect->history.state, CONSTELLATION_SUCCEEDED);
@@ -178,7 +283,9 @@ static void turn(struct run *run)
     struct store_world *world = run->world;
     run->now.boot_ms += 100;
     run->now.wall_ms += 100;
+    size_t before = world->effects.count;
     step(run, EVENT_TICK);
+    evaluate(run, before);
     step(run, EVENT_DISPATCH);
     world_apply(world);
     take_outbound(run);
@@ -215,7 +322,9 @@ void world_run_constellation(struct store_world *world, uint32_t tasks)
     while (world->finished == 0 && world->turns < RUN_TURNS_MAX) {
         turn(&run);
         agent_works(&run);
+        people_act(&run);
     }
+    assert_true(run.evaluated > 0);
     world_commit(world);
     engine_free(run.engine);
     arena_done(&arena);
