@@ -16,3 +16,6 @@ set(store_sample ${CMAKE_SOURCE_DIR}/tests/unit/store_sample.c ${store_bench})
 asterism_test(unit_store_plan
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_plan.c ${store_sample}
     LINK store engine base)
+asterism_test(unit_query_plan
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query_plan.c ${store_sample}
+    LINK store engine base PkgConfig::SQLITE)

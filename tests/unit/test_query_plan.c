@@ -1,0 +1,473 @@
+/* What edits, exports and views read of a plan, and what becomes of it when it goes: for the SQLite store
+   alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/store/query_hold.h"
+#include "orchestrator/store/query_plan.h"
+#include "orchestrator/store/query_revision.h"
+#include "orchestrator/store/query_task.h"
+#include "orchestrator/store/retention.h"
+#include "orchestrator/store/sqlite_db.h"
+#include "tests/unit/store_sample.h"
+
+struct bench {
+    struct store_world *world;
+    struct sample sample;
+    struct arena arena;
+};
+
+static int open_bench(void **state)
+{
+    struct bench *bench = mem_alloc(sizeof *bench);
+    bench->world = world_new(true);
+    sample_init(&bench->sample);
+    sample_submit(&bench->sample, &bench->world->effects);
+    world_commit(bench->world);
+    *state = bench;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *bench = *state;
+    world_free(bench->world);
+    arena_done(&bench->arena);
+    mem_free(bench);
+    return 0;
+}
+
+static int64_t number(struct bench *bench, const char *sql)
+{
+    sqlite3_stmt *row = NULL;
+    sqlite3 *db = store_sqlite_handle(bench->world->store);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    int64_t value = sqlite3_step(row) == SQLITE_ROW ? sqlite3_column_int64(row, 0) : -1;
+    sqlite3_finalize(row);
+    return value;
+}
+
+/* Tasks 40 … behind task 13, as an edit adds them. */
+static void add_late(struct bench *bench, int64_t count)
+{
+    static const struct plan_edge edge_text;
+    struct effects *effects = &bench->world->effects;
+    struct task_record *tasks = arena_array(&bench->arena, (size_t)count, sizeof tasks[0]);
+    struct plan_task *texts = arena_array(&bench->arena, (size_t)count, sizeof texts[0]);
+    for (int64_t i = 0; i < count; i++) {
+        char key[32];
+        int length = snprintf(key, sizeof key, "late%lld", (long long)i);
+        texts[i].key = arena_str(&bench->arena, (struct str){ key, (size_t)length });
+        texts[i].body = STR("b");
+        tasks[i] = (struct task_record){
+            .id = 40 + i, .class_id = 2, .policy_id = 3, .state = TASK_WAITING, .round = 1
+        };
+        sample_add_task(effects, &tasks[i], &texts[i]);
+        struct edge_record edge = {
+            .id = 50 + i, .from_id = 13, .to_id = 40 + i, .when = EDGE_WHEN_ALWAYS
+        };
+        sample_edge(effects, EFFECT_ADD_EDGE, &edge, &edge_text);
+    }
+    world_commit(bench->world);
+}
+
+static void add_revision(struct bench *bench, uint32_t revision, int64_t wall_ms)
+{
+    struct constellation_record *constellation = &bench->sample.constellation;
+    struct revision_record *record =
+        &effects_add(&bench->world->effects, EFFECT_ADD_REVISION)->revision;
+    *record = (struct revision_record){ .constellation_id = 1,
+                                        .number = revision,
+                                        .base = revision - 1,
+                                        .wall_ms = wall_ms,
+                                        .author_kind = AUTHOR_PLANNER,
+                                        .author = STR("gpt"),
+                                        .reason = STR("the NAS is gone"),
+                                        .operations = STR("[{\"op\":\"add_task\"}]"),
+                                        .inverse = STR("[{\"op\":\"remove_task\"}]") };
+    constellation->revision = revision;
+    effects_add(&bench->world->effects, EFFECT_SAVE_CONSTELLATION)->constellation.record =
+        constellation;
+    world_commit(bench->world);
+}
+
+/* --- Reading --- */
+
+static void a_task_is_read_with_all_that_its_text_says(void **state)
+{
+    struct bench *bench = *state;
+    struct query_plan_task task;
+    assert_int_equal(query_plan_task(bench->world->store, 13, &bench->arena, &task, NULL),
+                     ERR_NONE);
+    assert_int_equal(task.constellation_id, 1);
+    assert_true(str_is(task.task.key, "report"));
+    assert_true(str_is(task.task.body, "body"));
+    assert_int_equal(task.task.priority, -7);
+    assert_int_equal(task.task.flags, 3);
+    assert_true(str_is(task.same_device, "scan"));
+    assert_true(str_is(task.other_device, "gate"));
+    assert_int_equal(task.class.strategy, STRATEGY_SPREAD);
+    assert_int_equal(task.class.resources[1].amount_milli, INT64_C(1) << 45);
+    assert_int_equal(task.class.limits[1].amount, 3);
+    assert_true(str_is(task.class.tools[1], "quote\"d"));
+    assert_int_equal(task.policy.effect, TASK_ONCE);
+    assert_int_equal(task.policy.hold_on_failure_ms, 104);
+    assert_int_equal(task.needs.count, 2);
+    assert_true(str_is(task.needs.list[0].from, "scan"));
+    assert_true(str_is(task.needs.list[0].condition, "number > ?1"));
+    assert_true(str_is(task.needs.list[0].arguments, "[1000]"));
+    assert_true(task.needs.list[1].record.required);
+    assert_int_equal(query_plan_task(bench->world->store, 12, &bench->arena, &task, NULL),
+                     ERR_NONE);
+    assert_true(str_is(task.task.description, "who says"));
+    assert_true(str_is(task.task.hold, "ask ada"));
+    assert_int_equal(query_plan_task(bench->world->store, 99, &bench->arena, &task, NULL),
+                     ERR_NOT_FOUND);
+}
+
+static void keys_become_ids_in_the_turn_that_adds_them(void **state)
+{
+    struct bench *bench = *state;
+    static const struct str keys[] = {
+        { "report", 6 }, { "none", 4 }, { "new", 3 }, { "scan", 4 }
+    };
+    static const struct plan_task text = { .key = { "new", 3 } };
+    static const struct task_record task = { .id = 40, .class_id = 2, .policy_id = 3, .state = 1 };
+    int64_t ids[4];
+    sample_add_task(&bench->world->effects, &task, &text);
+    world_apply(bench->world);
+    assert_int_equal(query_plan_ids(bench->world->store, 1, keys, 4, ids, NULL), ERR_NONE);
+    assert_int_equal(ids[0], 13);
+    assert_int_equal(ids[1], 0);
+    assert_int_equal(ids[2], 40);
+    assert_int_equal(ids[3], 11);
+    world_commit(bench->world);
+}
+
+static void cursors_go_over_what_was_submitted_and_what_edits_have_added(void **state)
+{
+    struct bench *bench = *state;
+    struct query_constellation constellation;
+    struct query_task_state states[8];
+    struct query_edges edges;
+    int64_t ids[8];
+    size_t count = 0;
+    add_late(bench, 3);
+    static const int64_t expected[] = { 11, 12, 13, 40, 41, 42 };
+    int64_t after = 0;
+    size_t seen = 0;
+    do {
+        assert_int_equal(query_plan_scan(bench->world->store, 1, after, ids, 4, &count, NULL),
+                         ERR_NONE);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(ids[i], expected[seen++]);
+            after = ids[i];
+        }
+    } while (count == 4);
+    assert_int_equal(seen, 6);
+    assert_int_equal(
+        query_constellation(bench->world->store, 1, &bench->arena, &constellation, NULL), ERR_NONE);
+    assert_int_equal(
+        query_task_scan(bench->world->store, &constellation, 12, states, 8, &count, NULL),
+        ERR_NONE);
+    assert_int_equal(count, 4);
+    assert_int_equal(states[0].id, 13);
+    assert_int_equal(states[3].id, 42);
+    assert_int_equal(query_plan_edges(bench->world->store, 1, 22, 3, &bench->arena, &edges, NULL),
+                     ERR_NONE);
+    assert_int_equal(edges.count, 3);
+    assert_int_equal(edges.list[0].record.id, 23);
+    assert_int_equal(edges.list[2].record.id, 51);
+    assert_true(str_is(edges.list[2].to, "late1"));
+    assert_int_equal(query_plan_edges(bench->world->store, 1, 51, 3, &bench->arena, &edges, NULL),
+                     ERR_NONE);
+    assert_int_equal(edges.count, 1);
+}
+
+static void dependencies_are_found_by_their_ends(void **state)
+{
+    struct bench *bench = *state;
+    struct query_edges edges;
+    struct query_edge edge;
+    struct effect *effect = effects_add(&bench->world->effects, EFFECT_EDGE_REASON);
+    effect->edge_reason.edge_id = 22;
+    effect->edge_reason.text = STR("number is not a number");
+    world_commit(bench->world);
+    assert_int_equal(query_plan_between(bench->world->store, 11, 13, &bench->arena, &edges, NULL),
+                     ERR_NONE);
+    assert_int_equal(edges.count, 1);
+    assert_int_equal(edges.list[0].record.id, 22);
+    assert_true(str_is(edges.list[0].reason, "number is not a number"));
+    assert_int_equal(query_plan_between(bench->world->store, 13, 11, &bench->arena, &edges, NULL),
+                     ERR_NOT_FOUND);
+    /* Undecided again: why it was decided so is forgotten with it. */
+    sample_edge(&bench->world->effects, EFFECT_SAVE_EDGE, &bench->sample.edges[1], NULL);
+    world_commit(bench->world);
+    assert_int_equal(query_plan_edge(bench->world->store, 22, &bench->arena, &edge, NULL),
+                     ERR_NONE);
+    assert_int_equal(edge.reason.length, 0);
+    assert_true(str_is(edge.condition, "number > ?1"));
+    assert_int_equal(query_plan_edge(bench->world->store, 99, &bench->arena, &edge, NULL),
+                     ERR_NOT_FOUND);
+}
+
+static void who_depends_on_a_task_is_asked_of_the_engine(void **state)
+{
+    struct bench *bench = *state;
+    struct engine_config config = { .epoch = 1, .lease_ms = 60000, .ping_ms = 20000 };
+    struct engine *engine = engine_new(&config);
+    assert_int_equal(store_load(bench->world->store, engine, NULL), ERR_NONE);
+    uint32_t at = 0;
+    unsigned seen = 0;
+    struct edge_record edge;
+    while (engine_each_dependent(engine, 1, 11, &at, &edge)) {
+        assert_int_equal(edge.from_id, 11);
+        seen |= 1U << (edge.id - 21);
+    }
+    assert_int_equal(seen, 3);
+    at = 0;
+    assert_false(engine_each_dependent(engine, 1, 13, &at, &edge));
+    assert_false(engine_each_dependent(engine, 9, 13, &at, &edge));
+    engine_free(engine);
+}
+
+static void limits_and_the_description_are_read(void **state)
+{
+    struct bench *bench = *state;
+    struct plan_limit *limits = NULL;
+    size_t count = 0;
+    struct str description;
+    struct store *store = bench->world->store;
+    assert_int_equal(query_plan_limits(store, 1, &bench->arena, &limits, &count, NULL), ERR_NONE);
+    assert_int_equal(count, 2);
+    assert_true(str_is(limits[1].name, "line"));
+    assert_int_equal(limits[1].capacity, 9);
+    assert_int_equal(query_plan_description(store, 1, &bench->arena, &description, NULL), ERR_NONE);
+    assert_true(str_is(description, "one of everything"));
+    assert_int_equal(store_begin(store, NULL), ERR_NONE);
+    assert_int_equal(store_put_description(store, 1, STR("another"), NULL), ERR_NONE);
+    assert_int_equal(store_commit(store, NULL), ERR_NONE);
+    assert_int_equal(query_plan_description(store, 1, &bench->arena, &description, NULL), ERR_NONE);
+    assert_true(str_is(description, "another"));
+    assert_int_equal(query_plan_description(store, 9, &bench->arena, &description, NULL),
+                     ERR_NOT_FOUND);
+}
+
+static void a_removed_task_keeps_its_name_for_the_events(void **state)
+{
+    struct bench *bench = *state;
+    struct str key;
+    add_late(bench, 1);
+    effects_add(&bench->world->effects, EFFECT_REMOVE_EDGE)->id = 50;
+    effects_add(&bench->world->effects, EFFECT_REMOVE_TASK)->id = 40;
+    world_commit(bench->world);
+    assert_int_equal(query_task_key(bench->world->store, 40, &bench->arena, &key, NULL), ERR_NONE);
+    assert_true(str_is(key, "late0"));
+}
+
+static void revisions_are_listed_newest_first_in_pages(void **state)
+{
+    struct bench *bench = *state;
+    struct query_revisions list;
+    struct revision_record one;
+    struct store *store = bench->world->store;
+    for (uint32_t revision = 9; revision <= 13; revision++) {
+        add_revision(bench, revision, 100 + revision);
+    }
+    struct query_revision_list wanted = { .last = UINT32_MAX, .limit = 2 };
+    assert_int_equal(query_revision_list(store, 1, &wanted, &bench->arena, &list, NULL), ERR_NONE);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.list[0].number, 13);
+    assert_int_equal(list.list[0].operations.length, 0);
+    assert_int_equal(list.next, 11);
+    wanted = (struct query_revision_list){ .first = 10, .last = 12, .with_text = true, .limit = 9 };
+    assert_int_equal(query_revision_list(store, 1, &wanted, &bench->arena, &list, NULL), ERR_NONE);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.list[2].number, 10);
+    assert_int_equal(list.next, 0);
+    assert_true(str_is(list.list[2].inverse, "[{\"op\":\"remove_task\"}]"));
+    wanted.bytes_max = 50; /* one has 44 */
+    assert_int_equal(query_revision_list(store, 1, &wanted, &bench->arena, &list, NULL), ERR_NONE);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.next, 11);
+    assert_int_equal(query_revision(store, 1, 9, &bench->arena, &one, NULL), ERR_NONE);
+    assert_int_equal(one.base, 8);
+    assert_int_equal(one.wall_ms, 109);
+    assert_int_equal(one.author_kind, AUTHOR_PLANNER);
+    assert_true(str_is(one.author, "gpt"));
+    assert_true(str_is(one.reason, "the NAS is gone"));
+    assert_int_equal(query_revision(store, 1, 8, &bench->arena, &one, NULL), ERR_NOT_FOUND);
+}
+
+static void holds_are_listed_with_their_words_and_tasks(void **state)
+{
+    struct bench *bench = *state;
+    struct query_holds list;
+    struct query_hold words;
+    struct store *store = bench->world->store;
+    assert_int_equal(query_hold_list(store, 1, 0, 1, &bench->arena, &list, NULL), ERR_NONE);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.next_id, 31);
+    assert_true(str_is(list.list[0].words.owner, "ada"));
+    assert_true(str_is(list.list[0].words.reason, "thinking"));
+    assert_true(str_is(list.list[0].root, "scan"));
+    assert_int_equal(list.list[0].tasks, 2);
+    assert_true(str_is(list.list[0].keys[1], "report"));
+    assert_int_equal(list.list[0].record.length_ms, 60000);
+    assert_int_equal(query_hold_list(store, 1, 31, 1, &bench->arena, &list, NULL), ERR_NONE);
+    assert_int_equal(list.next_id, 0);
+    assert_int_equal(list.list[0].record.scope, HOLD_ALL);
+    assert_int_equal(list.list[0].tasks, 0);
+    assert_int_equal(query_hold(store, 31, &bench->arena, &words, NULL), ERR_NONE);
+    assert_true(str_is(words.reason, "thinking"));
+    assert_int_equal(query_hold(store, 39, &bench->arena, &words, NULL), ERR_NOT_FOUND);
+}
+
+/* --- Going --- */
+
+static unsigned retain(struct bench *bench, int64_t now_wall_ms,
+                       const struct retention_policy *policy)
+{
+    bool more = true;
+    unsigned turns = 0;
+    for (; more && turns < 100; turns++) {
+        assert_int_equal(store_begin(bench->world->store, NULL), ERR_NONE);
+        assert_int_equal(store_retain(bench->world->store, now_wall_ms, policy, &more, NULL),
+                         ERR_NONE);
+        assert_int_equal(store_commit(bench->world->store, NULL), ERR_NONE);
+    }
+    return turns;
+}
+
+static void revisions_go_by_their_number_and_their_age(void **state)
+{
+    struct bench *bench = *state;
+    for (uint32_t revision = 9; revision <= 20; revision++) {
+        add_revision(bench, revision, 100 + revision);
+    }
+    retain(bench, 1000, &(struct retention_policy){ .revisions_max = 100 });
+    assert_int_equal(number(bench, "SELECT count(*) FROM revision"), 12);
+    retain(bench, 1000, &(struct retention_policy){ .revisions_max = 8 });
+    assert_int_equal(number(bench, "SELECT min(number) FROM revision"), 13);
+    retain(bench, 1000, &(struct retention_policy){ .revisions_keep_ms = 883 });
+    assert_int_equal(number(bench, "SELECT min(number) FROM revision"), 17);
+    assert_int_equal(number(bench, "SELECT count(*) FROM revision"), 4);
+    assert_int_equal(number(bench, "SELECT revision FROM constellation"), 20);
+}
+
+static void a_removed_task_that_never_ran_goes_with_the_events_that_name_it(void **state)
+{
+    struct bench *bench = *state;
+    add_late(bench, 1);
+    effects_add(&bench->world->effects, EFFECT_REMOVE_EDGE)->id = 50;
+    effects_add(&bench->world->effects, EFFECT_REMOVE_TASK)->id = 40;
+    for (int i = 0; i < 5; i++) {
+        effects_add(&bench->world->effects, EFFECT_HISTORY)->history.kind = HISTORY_TASK_STARTED;
+    }
+    world_commit(bench->world);
+    retain(bench, 1, &(struct retention_policy){ .events_max = 6 });
+    assert_int_equal(number(bench, "SELECT count(*) FROM task_removed"), 1);
+    retain(bench, 1, &(struct retention_policy){ .events_max = 2 });
+    assert_int_equal(number(bench, "SELECT count(*) FROM task_removed"), 0);
+}
+
+static void a_constellation_that_was_edited_goes_whole(void **state)
+{
+    struct bench *bench = *state;
+    struct sample *sample = &bench->sample;
+    struct effects *effects = &bench->world->effects;
+    add_late(bench, 1500);
+    add_revision(bench, 9, 100);
+    /* Task 11 ran in an earlier round, and was removed since. */
+    sample->attempt.state = ATTEMPT_ENDED;
+    effects_add(effects, EFFECT_SAVE_ATTEMPT)->attempt = &sample->attempt;
+    sample->tasks[0].state = TASK_WAITING;
+    effects_add(effects, EFFECT_SAVE_TASK)->task.record = &sample->tasks[0];
+    world_commit(bench->world);
+    effects_add(effects, EFFECT_REMOVE_EDGE)->id = 21;
+    effects_add(effects, EFFECT_REMOVE_EDGE)->id = 22;
+    effects_add(effects, EFFECT_REMOVE_TASK)->id = 11;
+    sample->constellation.state = CONSTELLATION_FAILED;
+    effects_add(effects, EFFECT_SAVE_CONSTELLATION)->constellation.record = &sample->constellation;
+    world_commit(bench->world);
+    retain(bench, 1, &(struct retention_policy){ .finished_max = 0 });
+    assert_int_equal(number(bench, "SELECT count(*) FROM attempt"), 1);
+    assert_int_equal(store_begin(bench->world->store, NULL), ERR_NONE);
+    assert_int_equal(store_delete_constellation(bench->world->store, 1, NULL), ERR_NONE);
+    assert_int_equal(store_commit(bench->world->store, NULL), ERR_NONE);
+    assert_in_range(retain(bench, 1, &(struct retention_policy){ .finished_max = 0 }), 3, 12);
+    assert_int_equal(
+        number(bench, "SELECT (SELECT count(*) FROM task_row) + (SELECT count(*) FROM task_live) +"
+                      " (SELECT count(*) FROM task_text) + (SELECT count(*) FROM task_removed) +"
+                      " (SELECT count(*) FROM edge_row) + (SELECT count(*) FROM edge_text) +"
+                      " (SELECT count(*) FROM edge_decided) + (SELECT count(*) FROM attempt) +"
+                      " (SELECT count(*) FROM hold) + (SELECT count(*) FROM hold_task) +"
+                      " (SELECT count(*) FROM revision) + (SELECT count(*) FROM doomed) +"
+                      " (SELECT count(*) FROM constellation_limit) +"
+                      " (SELECT count(*) FROM constellation_text)"),
+        0);
+    world_reopen(bench->world);
+    assert_int_equal(bench->world->start.next_task_id, 1540);
+    assert_int_equal(bench->world->start.next_edge_id, 1550);
+    assert_int_equal(bench->world->start.next_hold_id, 33);
+}
+
+static void what_a_reopened_constellation_refers_to_is_in_use_again(void **state)
+{
+    struct bench *bench = *state;
+    struct sample *sample = &bench->sample;
+    struct effects *effects = &bench->world->effects;
+    struct class_record newer = { .id = 8, .plan = { .executor = EXECUTOR_NOOP } };
+    struct policy_record policy = { .id = 8 };
+    effects_add(effects, EFFECT_ADD_CLASS)->class = &newer;
+    effects_add(effects, EFFECT_ADD_POLICY)->policy = &policy;
+    sample->tasks[0].state = TASK_FAILED;
+    effects_add(effects, EFFECT_SAVE_TASK)->task.record = &sample->tasks[0];
+    sample->constellation.state = CONSTELLATION_FAILED;
+    effects_add(effects, EFFECT_SAVE_CONSTELLATION)->constellation.record = &sample->constellation;
+    world_commit(bench->world);
+    world_reopen(bench->world);
+    assert_int_equal(number(bench, "SELECT retired FROM class WHERE id = 2"), 2);
+    assert_int_equal(number(bench, "SELECT retired FROM policy WHERE id = 3"), 2);
+    struct engine_config config = { .epoch = 1, .lease_ms = 60000, .ping_ms = 20000 };
+    struct engine *engine = engine_new(&config);
+    assert_int_equal(store_load(bench->world->store, engine, NULL), ERR_NONE);
+    assert_int_equal(store_begin(bench->world->store, NULL), ERR_NONE);
+    assert_int_equal(store_load_constellation(bench->world->store, engine, 1, NULL), ERR_NONE);
+    assert_int_equal(store_commit(bench->world->store, NULL), ERR_NONE);
+    engine_free(engine);
+    assert_int_equal(number(bench, "SELECT retired FROM class WHERE id = 2"), 0);
+    assert_int_equal(number(bench, "SELECT retired FROM policy WHERE id = 3"), 0);
+    world_reopen(bench->world); /* nothing has come of it */
+    assert_int_equal(number(bench, "SELECT retired FROM class WHERE id = 2"), 2);
+}
+
+#define IN_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_A_BENCH(a_task_is_read_with_all_that_its_text_says),
+        IN_A_BENCH(keys_become_ids_in_the_turn_that_adds_them),
+        IN_A_BENCH(cursors_go_over_what_was_submitted_and_what_edits_have_added),
+        IN_A_BENCH(dependencies_are_found_by_their_ends),
+        IN_A_BENCH(who_depends_on_a_task_is_asked_of_the_engine),
+        IN_A_BENCH(limits_and_the_description_are_read),
+        IN_A_BENCH(a_removed_task_keeps_its_name_for_the_events),
+        IN_A_BENCH(revisions_are_listed_newest_first_in_pages),
+        IN_A_BENCH(holds_are_listed_with_their_words_and_tasks),
+        IN_A_BENCH(revisions_go_by_their_number_and_their_age),
+        IN_A_BENCH(a_removed_task_that_never_ran_goes_with_the_events_that_name_it),
+        IN_A_BENCH(a_constellation_that_was_edited_goes_whole),
+        IN_A_BENCH(what_a_reopened_constellation_refers_to_is_in_use_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
