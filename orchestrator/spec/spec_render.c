@@ -150,7 +150,7 @@ static void add_literal(struct buf *sql, const json_t *value)
     }
 }
 
-static void write_condition(struct str condition, struct str arguments, struct buf *sql)
+void spec_render_condition(struct str condition, struct str arguments, struct buf *sql)
 {
     json_t *values = arguments.length == 0
                          ? NULL
@@ -183,7 +183,7 @@ static void add_need(struct buf *json, const struct spec_need *need)
     }
     if (need->condition.length > 0) {
         struct buf sql = { 0 };
-        write_condition(need->condition, need->arguments, &sql);
+        spec_render_condition(need->condition, need->arguments, &sql);
         add_text(&members, "if", (struct str){ (const char *)sql.data, sql.length });
         buf_done(&sql);
     }

@@ -206,7 +206,7 @@ static void add_operations(struct buf *json)
     add_operation(json, "set", "",
                   "\"fail_fast\":{\"type\":\"boolean\"},\"deadline\":" DURATION
                   ",\"limits\":{\"type\":\"object\",\"additionalProperties\":"
-                  "{\"type\":[\"integer\",\"null\"]}},\"description\":" TEXT);
+                  "{\"type\":\"integer\",\"minimum\":1}},\"description\":" TEXT);
     buf_append_text(json, "]");
 #undef WHEN
 #undef FROM_TO

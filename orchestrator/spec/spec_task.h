@@ -58,6 +58,8 @@ struct spec_task_view {
 
 /* A JSON object, appended. Conditions get their arguments back as literals of SQL. */
 void spec_render_task(const struct spec_task_view *view, struct buf *json);
+/* A condition alone, likewise. */
+void spec_render_condition(struct str condition, struct str arguments, struct buf *sql);
 /* A view of what was read. */
 struct spec_task_view spec_view_of_one(const struct spec_one *one, const struct spec_scope *scope);
 

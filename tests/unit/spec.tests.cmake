@@ -5,3 +5,5 @@ if(TARGET spec AND TARGET engine)
             LINK spec base)
     endforeach()
 endif()
+asterism_test(unit_edit_batch SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit_batch.c
+    LINK spec base)

@@ -1,0 +1,29 @@
+/* Trees of JSON written back as text, and objects changed key by key: numbers keep the text that they
+   were written with. */
+#ifndef ORCHESTRATOR_SPEC_EDIT_JSON_H
+#define ORCHESTRATOR_SPEC_EDIT_JSON_H
+
+#include "common/base/buf.h"
+#include "orchestrator/spec/spec_tree.h"
+
+/* Appends a value as JSON on one line. */
+void edit_json_node(struct buf *json, const struct spec_node *node);
+
+/* The value of a key of a map, or NULL. */
+const struct spec_node *edit_json_get(const struct spec_node *map, struct str key);
+
+/* NULL: it is no JSON object. For texts of our own, and for those that have been read before. */
+const struct spec_node *edit_json_parse(struct str text, struct arena *arena);
+
+/* Both are JSON objects. Appends `object` with the keys of `set` replaced or added, and without those
+   that `set` gives as null. A key that says what a task runs takes the place of any other such key. */
+void edit_json_merge(struct str object, struct str set, struct arena *arena, struct buf *json);
+
+/* What edit_json_merge() would have to set to make `before` of `after`: "{}" if they are the same. */
+void edit_json_difference(struct str after, struct str before, struct arena *arena,
+                          struct buf *json);
+
+/* True when both write the same value. */
+bool edit_json_equal(const struct spec_node *a, const struct spec_node *b);
+
+#endif

@@ -1,0 +1,7 @@
+if(COMMAND asterism_fuzz AND TARGET spec AND TARGET engine)
+    asterism_fuzz(fuzz_edit
+        SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_edit.c
+        LINK spec base
+        CORPUS ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/edit
+        MUTATIONS 5000)
+endif()
