@@ -6,6 +6,8 @@
 
 /* submit.c */
 void submit_handle(struct api *api, const struct api_call *call);
+/* edits.c */
+void edits_handle(struct api *api, const struct api_call *call);
 /* constellations.c */
 void constellations_list(struct api *api, const struct api_call *call);
 void constellations_get(struct api *api, const struct api_call *call);

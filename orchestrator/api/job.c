@@ -121,6 +121,12 @@ void job_answer_problem(struct api *api, struct job *job, enum problem_code code
     answer(api, job, problem_status(code));
 }
 
+void job_answer_refused(struct api *api, struct job *job, enum problem_code code)
+{
+    job->content_type = REPLY_PROBLEM;
+    answer(api, job, problem_status(code));
+}
+
 void job_post(struct api *api, struct job *job, const struct event *event)
 {
     job->is_posted = true;

@@ -76,6 +76,9 @@ struct job {
     struct arena arena; /* what the two below and the type's own data need */
     struct job_once once;
     void *data; /* the type's own; in the arena */
+    /* Of one with a large body: on the worker's thread, and then in the loop again. */
+    void (*parse)(struct job *job);
+    void (*parsed)(struct api *api, struct job *job);
     bool
         is_posted; /* with the engine: an EFFECT_REPLY follows; of a submission EFFECT_PLAN_DONE too */
     bool is_answered;
@@ -124,6 +127,8 @@ void job_post(struct api *api, struct job *job, const struct event *event);
 /* The answer, sent after the commit. */
 void job_answer_problem(struct api *api, struct job *job, enum problem_code code,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* With a problem that is in job.body already. */
+void job_answer_refused(struct api *api, struct job *job, enum problem_code code);
 void job_answer(struct api *api, struct job *job); /* well, as its route says */
 /* After the commit: sends what was answered. */
 void jobs_committed(struct api *api);

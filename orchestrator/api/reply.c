@@ -32,6 +32,9 @@ static const struct {
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { 415, "unsupported_media_type", "Unsupported media type" },
     [PROBLEM_RANGE_NOT_SATISFIABLE] = { 416, "range_not_satisfiable", "Range not satisfiable" },
     [PROBLEM_INVALID_SPEC] = { 422, "invalid_spec", "The spec is not valid" },
+    [PROBLEM_EDIT_CONFLICT] = { 409, "edit_conflict", "What it touches has changed" },
+    [PROBLEM_EDIT_REFUSED] = { 422, "edit_refused", "The edit cannot be applied" },
+    [PROBLEM_INVALID_EDIT] = { 422, "invalid_edit", "The edit is not valid" },
     [PROBLEM_HOLD_TOO_WIDE] = { 422, "hold_too_wide", "More tasks than a hold may name" },
     [PROBLEM_IDEMPOTENCY_MISMATCH] = { 422, "idempotency_mismatch",
                                        "The Idempotency-Key belongs to another body" },
@@ -66,16 +69,21 @@ static void write_item(struct json_out *out, const struct problem_item *item)
     json_out_object_end(out);
 }
 
+void problem_open(struct json_out *out, enum problem_code code, struct str detail)
+{
+    json_out_object(out, NULL);
+    json_out_text(out, "type", "about:blank");
+    json_out_text(out, "title", problems[code].title);
+    json_out_int(out, "status", problems[code].status);
+    json_out_text(out, "code", problems[code].name);
+    json_out_str(out, "detail", detail);
+}
+
 void problem_write(struct buf *body, enum problem_code code, struct str detail,
                    const struct problem_item *items, size_t count)
 {
     struct json_out out = { .buf = body };
-    json_out_object(&out, NULL);
-    json_out_text(&out, "type", "about:blank");
-    json_out_text(&out, "title", problems[code].title);
-    json_out_int(&out, "status", problems[code].status);
-    json_out_text(&out, "code", problems[code].name);
-    json_out_str(&out, "detail", detail);
+    problem_open(&out, code, detail);
     if (count > 0) {
         json_out_array(&out, "errors");
         for (size_t i = 0; i < count; i++) {

@@ -10,6 +10,7 @@
 #include "orchestrator/spec/spec.h"
 
 struct api;
+struct json_out;
 
 /* Stable: programs branch on them. */
 enum problem_code {
@@ -33,6 +34,9 @@ enum problem_code {
     PROBLEM_UNSUPPORTED_MEDIA_TYPE,
     PROBLEM_RANGE_NOT_SATISFIABLE,
     PROBLEM_INVALID_SPEC,
+    PROBLEM_EDIT_CONFLICT,
+    PROBLEM_EDIT_REFUSED,
+    PROBLEM_INVALID_EDIT,
     PROBLEM_HOLD_TOO_WIDE,
     PROBLEM_IDEMPOTENCY_MISMATCH,
     PROBLEM_TOO_MANY,
@@ -57,6 +61,8 @@ struct problem_item {
     struct str allowed;
 };
 
+/* What every problem begins with; the caller ends the object. */
+void problem_open(struct json_out *out, enum problem_code code, struct str detail);
 void problem_write(struct buf *body, enum problem_code code, struct str detail,
                    const struct problem_item *items, size_t count);
 void problem_write_spec(struct buf *body, enum problem_code code,

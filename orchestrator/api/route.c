@@ -16,6 +16,7 @@ static const char *const output_parameters[] = { "stream", "attempt", "follow", 
 static const char *const get_parameters[] = { "wait", NULL };
 static const char *const events_parameters[] = { "constellation", "since", "wait", NULL };
 static const char *const release_parameters[] = { "deny", "reason", NULL };
+static const char *const edit_parameters[] = { "dry_run", NULL };
 static const char *const changes_parameters[] = { "constellation", NULL };
 
 /* What a handler may refuse with. Not among it is what any route may: a token or a query that is not right,
@@ -26,6 +27,10 @@ static const char *const changes_parameters[] = { "constellation", NULL };
     (BY_ID | P(BAD_REQUEST) | P(BODY_TOO_LARGE) | P(ALREADY_FINAL) | P(CONFLICT) |                 \
      P(IDEMPOTENCY_MISMATCH) | P(TOO_MANY))
 #define REOPEN (P(NOT_FINAL) | P(TASK_RUNNING) | P(TASK_UNKNOWN) | P(TASK_SKIPPED) | P(NOT_FAILED))
+
+#define EDIT                                                                                       \
+    (BY_ID | P(BAD_REQUEST) | P(BODY_TOO_LARGE) | P(EDIT_CONFLICT) | P(EDIT_REFUSED) |             \
+     P(IDEMPOTENCY_MISMATCH) | P(TOO_MANY))
 
 static const struct api_route routes[] = {
     { "POST", API "/constellations", "submitConstellation", NET_ROLE_OPERATOR, NULL, 201, 0,
@@ -57,6 +62,8 @@ static const struct api_route routes[] = {
       CHANGE | P(HOLD_TOO_WIDE), holds_place },
     { "DELETE", API "/constellations/{id}/holds/{hold}", "releaseHold", NET_ROLE_OPERATOR,
       release_parameters, 200, 0, CHANGE, holds_release },
+    { "POST", API "/constellations/{id}/edits", "editConstellation", NET_ROLE_OPERATOR,
+      edit_parameters, 200, 0, EDIT | P(INVALID_EDIT), edits_handle },
     { "POST", API "/constellations/{id}/pause", "pauseConstellation", NET_ROLE_OPERATOR, NULL, 200,
       0, CHANGE, holds_pause },
     { "POST", API "/constellations/{id}/resume", "resumeConstellation", NET_ROLE_OPERATOR, NULL,

@@ -74,32 +74,6 @@ static bool may_submit(struct api *api, const struct net_request *request,
     return false;
 }
 
-void submit_handle(struct api *api, const struct api_call *call)
-{
-    const struct net_request *request = call->request;
-    enum spec_format format = SPEC_FORMAT_GUESS;
-    bool is_envelope = false;
-    if (!may_submit(api, request, &format, &is_envelope)) {
-        return;
-    }
-    struct job *job = job_new(api, &submit_job, request);
-    job->submit.format = format;
-    job->submit.is_envelope = is_envelope;
-    if (!job_is_first(api, job, request)) {
-        return;
-    }
-    buf_append(&job->submit.text, request->body.data, request->body.length);
-    submission_add_devices(api, &job->submit);
-    if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
-        submit_parse(&job->submit);
-        submit_parsed(api, job);
-    } else if (!submit_worker_take(api->worker, job)) {
-        job_free(&api->jobs, job);
-        reply_problem(api, request->id, PROBLEM_TOO_MANY,
-                      "large specs are being read already; try again");
-    }
-}
-
 static enum err encode_bodies(struct job_submit *submit)
 {
     struct spec *spec = &submit->spec;
@@ -123,8 +97,10 @@ static enum err encode_bodies(struct job_submit *submit)
     return ERR_NONE;
 }
 
-void submit_parse(struct job_submit *submit)
+/* Bytes to a plan, by either thread. */
+static void parse(struct job *job)
 {
+    struct job_submit *submit = &job->submit;
     struct str text = { (const char *)submit->text.data, submit->text.length };
     if (submit->is_envelope && submission_open(submit, &text, &submit->refusal) != ERR_NONE) {
         return;
@@ -153,13 +129,42 @@ static void refuse(struct api *api, struct job *job)
     job_free(&api->jobs, job);
 }
 
-void submit_parsed(struct api *api, struct job *job)
+/* Back on the loop: refuses it or queues it. */
+static void parsed(struct api *api, struct job *job)
 {
     if (!job->submit.is_valid) {
         refuse(api, job);
         return;
     }
     job_queue(api, job);
+}
+
+void submit_handle(struct api *api, const struct api_call *call)
+{
+    const struct net_request *request = call->request;
+    enum spec_format format = SPEC_FORMAT_GUESS;
+    bool is_envelope = false;
+    if (!may_submit(api, request, &format, &is_envelope)) {
+        return;
+    }
+    struct job *job = job_new(api, &submit_job, request);
+    job->submit.format = format;
+    job->submit.is_envelope = is_envelope;
+    if (!job_is_first(api, job, request)) {
+        return;
+    }
+    buf_append(&job->submit.text, request->body.data, request->body.length);
+    submission_add_devices(api, &job->submit);
+    job->parse = parse;
+    job->parsed = parsed;
+    if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
+        parse(job);
+        parsed(api, job);
+    } else if (!submit_worker_take(api->worker, job)) {
+        job_free(&api->jobs, job);
+        reply_problem(api, request->id, PROBLEM_TOO_MANY,
+                      "large specs are being read already; try again");
+    }
 }
 
 static bool uid_is_posted(const struct api *api, const char *uid)

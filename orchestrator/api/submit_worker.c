@@ -44,7 +44,7 @@ static void *work(void *context)
         memmove(worker->waiting, worker->waiting + 1,
                 worker->waiting_count * sizeof(worker->waiting[0]));
         pthread_mutex_unlock(&worker->lock);
-        submit_parse(&job->submit);
+        job->parse(job);
         pthread_mutex_lock(&worker->lock);
         worker->parsed[worker->parsed_count++] = job;
         uint64_t one = 1;
@@ -70,7 +70,7 @@ static void collect(evutil_socket_t fd, short what, void *context)
     pthread_mutex_unlock(&worker->lock);
     for (size_t i = 0; i < parsed_count; i++) {
         worker->jobs--;
-        submit_parsed(worker->api, parsed[i]);
+        parsed[i]->parsed(worker->api, parsed[i]);
     }
 }
 

@@ -1,5 +1,5 @@
-/* The one thread that parses large specs, so that a turn never waits for one. What it runs is pure:
-   bytes to a plan and encoded bodies, nothing shared. */
+/* The one thread that parses large bodies, so that a turn never waits for one. What it runs is pure:
+   bytes to a plan and encoded bodies, or to the operations of an edit; nothing shared. */
 #ifndef ORCHESTRATOR_API_SUBMIT_WORKER_H
 #define ORCHESTRATOR_API_SUBMIT_WORKER_H
 
@@ -13,12 +13,7 @@ enum err submit_worker_new(struct api *api, struct submit_worker **ret_worker,
                            struct reason *reason);
 /* Waits for the spec that is being parsed; frees the jobs that it still has. */
 void submit_worker_free(struct submit_worker *worker);
-/* False: it has enough to do. Otherwise it has the job until submit_parsed(). */
+/* False: it has enough to do. Otherwise it has the job from its parse() to its parsed(). */
 bool submit_worker_take(struct submit_worker *worker, struct job *job);
-
-/* submit.c. Bytes to a plan, by either thread. */
-void submit_parse(struct job_submit *submit);
-/* submit.c. Back on the loop: refuses it or queues it. */
-void submit_parsed(struct api *api, struct job *job);
 
 #endif

@@ -1,0 +1,380 @@
+/* See edit_draft.h: tasks that are added, removed and rewritten. */
+#include "orchestrator/api/edit_draft.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/spec/condition.h"
+#include "orchestrator/spec/edit_json.h"
+
+static struct edit_draft *new_draft(struct edit_drafts *drafts, struct str key)
+{
+    struct edit_draft *draft = arena_alloc(drafts->arena, sizeof(*draft));
+    draft->key = arena_str(drafts->arena, key);
+    if (drafts->count == drafts->capacity) {
+        drafts->capacity = drafts->capacity == 0 ? 16 : drafts->capacity * 2;
+        drafts->list = mem_resize(drafts->list, drafts->capacity * sizeof(struct edit_draft *));
+    }
+    drafts->list[drafts->count++] = draft;
+    strmap_put(&drafts->by_key, draft->key, draft);
+    return draft;
+}
+
+void edit_drafts_done(struct edit_drafts *drafts)
+{
+    for (size_t i = 0; i < drafts->count; i++) {
+        strmap_done(&drafts->list[i]->by_from);
+    }
+    strmap_done(&drafts->by_key);
+    spec_intern_done(&drafts->classes);
+    spec_intern_done(&drafts->policies);
+    buf_done(&drafts->class_list);
+    buf_done(&drafts->policy_list);
+    mem_free(drafts->list);
+    condition_engine_free(drafts->conditions);
+}
+
+static void take_known_needs(struct edit_drafts *drafts, struct edit_draft *draft)
+{
+    draft->needs =
+        arena_array(drafts->arena, draft->known.needs_count, sizeof(struct edit_draft_need));
+    draft->needs_count = draft->known.needs_count;
+    draft->needs_capacity = draft->needs_count;
+    for (size_t i = 0; i < draft->needs_count; i++) {
+        const struct edit_known_need *known = &draft->known.needs[i];
+        draft->needs[i] = (struct edit_draft_need){
+            .need = known->need,
+            .known = (uint32_t)i + 1,
+        };
+    }
+}
+
+/* The draft of a task that is there; NULL: there is none (and no fault of it), or the store failed. */
+static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
+{
+    struct edit_draft *draft = strmap_get(&drafts->by_key, key);
+    if (draft != NULL || drafts->err != ERR_NONE) {
+        return draft;
+    }
+    int64_t id = 0;
+    enum err err =
+        edit_lookup_id(drafts->store, drafts->constellation_id, key, &id, drafts->reason);
+    if (err == ERR_NOT_FOUND) {
+        return NULL;
+    }
+    struct edit_known known;
+    if (err == ERR_NONE) {
+        err = edit_lookup_task(drafts->store, id, drafts->arena, &known, drafts->reason);
+    }
+    if (err != ERR_NONE) {
+        drafts->err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+        return NULL;
+    }
+    draft = new_draft(drafts, key);
+    draft->known = known;
+    take_known_needs(drafts, draft);
+    return draft;
+}
+
+struct str edit_place(struct edit_drafts *drafts, uint32_t index, const char *place)
+{
+    char text[64];
+    int length = snprintf(text, sizeof(text), "/operations/%u/%s", (unsigned)index, place);
+    return arena_str(drafts->arena, (struct str){ text, (size_t)length });
+}
+
+struct edit_draft *edit_drafts_find(struct edit_drafts *drafts, struct str key, uint32_t index,
+                                    const char *place)
+{
+    struct edit_draft *draft = load(drafts, key);
+    if (drafts->err != ERR_NONE || (draft != NULL && !draft->is_removed)) {
+        return drafts->err == ERR_NONE ? draft : NULL;
+    }
+    const struct edit_fault fault = {
+        .part = EDIT_PART_OPERATION,
+        .index = index,
+        .code = "unknown_task",
+        .path = edit_place(drafts, index, place),
+    };
+    struct edit_fault *added = edit_fault_add(
+        drafts->faults, &fault,
+        draft != NULL ? "\"%.*s\" is removed by this edit" : "no task \"%.*s\"", STR_ARG(key));
+    if (added != NULL && draft == NULL) {
+        edit_hint(drafts, added, key);
+    }
+    return NULL;
+}
+
+/* --- Reading a task's text. --- */
+
+bool edit_drafts_have(struct edit_drafts *drafts, struct str key)
+{
+    const struct edit_draft *draft = strmap_get(&drafts->by_key, key);
+    if (draft != NULL) {
+        return !draft->is_removed;
+    }
+    int64_t id = 0;
+    enum err err =
+        edit_lookup_id(drafts->store, drafts->constellation_id, key, &id, drafts->reason);
+    if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+        drafts->err = err;
+    }
+    return err == ERR_NONE;
+}
+
+static bool has_task(void *context, struct str key)
+{
+    return edit_drafts_have(context, key);
+}
+
+static struct spec_scope scope_of(struct edit_drafts *drafts)
+{
+    return (struct spec_scope){
+        .context = drafts,
+        .has_task = has_task,
+        .limits = drafts->next.limits,
+        .limits_count = drafts->next.limits_count,
+    };
+}
+
+static void take_problems(struct edit_drafts *drafts, const struct spec_problems *problems,
+                          uint32_t index, const char *place)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct spec_problem *problem = &problems->list[i];
+        struct str base = edit_place(drafts, index, place);
+        char path[512];
+        int length =
+            snprintf(path, sizeof(path), "%.*s%.*s", STR_ARG(base), STR_ARG(problem->path));
+        size_t bytes = (size_t)length < sizeof(path) ? (size_t)length : sizeof(path) - 1;
+        const struct edit_fault fault = {
+            .part = EDIT_PART_OPERATION,
+            .index = index,
+            .code = problem->code,
+            .path = arena_str(drafts->arena, (struct str){ path, bytes }),
+            .allowed = arena_str(drafts->arena, problem->allowed),
+        };
+        edit_fault_add(drafts->faults, &fault, "%.*s", STR_ARG(problem->detail));
+    }
+}
+
+static bool read_one(struct edit_drafts *drafts, struct edit_draft *draft, struct str json,
+                     uint32_t index, const char *place)
+{
+    struct spec_scope scope = scope_of(drafts);
+    struct spec_problems problems;
+    struct spec_one one;
+    enum err err = spec_read_one(draft->key, json, &scope, drafts->arena, &one, &problems);
+    if (drafts->err != ERR_NONE) {
+        return false;
+    }
+    if (err != ERR_NONE) {
+        take_problems(drafts, &problems, index, place);
+        return false;
+    }
+    draft->one = one;
+    draft->has_one = true;
+    return true;
+}
+
+static const struct spec_need *needs_left(struct edit_drafts *drafts,
+                                          const struct edit_draft *draft, size_t *ret_count)
+{
+    struct spec_need *needs = arena_array(drafts->arena, draft->needs_count, sizeof(*needs));
+    size_t count = 0;
+    for (size_t i = 0; i < draft->needs_count; i++) {
+        if (!draft->needs[i].is_gone) {
+            needs[count++] = draft->needs[i].need;
+        }
+    }
+    *ret_count = count;
+    return needs;
+}
+
+struct str edit_draft_render(struct edit_drafts *drafts, const struct edit_draft *draft)
+{
+    struct spec_task_view view;
+    if (draft->has_one) {
+        struct spec_scope scope = scope_of(drafts);
+        view = spec_view_of_one(&draft->one, &scope);
+    } else {
+        view = (struct spec_task_view){
+            .task = &draft->known.task,
+            .class = &draft->known.class,
+            .policy = &draft->known.policy,
+            .body = &draft->known.body,
+            .same_device = draft->known.same_device,
+            .other_device = draft->known.other_device,
+            .limits = drafts->next.limits,
+        };
+    }
+    view.needs = needs_left(drafts, draft, &view.needs_count);
+    struct buf json = { 0 };
+    spec_render_task(&view, &json);
+    struct str text =
+        arena_str(drafts->arena, (struct str){ (const char *)json.data, json.length });
+    buf_done(&json);
+    return text;
+}
+
+/* What has been read takes the place of the needs; what is as it was before stays the same edge. */
+static void take_needs(struct edit_drafts *drafts, struct edit_draft *draft, uint32_t index)
+{
+    struct edit_draft_need *before = draft->needs;
+    size_t before_count = draft->needs_count;
+    size_t count = draft->one.needs_count;
+    struct edit_draft_need *needs = arena_array(drafts->arena, count, sizeof(*needs));
+    struct edit_needs_map map;
+    edit_needs_map_init(&map, before, before_count, drafts->arena);
+    for (size_t i = 0; i < count; i++) {
+        needs[i] = (struct edit_draft_need){ .need = draft->one.needs[i], .index = index };
+        const struct edit_draft_need *old = edit_needs_map_take(&map, &needs[i].need, true);
+        if (old != NULL) {
+            needs[i].known = old->known;
+            needs[i].index = old->index;
+            needs[i].need.condition = old->need.condition;
+            needs[i].need.arguments = old->need.arguments;
+        }
+    }
+    edit_needs_map_done(&map);
+    draft->needs = needs;
+    draft->needs_count = count;
+    draft->needs_capacity = count;
+    strmap_done(&draft->by_from);
+    draft->has_by_from = false;
+    draft->needs_index = index;
+}
+
+bool edit_draft_has_references(const struct edit_draft *draft)
+{
+    if (draft->has_one) {
+        return draft->one.task.has_references || draft->one.same_device.length > 0 ||
+               draft->one.other_device.length > 0;
+    }
+    return draft->known.task.has_references || draft->known.same_device.length > 0 ||
+           draft->known.other_device.length > 0;
+}
+
+bool edit_draft_reread(struct edit_drafts *drafts, struct edit_draft *draft, struct str set,
+                       uint32_t index, const char *place)
+{
+    struct str before = edit_draft_render(drafts, draft);
+    struct buf json = { 0 };
+    edit_json_merge(before, set, drafts->arena, &json);
+    struct str text =
+        arena_str(drafts->arena, (struct str){ (const char *)json.data, json.length });
+    buf_done(&json);
+    if (!read_one(drafts, draft, text, index, place)) {
+        return false;
+    }
+    take_needs(drafts, draft, index);
+    return true;
+}
+
+/* --- The operations. --- */
+
+void edit_draft_add(struct edit_drafts *drafts, const struct batch_operation *operation)
+{
+    struct edit_draft *draft = load(drafts, operation->task);
+    if (drafts->err != ERR_NONE) {
+        return;
+    }
+    if (draft != NULL && !draft->is_removed) {
+        const struct edit_fault fault = {
+            .part = EDIT_PART_OPERATION,
+            .index = operation->index,
+            .code = "duplicate_key",
+            .path = edit_place(drafts, operation->index, "task"),
+        };
+        edit_fault_add(drafts->faults, &fault, "there is a task \"%.*s\" already",
+                       STR_ARG(operation->task));
+        return;
+    }
+    if (draft == NULL) {
+        draft = new_draft(drafts, operation->task);
+        draft->is_added = true;
+    }
+    /* Removed and added again: it does something else from here on, and what needs it still does. */
+    draft->is_rewritten = !draft->is_added;
+    draft->is_removed = false;
+    draft->index = operation->index;
+}
+
+void edit_draft_remove(struct edit_drafts *drafts, const struct batch_operation *operation)
+{
+    struct edit_draft *draft = edit_drafts_find(drafts, operation->task, operation->index, "task");
+    if (draft != NULL) {
+        draft->is_removed = true;
+        draft->is_rewritten = false;
+        draft->index = operation->index;
+    }
+}
+
+/* Whether nothing but `needs` is set: then its text stays as it is. */
+static bool sets_needs_only(struct str set, struct arena *arena)
+{
+    const struct spec_node *map = edit_json_parse(set, arena);
+    return map != NULL && map->length == 1 && str_is(spec_node_text(map->first), "needs");
+}
+
+void edit_draft_update(struct edit_drafts *drafts, const struct batch_operation *operation)
+{
+    bool is_whole = operation->kind == BATCH_ADD_TASK;
+    struct edit_draft *draft =
+        is_whole ? strmap_get(&drafts->by_key, operation->task)
+                 : edit_drafts_find(drafts, operation->task, operation->index, "task");
+    if (draft == NULL || draft->is_removed) {
+        return;
+    }
+    if (is_whole) {
+        if (draft->index == operation->index && /* else it is a duplicate, and refused */
+            read_one(drafts, draft, operation->text, operation->index, "spec")) {
+            take_needs(drafts, draft, operation->index);
+        }
+        return;
+    }
+    if (draft->is_added && !draft->has_one) {
+        return; /* what adds it is wrong: more would be said of the same */
+    }
+    if (edit_draft_reread(drafts, draft, operation->text, operation->index, "set") &&
+        !sets_needs_only(operation->text, drafts->arena)) {
+        draft->is_rewritten = true;
+        draft->index = draft->is_added ? draft->index : operation->index;
+    }
+}
+
+void edit_draft_set(struct edit_drafts *drafts, const struct batch_operation *operation)
+{
+    struct edit_top *next = &drafts->next;
+    drafts->is_set = true;
+    drafts->set_index = operation->index;
+    if (operation->fail_fast_given != BATCH_ABSENT) {
+        next->fail_fast = operation->fail_fast;
+    }
+    if (operation->deadline_given != BATCH_ABSENT) {
+        next->deadline_ms = operation->deadline_ms;
+    }
+    if (operation->description_given != BATCH_ABSENT) {
+        next->description = operation->description;
+    }
+    for (size_t i = 0; i < operation->limits_count; i++) {
+        const struct plan_limit *limit = &operation->limits[i];
+        size_t at = 0;
+        while (at < next->limits_count && !str_equal(next->limits[at].name, limit->name)) {
+            at++;
+        }
+        if (at == PLAN_LIMITS_MAX) {
+            const struct edit_fault fault = {
+                .part = EDIT_PART_OPERATION,
+                .index = operation->index,
+                .code = "too_large",
+                .path = edit_place(drafts, operation->index, "limits"),
+            };
+            edit_fault_add(drafts->faults, &fault, "a constellation has at most %d limits",
+                           PLAN_LIMITS_MAX);
+            return;
+        }
+        next->limits[at] = *limit;
+        next->limits_count += at == next->limits_count;
+    }
+}

@@ -1,0 +1,170 @@
+/* See edit_resolve.h. */
+#include "orchestrator/api/edit_resolve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/api/edit_build.h"
+
+/* What is added, removed or set comes into effect first, so that a batch may be written in any order. */
+static void make_drafts(struct edit_drafts *drafts, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->operations_count && drafts->err == ERR_NONE; i++) {
+        const struct batch_operation *operation = &batch->operations[i];
+        if (operation->kind == BATCH_ADD_TASK) {
+            edit_draft_add(drafts, operation);
+        } else if (operation->kind == BATCH_REMOVE_TASK) {
+            edit_draft_remove(drafts, operation);
+        } else if (operation->kind == BATCH_SET) {
+            edit_draft_set(drafts, operation);
+        }
+    }
+}
+
+static void change_drafts(struct edit_drafts *drafts, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->operations_count && drafts->err == ERR_NONE; i++) {
+        const struct batch_operation *operation = &batch->operations[i];
+        switch (operation->kind) {
+        case BATCH_ADD_TASK:
+        case BATCH_UPDATE_TASK:
+            edit_draft_update(drafts, operation);
+            break;
+        case BATCH_ADD_DEPENDENCY:
+            edit_draft_depend(drafts, operation);
+            break;
+        case BATCH_UPDATE_DEPENDENCY:
+            edit_draft_change_dependency(drafts, operation);
+            break;
+        case BATCH_REMOVE_DEPENDENCY:
+            edit_draft_undepend(drafts, operation);
+            break;
+        case BATCH_REMOVE_TASK:
+        case BATCH_SET:
+        case BATCH_KINDS:
+            break;
+        }
+    }
+}
+
+static struct edit_fault *refuse_expect(struct edit_drafts *drafts,
+                                        const struct batch_expect *expect, const char *code,
+                                        const char *words)
+{
+    char path[64];
+    int length = snprintf(path, sizeof(path), "/expect/%u/task", (unsigned)expect->index);
+    const struct edit_fault fault = {
+        .part = EDIT_PART_EXPECT,
+        .index = expect->index,
+        .code = code,
+        .path = arena_str(drafts->arena, (struct str){ path, (size_t)length }),
+    };
+    return edit_fault_add(drafts->faults, &fault, "%.*s: %s", STR_ARG(expect->task), words);
+}
+
+static void resolve_expects(struct edit_drafts *drafts, const struct batch *batch,
+                            struct edit *edit)
+{
+    struct edit_expect *expects =
+        arena_array(drafts->arena, batch->expects_count, sizeof(*expects));
+    size_t count = 0;
+    for (size_t i = 0; i < batch->expects_count && drafts->err == ERR_NONE; i++) {
+        const struct batch_expect *expect = &batch->expects[i];
+        int64_t id = 0;
+        enum err err = edit_lookup_id(drafts->store, drafts->constellation_id, expect->task, &id,
+                                      drafts->reason);
+        if (err == ERR_NOT_FOUND) {
+            struct edit_fault *added =
+                refuse_expect(drafts, expect, "unknown_task", "there is no such task");
+            if (added != NULL) {
+                edit_hint(drafts, added, expect->task);
+            }
+        } else if (err != ERR_NONE) {
+            drafts->err = err;
+        } else if (expect->is_ready &&
+                   strcmp(engine_task_state(drafts->engine, drafts->constellation_id, id),
+                          "ready") != 0) {
+            refuse_expect(drafts, expect, "expect_failed", "it is not ready");
+        } else {
+            expects[count++] =
+                (struct edit_expect){ id, (uint8_t)expect->state, expect->attempts, expect->index };
+        }
+    }
+    edit->expects = expects;
+    edit->expects_count = count;
+}
+
+static struct str to_arena(struct arena *arena, struct buf *buf)
+{
+    struct str text = arena_str(arena, (struct str){ (const char *)buf->data, buf->length });
+    buf_done(buf);
+    return text;
+}
+
+static void finish(struct edit_drafts *drafts, const struct batch *batch,
+                   struct edit_resolved *resolved)
+{
+    struct buf operations = { 0 };
+    edit_build(drafts, &operations, &resolved->edit.tasks_added);
+    struct edit_operation *list = arena_alloc(drafts->arena, operations.length);
+    if (operations.length > 0) {
+        memcpy(list, operations.data, operations.length);
+    }
+    resolved->edit.operations = list;
+    resolved->edit.operations_count = operations.length / sizeof(*list);
+    buf_done(&operations);
+    struct str *added = arena_array(drafts->arena, resolved->edit.tasks_added, sizeof(struct str));
+    for (size_t i = 0; i < drafts->count; i++) {
+        const struct edit_draft *draft = drafts->list[i];
+        if (draft->is_added && !draft->is_removed) {
+            added[draft->number] = draft->key;
+        }
+    }
+    resolved->added = added;
+    resolved->added_count = resolved->edit.tasks_added;
+    resolved->has_description = !str_equal(drafts->top.description, drafts->next.description);
+    resolved->description = drafts->next.description;
+    resolve_expects(drafts, batch, &resolved->edit);
+    resolved->edit.text = batch->text;
+    if (drafts->faults->count == 0 && drafts->err == ERR_NONE) {
+        struct buf inverse = { 0 };
+        edit_invert(drafts, &inverse);
+        resolved->edit.inverse = to_arena(drafts->arena, &inverse);
+    }
+}
+
+enum err edit_resolve(struct store *store, const struct engine *engine, int64_t constellation_id,
+                      const struct batch *batch, struct arena *arena, struct edit_faults *faults,
+                      struct edit_resolved *ret_resolved, struct reason *reason)
+{
+    struct edit_drafts drafts = {
+        .store = store,
+        .engine = engine,
+        .constellation_id = constellation_id,
+        .arena = arena,
+        .faults = faults,
+        .reason = reason,
+    };
+    drafts.err = edit_lookup_top(store, constellation_id, arena, &drafts.top, reason);
+    if (drafts.err != ERR_NONE) {
+        return drafts.err;
+    }
+    drafts.next = drafts.top;
+    drafts.next.limits = arena_array(arena, PLAN_LIMITS_MAX, sizeof(struct plan_limit));
+    for (size_t i = 0; i < drafts.top.limits_count; i++) {
+        drafts.next.limits[i] = drafts.top.limits[i];
+    }
+    struct edit_resolved resolved = { .edit = { .constellation_id = constellation_id } };
+    make_drafts(&drafts, batch);
+    change_drafts(&drafts, batch);
+    if (drafts.err == ERR_NONE) {
+        finish(&drafts, batch, &resolved);
+    }
+    resolved.edit.dry_run = faults->count > 0;
+    enum err err = drafts.err;
+    edit_drafts_done(&drafts);
+    if (err == ERR_NONE) {
+        *ret_resolved = resolved;
+    }
+    return err;
+}

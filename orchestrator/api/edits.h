@@ -1,0 +1,35 @@
+/* What the kinds of edits share: those that are sent, and those that undo. */
+#ifndef ORCHESTRATOR_API_EDITS_H
+#define ORCHESTRATOR_API_EDITS_H
+
+#include "orchestrator/api/edit_resolve.h"
+#include "orchestrator/api/job.h"
+#include "orchestrator/api/submit_worker.h"
+
+/* What job.data is of an edit. */
+struct edit_job {
+    bool dry_run;
+    uint32_t exact; /* If-Match; 0: none */
+    struct str uid; /* of the constellation */
+    struct batch batch;
+    bool is_read;
+    struct edit_faults faults;
+    struct edit_resolved resolved;
+    uint32_t undo;   /* the revision that is asked for; 0: the last that can be */
+    uint32_t undone; /* the one that it was */
+    bool is_redo;
+};
+
+/* NULL: answered. */
+struct job *edits_begin(struct api *api, const struct api_call *call, const struct job_type *type);
+/* In the turn: the constellation is there, with what the turn has done so far. *ret_found false: it is
+   gone, and that is answered. */
+enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_found,
+                    struct reason *reason);
+/* Then: keys become ids, and the engine is asked. */
+enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
+                    struct reason *reason);
+enum err edits_answer(struct api *api, struct job *job, const struct effect *effect,
+                      struct reason *reason);
+
+#endif
