@@ -28,41 +28,32 @@ enum err edit_lookup_task(struct store *store, int64_t id, struct arena *arena,
     struct edit_known known = {
         .id = id,
         .record = task.record,
-        .task = {
-            .key = task.key,
-            .body = task.body,
-            .priority = task.record.priority,
-            .has_references = task.record.has_references,
-            .flags = task.record.flags,
-            .group = task.group,
-            .description = task.description,
-            .hold = task.hold,
-        },
-        .class = task.class.plan,
-        .policy = task.policy.plan,
+        .task = task.task,
+        .class = task.class,
+        .policy = task.policy,
         .same_device = task.same_device,
         .other_device = task.other_device,
-        .needs_count = task.needs_count,
+        .needs_count = task.needs.count,
     };
-    if (task.body.length > 0) {
-        err = wire_decode_body(task.body, arena, &known.body, reason);
+    if (task.task.body.length > 0) {
+        err = wire_decode_body(task.task.body, arena, &known.body, reason);
         if (err != ERR_NONE) {
             return ERR_CORRUPT;
         }
     }
-    known.needs = arena_array(arena, task.needs_count, sizeof(*known.needs));
-    for (size_t i = 0; i < task.needs_count; i++) {
-        const struct query_plan_need *need = &task.needs[i];
+    known.needs = arena_array(arena, known.needs_count, sizeof(*known.needs));
+    for (size_t i = 0; i < known.needs_count; i++) {
+        const struct query_edge *edge = &task.needs.list[i];
         known.needs[i] = (struct edit_known_need){
-            .edge_id = need->record.id,
-            .from_id = need->record.from_id,
+            .edge_id = edge->record.id,
+            .from_id = edge->record.from_id,
             .need = {
-                .task = need->task,
-                .when = need->record.when,
-                .named = need->record.named,
-                .required = need->record.required,
-                .condition = need->condition,
-                .arguments = need->arguments,
+                .task = edge->from,
+                .when = edge->record.when,
+                .named = edge->record.named,
+                .required = edge->record.required,
+                .condition = edge->condition,
+                .arguments = edge->arguments,
             },
         };
     }
@@ -73,18 +64,22 @@ enum err edit_lookup_task(struct store *store, int64_t id, struct arena *arena,
 enum err edit_lookup_top(struct store *store, int64_t constellation_id, struct arena *arena,
                          struct edit_top *ret_top, struct reason *reason)
 {
-    struct query_plan_top top;
-    enum err err = query_plan_top(store, constellation_id, arena, &top, reason);
+    struct query_constellation constellation;
+    struct edit_top top = { .limits = NULL };
+    enum err err = query_constellation(store, constellation_id, arena, &constellation, reason);
     if (err == ERR_NONE) {
-        *ret_top = (struct edit_top){
-            .name = top.name,
-            .description = top.description,
-            .fail_fast = top.record.fail_fast,
-            .deadline_ms = top.record.deadline_length_ms,
-            .limits = top.limits,
-            .limits_count = top.limits_count,
-            .revision = top.record.revision,
-        };
+        err = query_plan_limits(store, constellation_id, arena, &top.limits, &top.limits_count,
+                                reason);
+    }
+    if (err == ERR_NONE) {
+        err = query_plan_description(store, constellation_id, arena, &top.description, reason);
+    }
+    if (err == ERR_NONE) {
+        top.name = constellation.name;
+        top.fail_fast = constellation.record.fail_fast;
+        top.deadline_ms = constellation.record.deadline_length_ms;
+        top.revision = constellation.record.revision;
+        *ret_top = top;
     }
     return err;
 }
@@ -93,16 +88,10 @@ enum err edit_lookup_keys(struct store *store, int64_t constellation_id, int64_t
                           struct arena *arena, struct str *keys, int64_t *ids, size_t limit,
                           size_t *ret_count, struct reason *reason)
 {
-    struct query_constellation constellation;
-    enum err err = query_constellation(store, constellation_id, arena, &constellation, reason);
-    struct query_task_state *list = arena_array(arena, limit, sizeof(*list));
     size_t count = 0;
-    if (err == ERR_NONE) {
-        err = query_task_scan(store, &constellation, after, list, limit, &count, reason);
-    }
+    enum err err = query_plan_scan(store, constellation_id, after, ids, limit, &count, reason);
     for (size_t i = 0; err == ERR_NONE && i < count; i++) {
-        ids[i] = list[i].id;
-        err = query_task_key(store, list[i].id, arena, &keys[i], reason);
+        err = query_task_key(store, ids[i], arena, &keys[i], reason);
     }
     if (err == ERR_NONE) {
         *ret_count = count;

@@ -15,8 +15,9 @@ struct edit_job {
     bool is_read;
     struct edit_faults faults;
     struct edit_resolved resolved;
-    uint32_t undo;   /* the revision that is asked for; 0: the last that can be */
-    uint32_t undone; /* the one that it was */
+    struct str reason; /* of undo and redo: why */
+    uint32_t undo;     /* the revision that is asked for; 0: the last that can be */
+    uint32_t undone;   /* the one that it was */
     bool is_redo;
 };
 

@@ -8,6 +8,16 @@
 void submit_handle(struct api *api, const struct api_call *call);
 /* edits.c */
 void edits_handle(struct api *api, const struct api_call *call);
+/* revisions.c */
+void revisions_list(struct api *api, const struct api_call *call);
+void revisions_get(struct api *api, const struct api_call *call);
+void revisions_undo(struct api *api, const struct api_call *call);
+void revisions_redo(struct api *api, const struct api_call *call);
+/* diff.c, history.c, export.c, context.c */
+void diff_get(struct api *api, const struct api_call *call);
+void history_get(struct api *api, const struct api_call *call);
+void export_get(struct api *api, const struct api_call *call);
+void context_get(struct api *api, const struct api_call *call);
 /* constellations.c */
 void constellations_list(struct api *api, const struct api_call *call);
 void constellations_get(struct api *api, const struct api_call *call);

@@ -17,6 +17,11 @@ static const char *const get_parameters[] = { "wait", NULL };
 static const char *const events_parameters[] = { "constellation", "since", "wait", NULL };
 static const char *const release_parameters[] = { "deny", "reason", NULL };
 static const char *const edit_parameters[] = { "dry_run", NULL };
+static const char *const revisions_parameters[] = { "limit", "last", NULL };
+static const char *const diff_parameters[] = { "from", "to", NULL };
+static const char *const plan_parameters[] = { "revision", NULL };
+static const char *const context_parameters[] = { "max_bytes", NULL };
+static const char *const history_parameters[] = { "last", NULL };
 static const char *const changes_parameters[] = { "constellation", NULL };
 
 /* What a handler may refuse with. Not among it is what any route may: a token or a query that is not right,
@@ -64,6 +69,24 @@ static const struct api_route routes[] = {
       release_parameters, 200, 0, CHANGE, holds_release },
     { "POST", API "/constellations/{id}/edits", "editConstellation", NET_ROLE_OPERATOR,
       edit_parameters, 200, 0, EDIT | P(INVALID_EDIT), edits_handle },
+    { "POST", API "/constellations/{id}/undo", "undoRevision", NET_ROLE_OPERATOR, edit_parameters,
+      200, 0, EDIT | P(CONFLICT), revisions_undo },
+    { "POST", API "/constellations/{id}/redo", "redoRevision", NET_ROLE_OPERATOR, edit_parameters,
+      200, 0, EDIT | P(CONFLICT), revisions_redo },
+    { "GET", API "/constellations/{id}/revisions", "listRevisions", NET_ROLE_VIEWER,
+      revisions_parameters, 200, 0, P(BAD_REQUEST) | BY_ID, revisions_list },
+    { "GET", API "/constellations/{id}/revisions/{revision}", "getRevision", NET_ROLE_VIEWER, NULL,
+      200, 0, BY_ID, revisions_get },
+    { "GET", API "/constellations/{id}/diff", "diffRevisions", NET_ROLE_VIEWER, diff_parameters,
+      200, 0, P(BAD_REQUEST) | BY_ID, diff_get },
+    { "GET", API "/constellations/{id}/plan", "getPlan", NET_ROLE_VIEWER, plan_parameters, 200, 0,
+      P(BAD_REQUEST) | BY_ID | P(TOO_MANY), export_get },
+    { "GET", API "/constellations/{id}/export", "exportConstellation", NET_ROLE_VIEWER, NULL, 200,
+      0, P(BAD_REQUEST) | BY_ID | P(TOO_MANY), export_get },
+    { "GET", API "/constellations/{id}/context", "getContext", NET_ROLE_VIEWER, context_parameters,
+      200, 0, P(BAD_REQUEST) | BY_ID, context_get },
+    { "GET", API "/constellations/{id}/tasks/{key}/history", "getTaskHistory", NET_ROLE_VIEWER,
+      history_parameters, 200, 0, P(BAD_REQUEST) | BY_ID, history_get },
     { "POST", API "/constellations/{id}/pause", "pauseConstellation", NET_ROLE_OPERATOR, NULL, 200,
       0, CHANGE, holds_pause },
     { "POST", API "/constellations/{id}/resume", "resumeConstellation", NET_ROLE_OPERATOR, NULL,

@@ -1,0 +1,139 @@
+/* The whole plan as a spec: as it is, or as it was at an earlier revision. Submitting it gives the same
+   plan. */
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/paper.h"
+#include "orchestrator/spec/spec_json.h"
+
+enum { EXPORT_PAGE = 500, EXPORT_TASKS_MAX = 200000 };
+
+struct export
+{
+    struct paper paper;
+    struct buf *body;
+    bool has_task;
+};
+
+static void write_text(struct export *export, struct str key, struct str json)
+{
+    buf_append_text(export->body, export->has_task ? ",\n" : "\n");
+    export->has_task = true;
+    spec_json_text(export->body, key);
+    buf_append_text(export->body, ":");
+    buf_append(export->body, json.data, json.length);
+}
+
+static void write_json(struct export *export, struct str key, const json_t *task)
+{
+    char *text = json_dumps(task, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    write_text(export, key, str_of(text));
+    free(text);
+}
+
+/* The constellation's own keys, without the brace that would end them. */
+static void write_top(struct export *export)
+{
+    json_t *top = json_object();
+    json_object_set_new(
+        top, "name",
+        json_stringn_nocheck(export->paper.now.name.data, export->paper.now.name.length));
+    json_object_update(top, export->paper.top);
+    if (!json_is_true(json_object_get(top, "fail_fast"))) {
+        json_object_del(top, "fail_fast");
+    }
+    if (json_object_size(json_object_get(top, "limits")) == 0) {
+        json_object_del(top, "limits");
+    }
+    char *text = json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    struct str open = str_of(text);
+    buf_append(export->body, open.data, open.length - 1);
+    buf_append_text(export->body, ",\"tasks\":{");
+    free(text);
+    json_decref(top);
+}
+
+/* In the order of the plan: what has not changed since as it is, what has as it was. */
+static enum err write_tasks(struct export *export, struct reason *reason)
+{
+    struct paper *paper = &export->paper;
+    int64_t after = 0;
+    size_t count = EXPORT_PAGE;
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && count == EXPORT_PAGE) {
+        struct arena arena = { 0 };
+        struct str *keys = arena_array(&arena, EXPORT_PAGE, sizeof(*keys));
+        int64_t *ids = arena_array(&arena, EXPORT_PAGE, sizeof(*ids));
+        err = edit_lookup_keys(paper->store, paper->constellation_id, after, &arena, keys, ids,
+                               EXPORT_PAGE, &count, reason);
+        for (size_t i = 0; err == ERR_NONE && i < count; i++) {
+            const json_t *old = json_object_getn(paper->tasks, keys[i].data, keys[i].length);
+            if (old == NULL) {
+                struct arena scratch = { 0 };
+                struct edit_known known;
+                err = edit_lookup_task(paper->store, ids[i], &scratch, &known, reason);
+                if (err == ERR_NONE) {
+                    write_text(export, keys[i], edit_known_render(&known, &paper->now, &scratch));
+                }
+                arena_done(&scratch);
+            } else if (json_is_object(old)) {
+                write_json(export, keys[i], old);
+                json_object_setn_new_nocheck(paper->tasks, keys[i].data, keys[i].length,
+                                             json_null());
+            }
+            after = ids[i];
+        }
+        arena_done(&arena);
+    }
+    const char *key = NULL;
+    json_t *task = NULL;
+    json_object_foreach(paper->tasks, key, task) /* those that have gone since */
+    {
+        if (err == ERR_NONE && json_is_object(task)) {
+            write_json(export, str_of(key), task);
+        }
+    }
+    return err;
+}
+
+void export_get(struct api *api, const struct api_call *call)
+{
+    uint64_t request = call->request->id;
+    struct reason reason = { "" };
+    uint64_t revision = 0;
+    if (args_number(&call->args, "revision", 1, UINT32_MAX, 0, &revision, &reason) != ERR_NONE) {
+        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    if (constellation.record.tasks > EXPORT_TASKS_MAX) {
+        reply_problem(api, request, PROBLEM_TOO_MANY,
+                      "more than %d tasks are not exported at once: read them page by page",
+                      EXPORT_TASKS_MAX);
+        return;
+    }
+    struct buf body = { NULL, 0, 0 };
+    struct export export = { .body = &body };
+    enum err err =
+        paper_open(&export.paper, api->config.store, constellation.record.id, &api->arena, &reason);
+    if (err == ERR_NONE) {
+        err = paper_check_revision(&export.paper, revision, &reason);
+    }
+    if (err == ERR_NONE && revision != 0) {
+        err = paper_go_back(&export.paper, (uint32_t)revision, &reason);
+    }
+    if (err == ERR_NONE) {
+        write_top(&export);
+        err = write_tasks(&export, &reason);
+        buf_append_text(&body, "\n}}\n");
+    }
+    paper_done(&export.paper);
+    if (err != ERR_NONE) {
+        buf_done(&body);
+        reply_failed(api, request, err, &reason);
+        return;
+    }
+    reply_json(api, request, call->route->status, &body);
+}

@@ -1,0 +1,300 @@
+/* Revisions: the edits that have been applied, one after the other, and what undoes them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/body.h"
+#include "orchestrator/api/edits.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/json_out.h"
+#include "orchestrator/api/revisions.h"
+
+enum { LIST_DEFAULT = 50, UNDO_REASON_BYTES_MAX = 1000, UNDO_SCAN_PAGE = 200 };
+
+#define UNDO_WORDS "undo of revision "
+#define REDO_WORDS "redo of revision "
+
+static const char *author_name(enum author_kind kind)
+{
+    switch (kind) {
+    case AUTHOR_USER:
+        return "user";
+    case AUTHOR_RULE:
+        return "rule";
+    case AUTHOR_PLANNER:
+        return "planner";
+    }
+    return "user";
+}
+
+void view_revision(struct json_out *out, const struct revision_record *revision)
+{
+    json_out_object(out, NULL);
+    json_out_uint(out, "revision", revision->number);
+    json_out_uint(out, "base_revision", revision->base);
+    json_out_time(out, "at", revision->wall_ms);
+    json_out_object(out, "author");
+    json_out_text(out, "kind", author_name(revision->author_kind));
+    json_out_str(out, "name", revision->author);
+    json_out_object_end(out);
+    json_out_str_or_null(out, "reason", revision->reason);
+}
+
+void revisions_list(struct api *api, const struct api_call *call)
+{
+    uint64_t request = call->request->id;
+    struct reason reason = { "" };
+    uint64_t limit = 0;
+    uint64_t last = 0;
+    if (args_number(&call->args, "limit", 1, API_PAGE_MAX, LIST_DEFAULT, &limit, &reason) !=
+            ERR_NONE ||
+        args_number(&call->args, "last", 1, UINT32_MAX, UINT32_MAX, &last, &reason) != ERR_NONE) {
+        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    const struct query_revision_list wanted = { .first = 1,
+                                                .last = (uint32_t)last,
+                                                .limit = (size_t)limit };
+    struct query_revisions list;
+    enum err err = query_revision_list(api->config.store, constellation.record.id, &wanted,
+                                       &api->arena, &list, &reason);
+    if (err != ERR_NONE) {
+        reply_failed(api, request, err, &reason);
+        return;
+    }
+    struct buf body = { NULL, 0, 0 };
+    struct json_out out = { .buf = &body };
+    json_out_object(&out, NULL);
+    json_out_int(&out, "seq", api->seq);
+    json_out_str(&out, "constellation", constellation.uid);
+    json_out_uint(&out, "revision", constellation.record.revision);
+    json_out_array(&out, "revisions");
+    for (size_t i = 0; i < list.count; i++) {
+        view_revision(&out, &list.list[i]);
+        json_out_object_end(&out);
+    }
+    json_out_array_end(&out);
+    if (list.next != 0) {
+        json_out_uint(&out, "next", list.next);
+    } else {
+        json_out_null(&out, "next");
+    }
+    json_out_object_end(&out);
+    reply_json(api, request, call->route->status, &body);
+}
+
+void revisions_get(struct api *api, const struct api_call *call)
+{
+    uint64_t number = 0;
+    struct reason reason = { "" };
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    struct revision_record revision;
+    enum err err = ERR_NOT_FOUND;
+    if (str_to_uint64(call->params[1], UINT32_MAX, &number)) {
+        err = query_revision(api->config.store, constellation.record.id, (uint32_t)number,
+                             &api->arena, &revision, &reason);
+    } else {
+        reason_set(&reason, err, "a revision is a number");
+    }
+    if (err != ERR_NONE) {
+        reply_failed(api, call->request->id, err, &reason);
+        return;
+    }
+    struct buf body = { NULL, 0, 0 };
+    struct json_out out = { .buf = &body };
+    view_revision(&out, &revision);
+    json_out_raw(&out, "operations", revision.operations);
+    json_out_raw(&out, "inverse", revision.inverse);
+    json_out_str(&out, "constellation", constellation.uid);
+    json_out_int(&out, "seq", api->seq);
+    json_out_object_end(&out);
+    reply_json(api, call->request->id, call->route->status, &body);
+}
+
+/* --- Undo and redo. --- */
+
+/* The revision that an undo or a redo took back; 0: it is neither. */
+static uint32_t taken_back(const struct revision_record *revision, const char *words)
+{
+    struct str prefix = str_of(words);
+    if (!str_starts_with(revision->reason, prefix)) {
+        return 0;
+    }
+    struct str rest = { revision->reason.data + prefix.length,
+                        revision->reason.length - prefix.length };
+    size_t digits = 0;
+    while (digits < rest.length && rest.data[digits] >= '0' && rest.data[digits] <= '9') {
+        digits++;
+    }
+    uint64_t number = 0;
+    return str_to_uint64((struct str){ rest.data, digits }, UINT32_MAX, &number) ? (uint32_t)number
+                                                                                 : 0;
+}
+
+/* From the head back, as an editor does it: what has been undone is passed over. An undo is what can be
+   redone, as long as nothing but redos came after it. */
+static enum err choose(struct api *api, const struct job *job, bool is_redo, uint32_t *ret_number,
+                       struct reason *reason)
+{
+    struct arena arena = { 0 };
+    struct map passed = { 0 };
+    struct query_revision_list wanted = { .first = 1, .last = UINT32_MAX, .limit = UNDO_SCAN_PAGE };
+    bool is_over = false;
+    enum err err = ERR_NONE;
+    *ret_number = 0;
+    while (err == ERR_NONE && *ret_number == 0 && !is_over) {
+        struct query_revisions page;
+        err = query_revision_list(api->config.store, job->constellation_id, &wanted, &arena, &page,
+                                  reason);
+        if (err != ERR_NONE) {
+            break;
+        }
+        const struct revision_record *list = page.list;
+        for (size_t i = 0; i < page.count && *ret_number == 0 && !is_over; i++) {
+            uint32_t number = list[i].number;
+            uint32_t undone = taken_back(&list[i], UNDO_WORDS);
+            uint32_t redone = taken_back(&list[i], REDO_WORDS);
+            if (map_get(&passed, number) != NULL) {
+                if (undone == 0) {
+                    continue;
+                }
+            } else if (undone != 0 && is_redo) {
+                *ret_number = number;
+            } else if (undone == 0 && !is_redo) {
+                *ret_number = number;
+            } else if (undone == 0 && redone == 0) {
+                is_over = true; /* something new has been done since */
+            }
+            if (undone != 0) {
+                map_put(&passed, undone, &passed);
+            }
+            if (redone != 0) {
+                map_put(&passed, redone, &passed);
+            }
+        }
+        is_over = is_over || page.next == 0;
+        wanted.last = page.next;
+        arena_clear(&arena);
+    }
+    map_done(&passed);
+    arena_done(&arena);
+    return err;
+}
+
+static enum err undo_run(struct api *api, struct job *job, struct effects *effects,
+                         struct reason *reason)
+{
+    struct edit_job *edit = job->data;
+    bool found = false;
+    enum err err = edits_load(api, job, effects, &found, reason);
+    uint32_t number = edit->undo;
+    if (err == ERR_NONE && found && number == 0) {
+        err = choose(api, job, edit->is_redo, &number, reason);
+    }
+    if (err != ERR_NONE || !found) {
+        return err;
+    }
+    if (number == 0) {
+        job_answer_problem(api, job, PROBLEM_CONFLICT, "there is nothing to %s",
+                           edit->is_redo ? "redo" : "undo");
+        return ERR_NONE;
+    }
+    struct revision_record revision;
+    err = query_revision(api->config.store, job->constellation_id, number, &job->arena, &revision,
+                         reason);
+    if (err == ERR_NOT_FOUND) {
+        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "%s", reason->text);
+        return ERR_NONE;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    if (edit->is_redo && taken_back(&revision, UNDO_WORDS) == 0) {
+        job_answer_problem(api, job, PROBLEM_CONFLICT, "revision %u has undone nothing",
+                           (unsigned)number);
+        return ERR_NONE;
+    }
+    edit->undone = number;
+    struct buf text = { 0 };
+    buf_printf(&text, "{\"operations\":%.*s}", STR_ARG(revision.inverse));
+    err = batch_read((struct str){ (const char *)text.data, text.length }, SPEC_FORMAT_JSON,
+                     &job->arena, &edit->batch, &edit->faults);
+    buf_done(&text);
+    if (err != ERR_NONE) { /* it changed what takes nothing to take back */
+        job_answer_problem(api, job, PROBLEM_CONFLICT, "revision %u has changed nothing",
+                           (unsigned)number);
+        return ERR_NONE;
+    }
+    char words[UNDO_REASON_BYTES_MAX + 64];
+    struct str given = edit->reason;
+    int length =
+        snprintf(words, sizeof(words), "%s%u%s%.*s", edit->is_redo ? REDO_WORDS : UNDO_WORDS,
+                 (unsigned)number, given.length == 0 ? "" : ": ", STR_ARG(given));
+    edit->batch.reason = arena_str(&job->arena, (struct str){ words, (size_t)length });
+    /* What came after one that was chosen has been taken back as well. */
+    edit->batch.base_revision = edit->undo != 0 ? number : 0;
+    return edits_post(api, job, &edit->batch, reason);
+}
+
+static const struct job_type undo_job = { undo_run, edits_answer, NULL };
+
+static enum err read_body(struct str text, struct job *job, struct edit_job *edit,
+                          struct reason *reason)
+{
+    static const char *const keys[] = { "revision", "reason", NULL };
+    json_t *body = NULL;
+    enum err err = body_read(text, keys, &body, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    const json_t *number = json_object_get(body, "revision");
+    if (number != NULL && !json_is_null(number)) {
+        json_int_t value = json_integer_value(number);
+        if (value < 1 || value > UINT32_MAX) {
+            err = reason_set(reason, ERR_INVALID, "revision must be the number of one");
+        }
+        edit->undo = (uint32_t)value;
+    }
+    if (err == ERR_NONE) {
+        err = body_text(body, "reason", UNDO_REASON_BYTES_MAX, &job->arena, &edit->reason, reason);
+    }
+    json_decref(body);
+    return err;
+}
+
+static void undo(struct api *api, const struct api_call *call, bool is_redo)
+{
+    struct job *job = edits_begin(api, call, &undo_job);
+    if (job == NULL) {
+        return;
+    }
+    struct edit_job *edit = job->data;
+    struct reason reason = { "" };
+    edit->is_redo = is_redo;
+    enum err err = read_body(call->request->body, job, edit, &reason);
+    if (err != ERR_NONE) {
+        job_free(&api->jobs, job);
+        reply_problem(api, call->request->id,
+                      err == ERR_LIMIT ? PROBLEM_BODY_TOO_LARGE : PROBLEM_BAD_REQUEST, "%s",
+                      reason.text);
+    } else if (job_is_first(api, job, call->request)) {
+        job_queue(api, job);
+    }
+}
+
+void revisions_undo(struct api *api, const struct api_call *call)
+{
+    undo(api, call, false);
+}
+
+void revisions_redo(struct api *api, const struct api_call *call)
+{
+    undo(api, call, true);
+}
