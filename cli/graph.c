@@ -50,6 +50,45 @@ static void load_edges(struct loaded_graph *to)
     strmap_done(&numbers);
 }
 
+/* How an edge is not a plain success: "failure", "if number > 3"; nothing if it is. */
+static void append_kind(const json_t *need, struct buf *to)
+{
+    const char *when = json_text(need, "when");
+    const char *condition = json_text(need, "if");
+    bool plain = strcmp(when, "success") == 0;
+    buf_append_text(to, plain ? "" : when);
+    if (*condition != 0) {
+        buf_append_text(to, plain ? "if " : " if ");
+        output_safe(to, str_of(condition));
+    }
+}
+
+/* "  [a: failure; b: if number > 3; any]": what the lines alone do not tell of its dependencies. */
+static void append_unusual(const json_t *task, struct buf *to)
+{
+    struct buf words = { 0 };
+    size_t at = 0;
+    const json_t *need = NULL;
+    json_array_foreach(json_object_get(task, "needs"), at, need)
+    {
+        struct buf kind = { 0 };
+        append_kind(need, &kind);
+        if (kind.length > 0) {
+            buf_append_text(&words, words.length == 0 ? "" : "; ");
+            output_safe(&words, str_of(json_text(need, "task")));
+            buf_printf(&words, ": %s", buf_text(&kind));
+        }
+        buf_done(&kind);
+    }
+    if (strcmp(json_text(task, "join"), "any") == 0) {
+        buf_printf(&words, "%sany", words.length == 0 ? "" : "; ");
+    }
+    if (words.length > 0) {
+        buf_printf(to, "  [%s]", buf_text(&words));
+    }
+    buf_done(&words);
+}
+
 static char *label_of(const json_t *task, bool colour)
 {
     struct buf label = { 0 };
@@ -63,6 +102,13 @@ static char *label_of(const json_t *task, bool colour)
         buf_append_text(&label, " on ");
         output_safe(&label, str_of(device));
     }
+    if (json_is_true(json_object_get(task, "gate"))) {
+        buf_append_text(&label, " (gate)");
+    }
+    if (json_is_true(json_object_get(task, "held"))) {
+        buf_append_text(&label, " (held)");
+    }
+    append_unusual(task, &label);
     char *text = mem_copy_text(buf_text(&label));
     buf_done(&label);
     return text;
@@ -148,6 +194,33 @@ static const char *dot_colour(const char *state)
     return "white";
 }
 
+/* What `each` has made of one task stands in one box. Members of a group follow each other. */
+static void render_groups(const json_t *tasks, struct buf *to)
+{
+    const char *open = "";
+    size_t at = 0;
+    const json_t *task = NULL;
+    json_array_foreach(tasks, at, task)
+    {
+        const char *group = json_text(task, "group");
+        if (strcmp(group, open) != 0) {
+            buf_append_text(to, *open == 0 ? "" : " }\n");
+            if (*group != 0) {
+                buf_printf(to, "  subgraph \"cluster_%zu\" { label=\"", at);
+                append_dot_text(to, group);
+                buf_append_text(to, "\";");
+            }
+            open = group;
+        }
+        if (*group != 0) {
+            buf_append_text(to, " \"");
+            append_dot_text(to, json_text(task, "key"));
+            buf_append_text(to, "\";");
+        }
+    }
+    buf_append_text(to, *open == 0 ? "" : " }\n");
+}
+
 static void render_dot(const char *id, const json_t *tasks, struct buf *to)
 {
     buf_append_text(to, "digraph \"");
@@ -166,20 +239,27 @@ static void render_dot(const char *id, const json_t *tasks, struct buf *to)
         append_dot_text(to, json_text(task, "state"));
         buf_append_text(to, *device == 0 ? "" : " on ");
         append_dot_text(to, device);
-        buf_printf(to, "\", fillcolor=%s];\n", dot_colour(json_text(task, "state")));
+        buf_printf(to, "\", fillcolor=%s%s];\n", dot_colour(json_text(task, "state")),
+                   json_is_true(json_object_get(task, "gate")) ? ", shape=diamond" : "");
     }
+    render_groups(tasks, to);
     json_array_foreach(tasks, at, task)
     {
         size_t i = 0;
         const json_t *need = NULL;
         json_array_foreach(json_object_get(task, "needs"), i, need)
         {
+            struct buf kind = { 0 };
+            append_kind(need, &kind);
+            bool closed = strcmp(json_text(need, "decision"), "closed") == 0;
             buf_append_text(to, "  \"");
             append_dot_text(to, json_text(need, "task"));
             buf_append_text(to, "\" -> \"");
             append_dot_text(to, json_text(task, "key"));
-            buf_printf(to, "\"%s;\n",
-                       strcmp(json_text(need, "decision"), "closed") == 0 ? " [style=dashed]" : "");
+            buf_printf(to, "\" [style=%s, label=\"", closed ? "dashed" : "solid");
+            append_dot_text(to, buf_text(&kind));
+            buf_append_text(to, "\"];\n");
+            buf_done(&kind);
         }
     }
     buf_append_text(to, "}\n");

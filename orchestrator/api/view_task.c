@@ -145,7 +145,7 @@ static void write_latest(struct api *api, struct json_out *out, const struct que
     write_value(out, "output", attempt->result);
 }
 
-static void write_flags(struct json_out *out, const struct query_task *task)
+static void write_flags(const struct api *api, struct json_out *out, const struct query_task *task)
 {
     unsigned flags = task->record.flags;
     json_out_text(out, "join", (flags & TASK_JOIN_ANY) != 0 ? "any" : "all");
@@ -153,6 +153,8 @@ static void write_flags(struct json_out *out, const struct query_task *task)
     json_out_bool(out, "finally", (flags & TASK_FINALLY) != 0);
     json_out_bool(out, "gate", (flags & TASK_GATE) != 0);
     json_out_str_or_null(out, "hold", task->hold);
+    json_out_bool(out, "held",
+                  engine_task_is_held(api->config.engine, task->constellation_id, task->record.id));
     json_out_uint(out, "round", task->record.round);
     json_out_uint(out, "revision", task->record.revision);
 }
@@ -174,7 +176,7 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
     json_out_text(out, "state", view_task_state(api, task->constellation_id, &task->record));
     json_out_str_or_null(out, "group", task->group);
     json_out_str_or_null(out, "description", task->description);
-    write_flags(out, task);
+    write_flags(api, out, task);
     json_out_text(out, "executor", task->executor == 0 ? NULL : executor_name(task->executor));
     json_out_str(out, "selector", task->selector);
     json_out_str_or_null(out, "pinned_device", task->device);

@@ -139,6 +139,9 @@ const char *engine_task_state(const struct engine *engine, int64_t constellation
 size_t engine_list_tasks(const struct engine *engine, int64_t constellation_id, uint32_t states,
                          int64_t *ids, size_t max);
 
+/* A hold is in its way, whatever else is. */
+bool engine_task_is_held(const struct engine *engine, int64_t constellation_id, int64_t task_id);
+
 /* Somebody has paused it: a person is told "paused" in place of running. */
 bool engine_is_paused(const struct engine *engine, int64_t constellation_id);
 

@@ -99,6 +99,12 @@ size_t engine_list_tasks(const struct engine *engine, int64_t constellation_id, 
     return count;
 }
 
+bool engine_task_is_held(const struct engine *engine, int64_t constellation_id, int64_t task_id)
+{
+    const struct task *task = find_task(engine, constellation_id, task_id);
+    return task != NULL && task->record.state == TASK_WAITING && task_is_held(task);
+}
+
 static void view_hold(const struct hold *hold, struct hold_view *ret_view)
 {
     *ret_view = (struct hold_view){ &hold->record, hold->tasks, hold->tasks_count };
