@@ -63,6 +63,22 @@ static void write_needs(struct json_out *out, const struct query_need *needs, si
     json_out_array_end(out);
 }
 
+/* Whether the way is open but for the condition; docs/spec.md has the table. */
+static bool kind_opens(enum edge_when when, enum task_state state)
+{
+    switch (when) {
+    case EDGE_WHEN_SUCCESS:
+        return state == TASK_SUCCEEDED;
+    case EDGE_WHEN_FINISHED:
+        return state == TASK_SUCCEEDED || state == TASK_FAILED;
+    case EDGE_WHEN_FAILURE:
+        return state == TASK_FAILED;
+    case EDGE_WHEN_ALWAYS:
+        return true;
+    }
+    return false;
+}
+
 /* Why a task was not begun: "scan failed" if that closed the way to it. Appended to `words`. */
 static void skipped_words(struct api *api, const struct query_task *task,
                           const struct query_need *needs, size_t count, struct buf *words)
@@ -82,9 +98,17 @@ static void skipped_words(struct api *api, const struct query_task *task,
         return;
     }
     enum task_state state = (enum task_state)before.record.state;
+    if (needs[i].why.length > 0) {
+        buf_printf(words, "its condition on %.*s could not be evaluated: %.*s",
+                   STR_ARG(needs[i].task), STR_ARG(needs[i].why));
+        return;
+    }
     bool is_passive = state == TASK_SKIPPED || state == TASK_CANCELLED;
     buf_printf(words, "%.*s %s%s", STR_ARG(needs[i].task), is_passive ? "was " : "",
                task_state_name(state));
+    if (needs[i].condition.length > 0 && kind_opens(needs[i].when, state)) {
+        buf_printf(words, ", but not: %.*s", STR_ARG(needs[i].condition));
+    }
 }
 
 /* From its start to its end, or to now; null before it started. */

@@ -280,12 +280,13 @@ static void a_condition_over_what_was_put_out_decides(void **state)
     struct house *house = *state;
     char id[160];
     house_connect_device(house);
-    house_submit(house,
-                 "name: c\ntasks:\n  a: {noop: true}\n"
-                 "  many: {noop: true, needs: [{task: a, if: \"output->>'$.rows' > 2\"}]}\n"
-                 "  few: {noop: true, needs: [{task: a, if: \"output->>'$.rows' < 2\"}]}\n"
-                 "  odd: {noop: true, needs: [{task: a, if: \"json_extract(state, '$.a') = 1\"}]}\n",
-                 id);
+    house_submit(
+        house,
+        "name: c\ntasks:\n  a: {noop: true}\n"
+        "  many: {noop: true, needs: [{task: a, if: \"output->>'$.rows' > 2\"}]}\n"
+        "  few: {noop: true, needs: [{task: a, if: \"output->>'$.rows' < 2\"}]}\n"
+        "  odd: {noop: true, needs: [{task: a, if: \"json_extract(state, '$.a') = 1\"}]}\n",
+        id);
     finish(house, 0);
     expect_state(house, id, "/tasks/many", "assigned");
     expect_state(house, id, "/tasks/few", "skipped");
@@ -293,6 +294,13 @@ static void a_condition_over_what_was_put_out_decides(void **state)
     expect_decision(house, id, "many", "open", NULL);
     expect_decision(house, id, "few", "closed", NULL);
     expect_decision(house, id, "odd", "closed", "JSON");
+    struct answer answer = change(house, "GET", id, "/tasks/few", NULL, 200);
+    assert_string_equal(answer_text(&answer, "reason"),
+                        "a succeeded, but not: output->>'$.rows' < 2");
+    answer_done(&answer);
+    answer = change(house, "GET", id, "/tasks/odd", NULL, 200);
+    assert_non_null(strstr(answer_text(&answer, "reason"), "could not be evaluated"));
+    answer_done(&answer);
 }
 
 static void what_has_failed_is_retried_also_when_all_has_ended(void **state)
