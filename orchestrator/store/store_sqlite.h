@@ -59,7 +59,7 @@ struct store_sqlite {
     int64_t removed_task_id;
     int64_t removed_edge_id;
     int64_t removed_hold_id;
-    bool doomed;          /* a constellation was deleted in this turn */
+    bool doomed; /* a constellation was deleted in this turn */
     uint64_t ahead_epoch;
     struct buf scratch;
 };

@@ -88,9 +88,9 @@ static enum err load_device(struct loader *loader, sqlite3_stmt *row)
                                       &record.profile.labels, &record.profile.labels_count);
     }
     if (err == ERR_NONE) {
-        err = device_json_read_resources(each, sqlite_column_str(row, 19), arena,
-                                         &record.profile.resources,
-                                         &record.profile.resources_count);
+        err =
+            device_json_read_resources(each, sqlite_column_str(row, 19), arena,
+                                       &record.profile.resources, &record.profile.resources_count);
     }
     if (err == ERR_NONE) {
         engine_load_device(loader->engine, &record);
