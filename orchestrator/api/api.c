@@ -39,6 +39,7 @@ void api_free(struct api *api)
     submit_worker_free(api->worker);
     jobs_done(&api->jobs);
     streams_done(&api->streams);
+    plans_done(&api->plans);
     identities_done(&api->identities);
     arena_done(&api->arena);
     mem_free(api);
@@ -131,6 +132,7 @@ void api_request_gone(struct api *api, uint64_t id)
     /* A change that is under way goes on, only nobody hears of it. */
     streams_enter(&api->streams);
     streams_gone(api, id);
+    plans_gone(api, id);
     leave(api);
 }
 
@@ -159,13 +161,15 @@ void api_committed(struct api *api, const struct effects *effects)
 
 int64_t api_next_deadline(const struct api *api)
 {
-    return api->streams.deadline_ms;
+    int64_t plans_ms = plans_deadline(&api->plans);
+    return plans_ms < api->streams.deadline_ms ? plans_ms : api->streams.deadline_ms;
 }
 
 void api_tick(struct api *api, struct moment now)
 {
     streams_enter(&api->streams);
     streams_tick(api, now.boot_ms);
+    plans_tick(api);
     leave(api);
 }
 

@@ -6,6 +6,7 @@
 #include "orchestrator/api/api.h"
 #include "orchestrator/api/identity.h"
 #include "orchestrator/api/job.h"
+#include "orchestrator/api/plans.h"
 #include "orchestrator/api/reply.h"
 #include "orchestrator/api/route.h"
 #include "orchestrator/api/stream.h"
@@ -22,6 +23,7 @@ struct api {
     struct identities identities;
     struct jobs jobs;
     struct streams streams;
+    struct plans plans;
     struct submit_worker *worker;
 };
 

@@ -100,18 +100,16 @@ static void address(struct job *job, const int64_t *ids, size_t count)
     }
 }
 
-/* One that has ended comes back for the turn; it goes again if nothing comes of it. False: it has been
-   answered. */
-static enum err revive(struct api *api, struct job *job, bool *ret_live, struct reason *reason)
+enum err change_revive(struct api *api, struct job *job, bool revives, bool *ret_live,
+                       struct reason *reason)
 {
-    const struct change *change = job->data;
     const struct constellation_record *record =
         engine_constellation(api->config.engine, job->constellation_id);
     *ret_live = record != NULL;
     if (record != NULL) {
         return ERR_NONE;
     }
-    if (!change->revives) {
+    if (!revives) {
         job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "it has ended");
         return ERR_NONE;
     }
@@ -136,7 +134,7 @@ enum err change_run(struct api *api, struct job *job, struct effects *effects,
     enum err err = store_apply(api->config.store, effects, reason);
     bool live = false;
     if (err == ERR_NONE) {
-        err = revive(api, job, &live, reason);
+        err = change_revive(api, job, change->revives, &live, reason);
     }
     if (err != ERR_NONE || !live) {
         return err;

@@ -44,6 +44,8 @@ void holds_place(struct api *api, const struct api_call *call);
 void holds_release(struct api *api, const struct api_call *call);
 void holds_pause(struct api *api, const struct api_call *call);
 void holds_resume(struct api *api, const struct api_call *call);
+/* plans.c */
+void plan_metrics_get(struct api *api, const struct api_call *call);
 /* reopen.c */
 void reopen_retry(struct api *api, const struct api_call *call);
 void reopen_rerun(struct api *api, const struct api_call *call);

@@ -218,3 +218,29 @@ const struct metrics *metrics_result(const struct metrics_work *work)
     CHECK(metrics_is_finished(work));
     return &work->metrics;
 }
+
+const struct constellation *metrics_plan(const struct engine *engine, int64_t constellation_id)
+{
+    const struct constellation *constellation =
+        map_get(&engine->constellations, (uint64_t)constellation_id);
+    return constellation == NULL || constellation->record.state == CONSTELLATION_LOADING
+               ? NULL
+               : constellation;
+}
+
+uint32_t metrics_plan_size(const struct constellation *constellation)
+{
+    return constellation->tasks;
+}
+
+const struct task_record *metrics_plan_task(const struct constellation *constellation,
+                                            uint32_t index)
+{
+    const struct task *task = constellation_task(constellation, index);
+    return task->removed ? NULL : &task->record;
+}
+
+uint32_t metrics_index(const struct task *task)
+{
+    return task->index;
+}

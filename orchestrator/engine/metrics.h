@@ -10,7 +10,9 @@
 #include "orchestrator/engine/peel.h"
 
 struct constellation;
+struct engine;
 struct task;
+struct task_record;
 
 enum {
     METRICS_PATH_TASKS_MAX = 100,
@@ -74,6 +76,15 @@ struct metrics_work {
     uint32_t deepest;
     uint32_t latest;
 };
+
+/* For whoever asks from outside the engine: the plan of a live constellation (NULL: it is not live), its
+   tasks by index (NULL: one that was removed), and the index of one. They hold while its revision is the
+   same and it is live. */
+const struct constellation *metrics_plan(const struct engine *engine, int64_t constellation_id);
+uint32_t metrics_plan_size(const struct constellation *constellation);
+const struct task_record *metrics_plan_task(const struct constellation *constellation,
+                                            uint32_t index);
+uint32_t metrics_index(const struct task *task);
 
 /* The graph must not change until the work is done with. */
 void metrics_init(struct metrics_work *work, const struct constellation *constellation,

@@ -39,6 +39,29 @@ enum err query_attempt(struct store *store, uint64_t fence, struct arena *arena,
     return err;
 }
 
+enum err query_span(struct store *store, uint64_t fence, struct query_span *ret_span,
+                    struct reason *reason)
+{
+    sqlite3_stmt *row = store_sqlite_statement(
+        store, "SELECT started_wall_ms, ended_wall_ms, previous FROM attempt WHERE fence = ?1",
+        reason);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite3_bind_int64(row, 1, (int64_t)fence);
+    enum err err = ERR_NONE;
+    if (!query_step(store, row, &err, reason)) {
+        return not_found(err, "attempt", reason);
+    }
+    *ret_span = (struct query_span){
+        .started_wall_ms = sqlite3_column_int64(row, 0),
+        .ended_wall_ms = sqlite3_column_int64(row, 1),
+        .previous = (uint64_t)sqlite3_column_int64(row, 2),
+    };
+    sqlite3_reset(row);
+    return ERR_NONE;
+}
+
 enum err query_task(struct store *store, int64_t id, struct arena *arena,
                     struct query_task *ret_task, struct reason *reason)
 {

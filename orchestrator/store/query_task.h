@@ -15,6 +15,15 @@ struct query_attempt {
 enum err query_attempt(struct store *store, uint64_t fence, struct arena *arena,
                        struct query_attempt *ret_attempt, struct reason *reason);
 
+/* When it ran: what is 0 is not known. ERR_NOT_FOUND: it has gone. */
+struct query_span {
+    int64_t started_wall_ms;
+    int64_t ended_wall_ms;
+    uint64_t previous; /* the task's attempt before; 0: none */
+};
+enum err query_span(struct store *store, uint64_t fence, struct query_span *ret_span,
+                    struct reason *reason);
+
 struct query_task {
     struct task_record record;
     int64_t constellation_id;

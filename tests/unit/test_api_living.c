@@ -199,6 +199,54 @@ static void no_news_is_an_answer_without_events(void **state)
     client_close(&client);
 }
 
+/* a, then b and c, then d: each takes what it takes, and two can run at once. */
+static void a_plan_is_measured_while_it_runs_and_after(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house,
+                 "name: m\ntasks:\n  a: {noop: true}\n  b: {noop: true, needs: a}\n"
+                 "  c: {noop: true, needs: a}\n  d: {noop: true, needs: [b, c]}\n",
+                 id);
+    struct answer answer = house_get(house, path_of(id, "/plan/metrics"));
+    assert_int_equal(answer.status, 200);
+    const json_t *path = json_object_get(answer.json, "longest_path");
+    assert_int_equal(json_integer_value(json_object_get(path, "length")), 3);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(path, "tasks"), 2)), "d");
+    assert_int_equal(answer_number(&answer, "tasks"), 4);
+    assert_int_equal(answer_number(&answer, "width_max"), 2);
+    assert_int_equal(answer_number(&answer, "widest_level"), 2);
+    const json_t *parallelism = json_object_get(answer.json, "parallelism");
+    assert_true(json_number_value(parallelism) > 1.33 && json_number_value(parallelism) < 1.34);
+    assert_true(json_is_null(json_object_get(answer.json, "time")));
+    assert_true(json_is_null(json_object_get(answer.json, "expected_end")));
+    answer_done(&answer);
+    for (int i = 0; i < 4; i++) {
+        uint64_t fence = house_take_fence(house);
+        house_started(house, fence);
+        house->skew_ms += 10000;
+        house_finished(house, fence, 0, 0);
+        house_turn(house);
+        if (i == 0) {
+            answer = house_get(house, path_of(id, "/plan/metrics"));
+            assert_true(json_is_string(json_object_get(answer.json, "expected_end")));
+            answer_done(&answer);
+        }
+    }
+    answer = house_get(house, path_of(id, "/plan/metrics"));
+    assert_int_equal(answer.status, 200);
+    const json_t *time = json_object_get(answer.json, "time");
+    assert_int_equal(json_integer_value(json_object_get(time, "measured")), 4);
+    double work = json_number_value(json_object_get(time, "work"));
+    double critical = json_number_value(json_object_get(time, "critical"));
+    assert_true(work > critical && critical > 0);
+    assert_true(json_is_null(json_object_get(answer.json, "expected_end")));
+    assert_true(json_is_object(json_object_get(answer.json, "realised")));
+    answer_done(&answer);
+    house_expect(house, "GET", path_of("nothing-1234", "/plan/metrics"), NULL, 404);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +259,7 @@ int main(void)
         TEST(a_wait_that_takes_too_long_is_answered_with_what_there_is),
         TEST(events_are_waited_for_one_answer_at_a_time),
         TEST(no_news_is_an_answer_without_events),
+        TEST(a_plan_is_measured_while_it_runs_and_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
