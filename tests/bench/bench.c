@@ -27,6 +27,7 @@ static const struct {
     { "process", figure_process, "tasks that start a process" },
     { "dag", figure_dag, "small graphs from the POST to the end" },
     { "submit", figure_submit, "100,000 tasks accepted, queued, and open over a restart" },
+    { "living", figure_living, "a plan of 1,000,000 tasks and its edits in the engine alone" },
     { "memory", figure_memory, "an idle daemon, an idle agent" },
     { "idle", figure_idle_agents, "many idle agents" },
     { "turn", figure_longest_turn, "the longest turn of the daemons above" },

@@ -68,6 +68,7 @@ void figure_hop(struct bench *bench);
 void figure_process(struct bench *bench);
 void figure_dag(struct bench *bench);
 void figure_submit(struct bench *bench); /* acceptance, memory with it queued, restart */
+void figure_living(struct bench *bench); /* the engine alone */
 void figure_memory(struct bench *bench);
 void figure_idle_agents(struct bench *bench);
 void figure_longest_turn(struct bench *bench); /* of all that ran before it */
