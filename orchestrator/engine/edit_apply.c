@@ -176,12 +176,25 @@ static void apply_edges(struct batch *batch)
         effect->edge.constellation_id = constellation->record.id;
         effect->edge.record = decision_record(constellation, edge);
         effect->edge.plan = keep_edge(batch, &touch->operation->edge.plan);
-        rank_raise(batch->engine, constellation_task(constellation, edge->from));
         if (touch->is_updated) {
             effect = effects_add(batch->engine->effects, EFFECT_SAVE_EDGE);
             effect->edge.constellation_id = constellation->record.id;
             effect->edge.record = decision_record(constellation, edge);
             task_drop_inputs(batch->engine, constellation_task(constellation, edge->to));
+        }
+    }
+}
+
+/* Backwards: what was added last is mostly nearest to the end, and raises the rest once. */
+static void apply_ranks(struct batch *batch)
+{
+    struct constellation *constellation = batch->constellation;
+    size_t looks = ENGINE_SLICE;
+    for (size_t i = batch->edges_count; i > 0 && looks > 0; i--) {
+        if (batch->edges[i - 1].is_added) {
+            const struct edge *edge = constellation_edge(constellation, batch->edges[i - 1].edge);
+            rank_raise(batch->engine, constellation_task(constellation, edge->from),
+                       constellation_task(constellation, edge->to), &looks);
         }
     }
 }
@@ -381,6 +394,7 @@ void edit_apply(struct batch *batch)
         }
     }
     apply_edges(batch);
+    apply_ranks(batch);
     extend_holds(batch);
     add_revision(batch);
     go_on(batch);

@@ -46,7 +46,7 @@ static void sweep(struct batch *batch)
     }
 }
 
-/* Tasks have places in the order from the first edit on that adds an edge. */
+/* Only of a plan that came in another order, and is edited before it has been ranked. */
 static void make_order(struct batch *batch)
 {
     struct constellation *constellation = batch->constellation;

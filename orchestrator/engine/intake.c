@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
+#include "orchestrator/engine/order.h"
 
 /* A body of so many bytes costs a slice as much as a row. */
 enum { BYTES_A_ROW = 256 };
@@ -147,6 +148,7 @@ static void add_task(struct engine *engine, struct constellation *constellation)
         .flags = (uint16_t)(plan->flags | (plan->hold.length > 0 ? TASK_APPROVAL : 0)),
     };
     struct task *task = constellation_add_task(engine, constellation, &record);
+    order_take_task(constellation, task);
     engine_mark(engine, &task->mark);
     struct effect *effect = effects_add(engine->effects, EFFECT_ADD_TASK);
     effect->task.record = &task->record;
@@ -171,6 +173,7 @@ static void add_edge(struct engine *engine, struct constellation *constellation)
         .conditional = plan->condition.length > 0,
     };
     constellation_add_edge(engine, constellation, &record, plan->from, plan->to);
+    order_take_edge(constellation, plan->from, plan->to);
     struct effect *effect = effects_add(engine->effects, EFFECT_ADD_EDGE);
     effect->edge.record = record;
     effect->edge.constellation_id = constellation->record.id;

@@ -1,6 +1,7 @@
 /* From records back to a running engine: what is derived is derived again. */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
+#include "orchestrator/engine/order.h"
 
 void engine_load_class(struct engine *engine, const struct class_record *record)
 {
@@ -36,7 +37,8 @@ static struct constellation *find(const struct engine *engine, int64_t id)
 void engine_load_task(struct engine *engine, int64_t constellation_id,
                       const struct task_record *record)
 {
-    constellation_add_task(engine, find(engine, constellation_id), record);
+    struct constellation *constellation = find(engine, constellation_id);
+    order_take_task(constellation, constellation_add_task(engine, constellation, record));
 }
 
 void engine_load_edge(struct engine *engine, int64_t constellation_id,
@@ -47,6 +49,7 @@ void engine_load_edge(struct engine *engine, int64_t constellation_id,
     const struct task *to = constellation_find_task(constellation, record->to_id);
     CHECK(from != NULL && to != NULL);
     constellation_add_edge(engine, constellation, record, from->index, to->index);
+    order_take_edge(constellation, from->index, to->index);
 }
 
 void engine_load_attempt(struct engine *engine, const struct attempt_record *record)

@@ -279,7 +279,8 @@ struct constellation {
     struct constellation *ranks_next;
     struct heap_node timer; /* its deadline */
     int64_t deadline_boot_ms;
-    uint64_t order_next; /* order.h: above every task's */
+    uint64_t order_next; /* order.h: above every task's; 0: there is no order yet */
+    bool order_lost;     /* the tasks did not come in it: it has to be made */
     enum job job;
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
@@ -612,8 +613,9 @@ void lane_free(struct lane *lane);
 /* Computes the ranks of all its tasks, some of them in each turn, over what there is so far. */
 void rank_begin(struct engine *engine, struct constellation *constellation);
 void rank_work(struct engine *engine);
-/* An edit has put edges out of this task: it and some of what leads to it may be further from the end. */
-void rank_raise(struct engine *engine, struct task *task);
+/* An edit has put an edge between them: `from` and some of what leads to it may be further from the end.
+   Looks at no more tasks than *looks, which it counts down: what an edit may spend in all. */
+void rank_raise(struct engine *engine, struct task *from, const struct task *to, size_t *looks);
 void rank_free(struct engine *engine, struct constellation *constellation);
 
 /* --- limit.c --- */

@@ -25,6 +25,22 @@ struct order {
     size_t visited;
 };
 
+static uint64_t label_of(uint32_t place, uint32_t count)
+{
+    return ORDER_MIDDLE - count / 2 * ORDER_STEP + place * ORDER_STEP;
+}
+
+void order_place(struct task *task, uint32_t place, uint32_t count)
+{
+    task->order = label_of(place, count);
+}
+
+void order_placed(struct constellation *constellation, uint32_t count)
+{
+    constellation->order_next = label_of(count, count);
+    constellation->order_lost = false;
+}
+
 void order_build_init(struct order_build *build, struct constellation *constellation)
 {
     *build = (struct order_build){ .constellation = constellation };
@@ -49,12 +65,13 @@ size_t order_build_work(struct order_build *build, size_t budget)
     if (!peel_is_finished(peel) || peel->taken < peel->tasks) {
         return budget;
     }
-    uint64_t lowest = ORDER_MIDDLE - peel->tasks / 2 * ORDER_STEP;
     for (; budget > 0 && build->labelled < peel->tasks; budget--) {
         struct task *task = constellation_task(build->constellation, peel->queue[build->labelled]);
-        task->order = lowest + build->labelled++ * ORDER_STEP;
+        order_place(task, build->labelled++, peel->tasks);
     }
-    build->constellation->order_next = lowest + peel->tasks * ORDER_STEP;
+    if (build->labelled == peel->tasks) {
+        order_placed(build->constellation, peel->tasks);
+    }
     return budget;
 }
 
@@ -105,6 +122,22 @@ void order_add_task(struct constellation *constellation, struct task *task)
     }
     task->order = constellation->order_next;
     constellation->order_next = step_above(task->order);
+}
+
+void order_take_task(struct constellation *constellation, struct task *task)
+{
+    if (!constellation->order_lost) {
+        order_add_task(constellation, task);
+    }
+}
+
+void order_take_edge(struct constellation *constellation, uint32_t from, uint32_t to)
+{
+    if (!constellation->order_lost && !order_before(constellation_task(constellation, from),
+                                                    constellation_task(constellation, to))) {
+        constellation->order_next = 0;
+        constellation->order_lost = true;
+    }
 }
 
 static bool is_before(const struct move *a, const struct move *b)

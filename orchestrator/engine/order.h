@@ -48,6 +48,11 @@ bool order_build_is_finished(const struct order_build *build);
 /* When it is finished: false if there is a cycle; then no task has been given a place. */
 bool order_build_succeeded(const struct order_build *build, struct cycle *ret_cycle);
 
+/* The same by whoever has all tasks in an order of their own: each gives its place among so many, and
+   when all have one, that is the order. */
+void order_place(struct task *task, uint32_t place, uint32_t count);
+void order_placed(struct constellation *constellation, uint32_t count);
+
 /* What inserts search with, for any number of constellations, one after the other. It grows with
    what an insert visits, not with the constellation, and what is large is given back. */
 struct order *order_new(void);
@@ -55,6 +60,12 @@ void order_free(struct order *order);
 
 /* The next free place, for a task that has no edges yet. */
 void order_add_task(struct constellation *constellation, struct task *task);
+
+/* Plans mostly come in an order: tasks that are taken in or loaded, before all their edges, have places
+   in it. The first edge that goes against it loses it, until it has been made (rank.c, or by the next
+   edit that adds an edge). */
+void order_take_task(struct constellation *constellation, struct task *task);
+void order_take_edge(struct constellation *constellation, uint32_t from, uint32_t to);
 
 /* Makes room in the order for an edge between these tasks, by index. False if it would close a cycle:
    then the order is as it was, and the cycle begins with `from`, `to`. The edge itself may be linked

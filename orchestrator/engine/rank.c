@@ -5,6 +5,7 @@
    rank may be stale: it is advice, and nothing depends on it but the order. */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
+#include "orchestrator/engine/order.h"
 
 enum {
     STEPS_A_TURN = 4 * ENGINE_SLICE, /* no row is written: a step costs some nanoseconds */
@@ -22,6 +23,7 @@ struct ranking {
                          successors have */
     uint32_t count;
     uint32_t next;
+    uint32_t placed; /* of `ranked`: have their place in the order, if it had been lost */
     uint32_t restarts;
 };
 
@@ -76,6 +78,18 @@ static void rank_one(struct engine *engine, struct ranking *ranking, struct task
     }
 }
 
+/* Ranked from the ends backwards, all tasks stand in an order that edits can go on with: made here, a
+   few at a time, it need not be made by the first edit in one turn. */
+static void place_one(struct ranking *ranking, struct constellation *constellation)
+{
+    if (ranking->placed < ranking->count) {
+        uint32_t index = ranking->ranked[ranking->count - 1 - ranking->placed];
+        order_place(constellation_task(constellation, index), ranking->placed++, ranking->count);
+    } else {
+        order_placed(constellation, ranking->count);
+    }
+}
+
 static void start(struct constellation *constellation)
 {
     struct ranking *ranking = constellation->ranking;
@@ -86,6 +100,7 @@ static void start(struct constellation *constellation)
     ranking->cursor = 0;
     ranking->count = 0;
     ranking->next = 0;
+    ranking->placed = 0;
 }
 
 /* True: all of it is ranked, or it is given up. */
@@ -109,8 +124,13 @@ static bool work(struct engine *engine, struct constellation *constellation, siz
         rank_one(engine, ranking,
                  constellation_task(constellation, ranking->ranked[ranking->next++]), &steps);
     }
+    bool is_done = ranking->cursor == ranking->tasks && ranking->next == ranking->count;
+    while (steps < *budget && is_done && constellation->order_lost) {
+        steps++;
+        place_one(ranking, constellation);
+    }
     *budget -= steps < *budget ? steps : *budget;
-    return ranking->cursor == ranking->tasks && ranking->next == ranking->count;
+    return is_done && !constellation->order_lost;
 }
 
 void rank_begin(struct engine *engine, struct constellation *constellation)
@@ -167,21 +187,27 @@ void rank_work(struct engine *engine)
     }
 }
 
-void rank_raise(struct engine *engine, struct task *task)
+void rank_raise(struct engine *engine, struct task *from, const struct task *to, size_t *looks)
 {
-    struct task *raised[RAISED];
+    struct {
+        struct task *task;
+        uint32_t rank; /* at the least */
+    } raised[RAISED];
     size_t count = 0;
-    raised[count++] = task;
-    for (size_t i = 0; i < count; i++) {
-        size_t steps = 0;
-        uint32_t rank = rank_over(raised[i], &steps);
-        if (rank <= raised[i]->rank && i > 0) {
+    raised[count].task = from;
+    raised[count++].rank = to->rank + 1;
+    for (size_t i = 0; i<count && * looks> 0; i++) {
+        struct task *task = raised[i].task;
+        uint32_t rank = raised[i].rank;
+        --*looks;
+        if (rank <= task->rank) {
             continue;
         }
-        set_rank(engine, raised[i], rank);
-        for (uint32_t at = raised[i]->first_in; at != 0 && count < RAISED;) {
+        set_rank(engine, task, rank);
+        for (uint32_t at = task->first_in; at != 0 && count < RAISED;) {
             const struct edge *edge = constellation_edge(task->constellation, at - 1);
-            raised[count++] = constellation_task(task->constellation, edge->from);
+            raised[count].task = constellation_task(task->constellation, edge->from);
+            raised[count++].rank = rank + 1;
             at = edge->next_in;
         }
     }

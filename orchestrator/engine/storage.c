@@ -84,6 +84,35 @@ void storage_free_slots(struct constellation *constellation)
 
 /* --- Finding --- */
 
+/* Where an id can be among *ret_to slots, the first and last of which have these: ids rise by one at the
+   least. What was submitted at once, or by one edit after the other, is where it must be. */
+static void narrow(int64_t id, int64_t first, int64_t last, uint32_t *ret_from, uint32_t *ret_to)
+{
+    uint32_t count = *ret_to;
+    if (id < first || id > last) {
+        *ret_to = *ret_from;
+        return;
+    }
+    if (id - first < count) {
+        *ret_to = (uint32_t)(id - first) + 1;
+    }
+    if (last - id < count) {
+        *ret_from = count - 1 - (uint32_t)(last - id);
+    }
+}
+
+static int64_t task_signpost(const struct constellation *constellation, uint32_t index)
+{
+    const struct task *task = constellation_task(constellation, index);
+    return signpost(&constellation->task_slots, index, task->record.id, task->reused);
+}
+
+static int64_t edge_signpost(const struct constellation *constellation, uint32_t index)
+{
+    const struct edge *edge = constellation_edge(constellation, index);
+    return signpost(&constellation->edge_slots, index, edge->id, edge->reused);
+}
+
 struct task *constellation_find_task(const struct constellation *constellation, int64_t id)
 {
     const struct slots *slots = &constellation->task_slots;
@@ -93,10 +122,14 @@ struct task *constellation_find_task(const struct constellation *constellation, 
     }
     uint32_t from = 0;
     uint32_t to = constellation->tasks;
+    if (to > 0) {
+        narrow(id, task_signpost(constellation, 0), task_signpost(constellation, to - 1), &from,
+               &to);
+    }
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         struct task *task = constellation_task(constellation, middle);
-        int64_t at = signpost(slots, middle, task->record.id, task->reused);
+        int64_t at = task_signpost(constellation, middle);
         if (at == id) {
             return task->removed || task->reused ? NULL : task;
         }
@@ -121,10 +154,14 @@ struct edge *constellation_find_edge(const struct constellation *constellation, 
     }
     uint32_t from = 0;
     uint32_t to = constellation->edges;
+    if (to > 0) {
+        narrow(id, edge_signpost(constellation, 0), edge_signpost(constellation, to - 1), &from,
+               &to);
+    }
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         struct edge *edge = constellation_edge(constellation, middle);
-        int64_t at = signpost(slots, middle, edge->id, edge->reused);
+        int64_t at = edge_signpost(constellation, middle);
         if (at == id) {
             *ret_index = middle;
             return edge->removed || edge->reused ? NULL : edge;

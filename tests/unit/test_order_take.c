@@ -1,0 +1,207 @@
+/* The order of plans that come in or are loaded: kept where they come in it, made where they do not, and
+   in either way good for the edits that follow. And ids are found, whatever lies between them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+#include "orchestrator/engine/order.h"
+#include "tests/unit/living_world.h"
+
+enum { TASKS = 10000 }; /* more than are ranked where they stand */
+
+static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
+static const struct plan_policy ONCE = { .max_attempts = 1,
+                                         .max_lost = 3,
+                                         .backoff_base_ms = 1000,
+                                         .backoff_max_ms = 1000,
+                                         .backoff_factor_permille = 1000,
+                                         .kill_grace_ms = 1000 };
+static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
+
+static struct constellation *inside(const struct living *living, int64_t id)
+{
+    return map_get(&living->engine->constellations, (uint64_t)id);
+}
+
+/* A chain from the first task to the last, or from the last to the first; in the turn after which this
+   returns it has begun to run. */
+static void take_in(struct living *living, uint32_t tasks, bool is_backwards)
+{
+    struct plan_task *list = mem_array(tasks, sizeof *list);
+    struct plan_edge *edges = mem_array(tasks, sizeof *edges);
+    for (uint32_t i = 0; i < tasks; i++) {
+        list[i] = PLAIN;
+    }
+    for (uint32_t i = 0; i + 1 < tasks; i++) {
+        edges[i] = (struct plan_edge){ .from = is_backwards ? i + 1 : i,
+                                       .to = is_backwards ? i : i + 1,
+                                       .when = EDGE_WHEN_SUCCESS,
+                                       .named = true };
+    }
+    struct plan plan = { .name = STR("plan"),
+                         .classes = &ANY,
+                         .classes_count = 1,
+                         .policies = &ONCE,
+                         .policies_count = 1,
+                         .tasks = list,
+                         .tasks_count = tasks,
+                         .edges = edges,
+                         .edges_count = tasks - 1 };
+    struct event event = { .kind = EVENT_SUBMIT };
+    event.submit.plan = &plan;
+    event.submit.uid = STR("plan-0000");
+    event.submit.actor = STR("test");
+    living_turn(living, &event, 1);
+    while (inside(living, 1)->record.state == CONSTELLATION_LOADING) {
+        living_turn(living, NULL, 0);
+    }
+    mem_free(list);
+    mem_free(edges);
+}
+
+static void expect_order(const struct constellation *constellation)
+{
+    assert_false(constellation->order_lost);
+    assert_true(constellation->order_next != 0);
+    for (uint32_t i = 0; i < constellation->edges; i++) {
+        const struct edge *edge = constellation_edge(constellation, i);
+        assert_true(edge->removed || order_before(constellation_task(constellation, edge->from),
+                                                  constellation_task(constellation, edge->to)));
+    }
+}
+
+static enum err add_edge(struct living *living, int64_t constellation_id, edit_task from,
+                         edit_task to)
+{
+    struct edit_operation operation = { .kind = EDIT_ADD_EDGE };
+    operation.edge.from = from;
+    operation.edge.to = to;
+    operation.edge.when = EDGE_WHEN_FINISHED;
+    operation.edge.named = true;
+    struct edit edit = { .constellation_id = constellation_id,
+                         .operations = &operation,
+                         .operations_count = 1,
+                         .author_kind = AUTHOR_USER,
+                         .author = STR("ada") };
+    return living_edit(living, &edit);
+}
+
+static void a_plan_that_comes_in_its_order_needs_none_made(void **state)
+{
+    (void)state;
+    struct living *living = living_new(1);
+    take_in(living, TASKS, false);
+    expect_order(inside(living, 1)); /* before anything has been ranked */
+    living_free(living);
+}
+
+static void the_order_of_any_other_plan_is_made_over_turns(void **state)
+{
+    (void)state;
+    struct living *living = living_new(1);
+    take_in(living, TASKS, true);
+    assert_true(inside(living, 1)->order_lost);
+    assert_int_equal(inside(living, 1)->order_next, 0);
+    living_settle(living);
+    expect_order(inside(living, 1));
+    /* It is the one that edits go on with. */
+    assert_int_equal(add_edge(living, 1, 9, 2), ERR_NONE);
+    assert_int_equal(add_edge(living, 1, 2, 9), ERR_CONFLICT);
+    assert_int_equal(living->edit.problems[0].code, EDIT_CODE_CYCLE);
+    expect_order(inside(living, 1));
+    living_check(living);
+    living_free(living);
+}
+
+static void an_edit_before_that_makes_it_itself(void **state)
+{
+    (void)state;
+    struct living *living = living_new(1);
+    take_in(living, TASKS, true);
+    assert_true(inside(living, 1)->order_lost);
+    assert_int_equal(add_edge(living, 1, 2, 9), ERR_CONFLICT);
+    assert_int_equal(add_edge(living, 1, 9, 2), ERR_NONE);
+    expect_order(inside(living, 1));
+    living_settle(living);
+    expect_order(inside(living, 1));
+    living_free(living);
+}
+
+static void a_lost_order_survives_edits_that_add_tasks_alone(void **state)
+{
+    (void)state;
+    struct living *living = living_new(1);
+    take_in(living, TASKS, true);
+    struct edit_operation operation = { .kind = EDIT_ADD_TASK };
+    operation.write.task = -1;
+    operation.write.plan = &PLAIN;
+    operation.write.class = &ANY;
+    operation.write.policy = &ONCE;
+    struct edit edit = { .constellation_id = 1,
+                         .operations = &operation,
+                         .operations_count = 1,
+                         .tasks_added = 1,
+                         .author_kind = AUTHOR_USER,
+                         .author = STR("ada") };
+    assert_int_equal(living_edit(living, &edit), ERR_NONE);
+    int64_t added = living->new_tasks[0];
+    living_settle(living);
+    expect_order(inside(living, 1));
+    assert_int_equal(add_edge(living, 1, added, 1), ERR_NONE);
+    expect_order(inside(living, 1));
+    living_free(living);
+}
+
+static void ids_are_found_with_gaps_between_them(void **state)
+{
+    (void)state;
+    enum { EACH = 40 };
+    struct living *living = living_new(1);
+    take_in(living, 3, false); /* tasks 1 to 3 */
+    int64_t ids[EACH];
+    for (size_t i = 0; i < EACH; i++) {
+        struct edit_operation operation = { .kind = EDIT_ADD_TASK };
+        operation.write.task = -1;
+        operation.write.plan = &PLAIN;
+        operation.write.class = &ANY;
+        operation.write.policy = &ONCE;
+        struct edit edit = { .constellation_id = 1,
+                             .operations = &operation,
+                             .operations_count = 1,
+                             .tasks_added = 1,
+                             .author_kind = AUTHOR_USER,
+                             .author = STR("ada") };
+        for (size_t k = 0; k < i % 5; k++) { /* a dry run uses an id up */
+            edit.dry_run = true;
+            assert_int_equal(living_edit(living, &edit), ERR_NONE);
+        }
+        edit.dry_run = false;
+        assert_int_equal(living_edit(living, &edit), ERR_NONE);
+        ids[i] = living->new_tasks[0];
+    }
+    size_t at = 0;
+    for (int64_t id = 4; id <= ids[EACH - 1] + 3; id++) {
+        bool is_there = at < EACH && ids[at] == id;
+        assert_true((engine_task(living->engine, 1, id) != NULL) == is_there);
+        at += is_there;
+    }
+    assert_int_equal(at, EACH);
+    living_check(living);
+    living_free(living);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_that_comes_in_its_order_needs_none_made),
+        cmocka_unit_test(the_order_of_any_other_plan_is_made_over_turns),
+        cmocka_unit_test(an_edit_before_that_makes_it_itself),
+        cmocka_unit_test(a_lost_order_survives_edits_that_add_tasks_alone),
+        cmocka_unit_test(ids_are_found_with_gaps_between_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
