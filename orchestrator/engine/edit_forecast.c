@@ -17,20 +17,31 @@ struct outlook {
     edit_task *skipped;
 };
 
-/* When the hold that goes with the edit is gone. */
-static bool is_held(const struct batch *batch, const struct task *task)
+/* When the hold that goes with the edit is gone: by another than its own approval, which does not keep it
+   from being skipped. */
+static bool is_held_by_others(const struct batch *batch, const struct task *task)
 {
     const struct hold *released = batch->released;
+    const struct hold *own = hold_of_root(batch->constellation, task->record.id, HOLD_APPROVAL);
     uint32_t all = batch->constellation->holds_all;
-    uint32_t held = task->held;
+    uint32_t held = task->held - (own != NULL ? 1U : 0U);
     if (released != NULL && released->record.scope == HOLD_ALL) {
         all--;
-    } else if (released != NULL && hold_names(released, task->record.id)) {
+    } else if (released != NULL && released != own && hold_names(released, task->record.id)) {
         held--;
     }
-    bool waits = (task->record.flags & TASK_APPROVAL) != 0 &&
-                 batch_find(batch, task->index) != NULL && batch_find(batch, task->index)->is_added;
-    return all > 0 || held > 0 || waits;
+    return all > 0 || held > 0;
+}
+
+/* An approval is asked for already, or will be: of what is new, and of what was skipped and waits again. */
+static bool awaits_approval(const struct batch *batch, const struct task *task)
+{
+    const struct hold *own = hold_of_root(batch->constellation, task->record.id, HOLD_APPROVAL);
+    const struct touch *touch = batch_find(batch, task->index);
+    bool is_asked = own != NULL && own != batch->released;
+    bool is_added = touch != NULL && touch->is_added;
+    return (task->record.flags & TASK_APPROVAL) != 0 &&
+           (is_asked || is_added || task->record.state == TASK_SKIPPED);
 }
 
 /* A finally task is not ready before its time. */
@@ -54,10 +65,11 @@ void edit_forecast_before(struct batch *batch)
         struct touch *touch = &batch->touches[i];
         const struct task *task = constellation_task(batch->constellation, touch->task);
         bool is_held = task_is_held(task);
+        bool may_skip = !is_held || task_awaits_approval_only(task);
         enum ways ways = forecast_ways(task, false, NULL);
         touch->was_ready = waits(task) && !is_held && ways == WAYS_OPEN && !is_early(task);
         touch->was_skipped =
-            task->record.state == TASK_SKIPPED || (waits(task) && !is_held && ways == WAYS_CLOSED);
+            task->record.state == TASK_SKIPPED || (waits(task) && may_skip && ways == WAYS_CLOSED);
     }
 }
 
@@ -86,7 +98,8 @@ static void look_at(struct outlook *outlook, const struct task *task)
     bool is_skipped = task->record.state == TASK_SKIPPED;
     bool is_changed = touch != NULL && (touch->is_rewired || touch->is_updated || touch->is_added);
     if (map_get(&outlook->states, (uint64_t)task->index + 1) != NULL ||
-        !(waits(task) || (is_skipped && is_changed)) || (!is_skipped && is_held(batch, task))) {
+        !(waits(task) || (is_skipped && is_changed)) ||
+        (!is_skipped && is_held_by_others(batch, task))) {
         return;
     }
     enum ways ways = forecast_ways(task, is_skipped, &outlook->states);
@@ -96,8 +109,8 @@ static void look_at(struct outlook *outlook, const struct task *task)
             outlook->skipped[result->newly_skipped_count - 1] = batch_name(batch, task->index);
         }
         will_be(outlook, task, TASK_SKIPPED);
-    } else if (ways == WAYS_OPEN && !is_early(task) && !is_held(batch, task) &&
-               (touch == NULL || !touch->was_ready) &&
+    } else if (ways == WAYS_OPEN && !is_early(task) && !is_held_by_others(batch, task) &&
+               !awaits_approval(batch, task) && (touch == NULL || !touch->was_ready) &&
                map_get(&outlook->readied, (uint64_t)task->index + 1) == NULL) {
         map_put(&outlook->readied, (uint64_t)task->index + 1, outlook);
         note_ready(outlook, task);

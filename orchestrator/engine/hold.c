@@ -1,5 +1,7 @@
 /* Holds: a pause on new assignments in a part of a constellation, while someone thinks or must decide.
-   What a held task depends on is decided all the same; only that it starts, or is skipped, waits. */
+   What a held task depends on is decided all the same; only that it starts, or is skipped, waits. An
+   approval does not keep its task from being skipped: it ends with it, and is asked for anew if the task
+   waits again. */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 

@@ -424,6 +424,8 @@ bool task_is_ready(const struct task *task); /* all that it depends on is open *
 enum ways task_ways(const struct task *task);
 bool task_has_started(const struct task *task); /* in this round */
 bool task_is_held(const struct task *task);
+/* Its own approval alone holds it: it can be skipped. */
+bool task_awaits_approval_only(const struct task *task);
 /* Its constellation is being cancelled or stopped, and the task is not spared. */
 bool task_must_stop(const struct task *task);
 bool task_before(const struct heap_node *a,

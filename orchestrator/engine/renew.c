@@ -34,10 +34,10 @@ void renewal_add(struct engine *engine, struct renewal *renewal, struct task *ta
             hold_end(engine, hold_of_root(constellation, task->record.id, HOLD_FAILURE),
                      STR("its task is tried again"));
         }
-        if ((task->record.flags & TASK_APPROVAL) != 0 &&
-            hold_of_root(constellation, task->record.id, HOLD_APPROVAL) == NULL) {
-            hold_approval(engine, task);
-        }
+    }
+    if ((task->record.flags & TASK_APPROVAL) != 0 &&
+        hold_of_root(constellation, task->record.id, HOLD_APPROVAL) == NULL) {
+        hold_approval(engine, task); /* what was skipped has lost its own */
     }
     if (renewal->count == renewal->capacity) {
         renewal->capacity = renewal->capacity == 0 ? 16 : renewal->capacity * 2;

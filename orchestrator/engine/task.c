@@ -252,7 +252,8 @@ enum ways task_ways(const struct task *task)
     if (task->required_closed > 0 || (task->opened == 0 && others_left == 0 && task->closed > 0)) {
         return WAYS_CLOSED; /* also while what it requires is undecided: it cannot start any more */
     }
-    return task->required_left > 0 || (task->opened == 0 && others_left > 0) ? WAYS_WAIT : WAYS_OPEN;
+    return task->required_left > 0 || (task->opened == 0 && others_left > 0) ? WAYS_WAIT
+                                                                             : WAYS_OPEN;
 }
 
 bool task_is_ready(const struct task *task)
@@ -268,6 +269,13 @@ bool task_has_started(const struct task *task)
 bool task_is_held(const struct task *task)
 {
     return task->held > 0 || task->constellation->holds_all > 0;
+}
+
+bool task_awaits_approval_only(const struct task *task)
+{
+    return task->held == 1 && task->constellation->holds_all == 0 &&
+           (task->record.flags & TASK_APPROVAL) != 0 &&
+           hold_of_root(task->constellation, task->record.id, HOLD_APPROVAL) != NULL;
 }
 
 bool task_must_stop(const struct task *task)
@@ -291,15 +299,26 @@ static void open_gate(struct engine *engine, struct task *task)
 void task_consider(struct engine *engine, struct task *task)
 {
     const struct constellation *constellation = task->constellation;
-    if (task->record.state != TASK_WAITING || task->queue != QUEUE_NONE || task_is_held(task) ||
+    if (task->record.state != TASK_WAITING || task->queue != QUEUE_NONE ||
         constellation->record.state == CONSTELLATION_LOADING) {
         return;
     }
     enum ways ways = task_ways(task);
+    /* Nobody is asked about what will not run. */
+    bool is_moot =
+        ways == WAYS_CLOSED && !task_has_started(task) && task_awaits_approval_only(task);
+    if (task_is_held(task) && !is_moot) {
+        return;
+    }
     bool is_gate = (task->record.flags & TASK_GATE) != 0;
     if (engine->effects == NULL && (ways == WAYS_CLOSED || is_gate)) {
         /* Loading: a slice had not come to it before the last end. It is a change, and waits for a turn. */
         constellation_queue_job(engine, task->constellation, JOB_OPEN);
+        return;
+    }
+    if (is_moot) {
+        hold_end(engine, hold_of_root(constellation, task->record.id, HOLD_APPROVAL),
+                 STR("its task is skipped")); /* considers it again */
         return;
     }
     if (ways == WAYS_CLOSED && !task_has_started(task)) {

@@ -76,6 +76,27 @@ bool model_is_held(const struct model *model, int task)
     return false;
 }
 
+/* By something else than its own approval, which does not keep it from being skipped. */
+static bool is_held_by_others(const struct model *model, int task)
+{
+    for (int h = 0; h < model->holds_top; h++) {
+        const struct model_hold *hold = &model->holds[h];
+        bool is_own = hold->origin == HOLD_APPROVAL && hold->root == task;
+        if (hold->used && !is_own && (hold->scope == HOLD_ALL || hold->names[task])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void end_approval(struct model *model, int task)
+{
+    for (int h = 0; h < model->holds_top; h++) {
+        struct model_hold *hold = &model->holds[h];
+        hold->used = hold->used && !(hold->origin == HOLD_APPROVAL && hold->root == task);
+    }
+}
+
 static bool is_finally(const struct model *model, int task)
 {
     return (model->tasks[task].flags & TASK_FINALLY) != 0;
@@ -175,11 +196,12 @@ static bool decide_plain(struct model *model)
     }
     for (int t = 0; t < model->tasks_top; t++) {
         struct model_task *task = &model->tasks[t];
-        if (!task->used || task->state != TASK_WAITING || model_is_held(model, t) ||
+        if (!task->used || task->state != TASK_WAITING || is_held_by_others(model, t) ||
             model_has_started(model, t)) {
             continue;
         }
         if (ways(model, t, false) == CLOSED) {
+            end_approval(model, t);
             task->state = TASK_SKIPPED;
             is_changed = true;
         } else if ((task->flags & TASK_GATE) != 0 && model_may_run(model, t)) {
@@ -392,12 +414,11 @@ static void wait_again(struct model *model, struct again *again, int t)
         task->round++;
         task->first = task->attempts;
     }
-    bool was_skipped = task->state == TASK_SKIPPED;
     task->state = TASK_WAITING;
     if (task->failure_held) {
         model_release(model, find_hold(model, HOLD_FAILURE, t), true);
     }
-    if (!was_skipped && (task->flags & TASK_APPROVAL) != 0) {
+    if ((task->flags & TASK_APPROVAL) != 0) {
         approve_later(model, t);
     }
     again->list[again->count++] = t;
