@@ -226,6 +226,10 @@ void fleet_agent_start(struct fleet *fleet, struct fleet_agent *agent)
         "--label",  agent->label
     };
     size_t count = 11;
+    if (agent->more_label != NULL) {
+        argv[count++] = "--label";
+        argv[count++] = agent->more_label;
+    }
     if (agent->token_file != NULL) {
         argv[count++] = "--token-file";
         argv[count++] = agent->token_file;

@@ -11,7 +11,8 @@ enum { FLEET_AGENTS_MAX = 4, FLEET_FLAGS_MAX = 24, FLEET_PATH_MAX = 512 };
 
 struct fleet_agent {
     char name[32];
-    char label[64]; /* role=NAME */
+    char label[64];         /* role=NAME */
+    const char *more_label; /* another one, or NULL */
     char data_dir[FLEET_PATH_MAX];
     char server[128];       /* "": the daemon itself */
     const char *token_file; /* or NULL */

@@ -80,13 +80,19 @@ static void a_history_that_was_tampered_with_is_seen(void **state)
                   "INSERT INTO event SELECT seq + 1000, wall_ms, kind, constellation_id, task_id,"
                   " device_id, fence, state, outcome, number, text FROM event WHERE kind = 4",
                   "a constellation ends once");
+    expect_broken(fleet,
+                  "INSERT INTO hold SELECT 1, id, 1, 1, 1, 0, 0, 0, 0, '', '' FROM constellation",
+                  "a constellation that is final holds");
     expect_broken(fleet, "UPDATE task_row SET state = 2 WHERE id = (SELECT max(id) FROM task)",
                   "P9");
     expect_broken(fleet,
                   "INSERT INTO event SELECT seq + 2000, wall_ms, kind, constellation_id, task_id,"
                   " device_id, fence, state, outcome, number, text FROM event WHERE kind = 8",
                   "P6");
-    expect_broken(fleet, "UPDATE event SET seq = seq + 3000 WHERE kind = 8", "P4");
+    expect_broken(fleet, "UPDATE edge_decided SET decision = 2; UPDATE edge_row SET decision = 2",
+                  "P4: a task that has started");
+    expect_broken(fleet, "UPDATE event SET seq = seq + 3000 WHERE kind = 8",
+                  "P4: a task is assigned");
     expect_broken(fleet,
                   "UPDATE attempt SET state = 2;"
                   "UPDATE attempt SET task_id = (SELECT min(task_id) FROM attempt)",
