@@ -337,6 +337,10 @@ void attempt_adopt(struct engine *engine, struct attempt *attempt, bool running)
 void attempt_detach(struct engine *engine, struct attempt *attempt)
 {
     CHECK(attempt->record.state == ATTEMPT_ENDED || attempt->record.state == ATTEMPT_LOST);
+    if (attempt->record.state == ATTEMPT_LOST) {
+        attempt->record.given_up = true;
+        attempt_save(engine, attempt);
+    }
     attempt->task->attempt = NULL;
     attempt->task = NULL;
     attempt_free(engine, attempt);

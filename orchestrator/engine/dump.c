@@ -18,8 +18,7 @@ static void dump_task(const struct task *task, struct buf *text)
                (long long)(has_wake ? r->wake_length_ms : 0), r->priority, r->first_attempt,
                r->attempts, r->tries, r->lost, r->body_bytes, r->round, r->revision, r->flags,
                r->has_references ? " references" : "", r->prepared ? " prepared" : "");
-    /* A lost attempt may still come back, or may have been given up for good: the row is the same. */
-    if (task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST) {
+    if (task->attempt != NULL) {
         const struct attempt_record *a = &task->attempt->record;
         buf_printf(text,
                    "    attempt %llu after %llu %s device %lld session %llu number %u%s assigned "

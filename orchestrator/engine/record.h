@@ -196,6 +196,7 @@ struct attempt_record {
     int32_t signal;
     bool output_truncated;
     bool stop_wanted; /* a cancel has been asked for; survives a restart */
+    bool given_up;    /* lost for good: whatever its device names or does not name proves nothing */
     int64_t assigned_wall_ms;
     int64_t started_wall_ms; /* 0: not known to have started */
     int64_t ended_wall_ms;

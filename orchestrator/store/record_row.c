@@ -211,6 +211,7 @@ enum err attempt_row_read(sqlite3_stmt *row, int at, struct attempt_record *ret_
     record.signal = (int32_t)take(&reader, INT32_MIN, INT32_MAX);
     record.output_truncated = take_bool(&reader);
     record.stop_wanted = take_bool(&reader);
+    record.given_up = take_bool(&reader);
     record.assigned_wall_ms = take_any(&reader);
     record.started_wall_ms = take_any(&reader);
     record.ended_wall_ms = take_any(&reader);

@@ -70,9 +70,9 @@ enum err limit_row_read(sqlite3_stmt *row, int at, struct arena *arena,
 
 #define ATTEMPT_COLUMNS                                                                            \
     "a.fence, a.previous, a.constellation_id, a.task_id, a.device_id, a.session, a.number,"        \
-    " a.state, a.outcome, a.exit_code, a.signal, a.output_truncated, a.stop_wanted,"               \
+    " a.state, a.outcome, a.exit_code, a.signal, a.output_truncated, a.stop_wanted, a.given_up,"   \
     " a.assigned_wall_ms, a.started_wall_ms, a.ended_wall_ms, a.stdout_bytes, a.stderr_bytes"
-enum { ATTEMPT_COLUMNS_COUNT = 18 };
+enum { ATTEMPT_COLUMNS_COUNT = 19 };
 enum err attempt_row_read(sqlite3_stmt *row, int at, struct attempt_record *ret_attempt);
 
 #endif

@@ -142,7 +142,8 @@ static const char *const step_1[] = {
     " session INTEGER NOT NULL, number INTEGER NOT NULL, state INTEGER NOT NULL,"
     " outcome INTEGER NOT NULL, exit_code INTEGER NOT NULL, signal INTEGER NOT NULL,"
     " output_truncated INTEGER NOT NULL, stop_wanted INTEGER NOT NULL,"
-    " assigned_wall_ms INTEGER NOT NULL, started_wall_ms INTEGER NOT NULL,"
+    " given_up INTEGER NOT NULL, assigned_wall_ms INTEGER NOT NULL, started_wall_ms INTEGER NOT "
+    "NULL,"
     " ended_wall_ms INTEGER NOT NULL, stdout_bytes INTEGER NOT NULL,"
     " stderr_bytes INTEGER NOT NULL, reason TEXT, result TEXT) STRICT",
     /* The first 16 KiB of each stream; what is beyond stands in a file (output_file.h). */

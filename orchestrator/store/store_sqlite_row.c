@@ -111,12 +111,12 @@ static const char *const texts[ROWS_END] = {
     [ROW_ADD_ATTEMPT] =
         "INSERT INTO attempt(fence, state, outcome, exit_code, signal, output_truncated,"
         " stop_wanted, started_wall_ms, ended_wall_ms, stdout_bytes, stderr_bytes, previous,"
-        " constellation_id, task_id, device_id, session, number, assigned_wall_ms)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " constellation_id, task_id, device_id, session, number, assigned_wall_ms, given_up)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_SAVE_ATTEMPT] =
         "UPDATE attempt SET state=?2, outcome=?3, exit_code=?4, signal=?5, output_truncated=?6,"
         " stop_wanted=?7, started_wall_ms=?8, ended_wall_ms=?9, stdout_bytes=?10,"
-        " stderr_bytes=?11 WHERE fence=?1",
+        " stderr_bytes=?11, given_up=?12 WHERE fence=?1",
     [ROW_SAVE_DEVICE] =
         "INSERT INTO device(id, process_id, session, fence, connected_wall_ms, cpus,"
         " memory_bytes, slots, name, journal_id, boot_id, agent_version, os, arch, hostname,"
@@ -448,7 +448,7 @@ static enum err add_attempt(struct store_sqlite *self, const struct attempt_reco
                  (int64_t)record->stdout_bytes, (int64_t)record->stderr_bytes,
                  (int64_t)record->previous, record->constellation_id, record->task_id,
                  record->device_id, (int64_t)record->session, record->number,
-                 record->assigned_wall_ms);
+                 record->assigned_wall_ms, record->given_up);
     self->fence = record->fence > self->fence ? record->fence : self->fence;
     enum err err = run(self, ROW_ADD_ATTEMPT, reason);
     if (err != ERR_NONE || record->previous == 0) {
@@ -463,7 +463,7 @@ static enum err save_attempt(struct store_sqlite *self, const struct attempt_rec
     BIND_NUMBERS(self->rows[ROW_SAVE_ATTEMPT], (int64_t)record->fence, record->state,
                  record->outcome, record->exit_code, record->signal, record->output_truncated,
                  record->stop_wanted, record->started_wall_ms, record->ended_wall_ms,
-                 (int64_t)record->stdout_bytes, (int64_t)record->stderr_bytes);
+                 (int64_t)record->stdout_bytes, (int64_t)record->stderr_bytes, record->given_up);
     return run_on_row(self, ROW_SAVE_ATTEMPT, reason);
 }
 

@@ -261,6 +261,25 @@ static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **s
     expect_loaded(world, "task 1 succeeded class 2 policy 3 fence 79 ");
 }
 
+static void a_lost_attempt_is_loaded_until_it_is_given_up(void **state)
+{
+    struct store_world *world = world_of(state);
+    world_add_sample(world);
+    world->attempt.state = ATTEMPT_LOST;
+    effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
+    save_task(world, TASK_UNKNOWN);
+    expect_loaded(world, "attempt 77 after 0 lost");
+    world->attempt.given_up = true;
+    effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
+    struct buf text = { 0 };
+    world_commit(world);
+    world_reopen(world);
+    world_dump(world, &text);
+    assert_non_null(strstr(buf_text(&text), "task 1 unknown"));
+    assert_null(strstr(buf_text(&text), "attempt 77"));
+    buf_done(&text);
+}
+
 static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void **state)
 {
     struct store_world *world = world_of(state);
@@ -558,6 +577,7 @@ int main(void)
         BOTH(a_task_without_an_attempt_has_an_outcome_without_output),
         BOTH(a_result_keeps_its_words_and_its_value),
         BOTH(a_task_is_loaded_as_it_last_was_with_and_without_an_attempt),
+        BOTH(a_lost_attempt_is_loaded_until_it_is_given_up),
         BOTH(a_decision_stays_when_the_task_that_made_it_is_assigned_again),
         BOTH(a_decision_that_is_taken_back_is_gone),
         BOTH(history_is_numbered_without_a_gap),
