@@ -30,6 +30,7 @@ function(e2e_test NAME TIMEOUT)
 endfunction()
 
 e2e_test(checker 60)
+e2e_test(examples 180)
 e2e_test(hello 120)
 e2e_test(daemon_killed 240)
 e2e_test(fault_points 240)
