@@ -224,27 +224,36 @@ static int wrap(struct cli *cli, const char *path, const struct buf *text, char 
     return code;
 }
 
-int submit_file(struct cli *cli, const char *path, json_t **ret_constellation)
+int submit_read(const char *path, struct buf *text, const char **ret_content_type)
 {
-    struct buf text = { 0 };
     struct reason reason;
     bool is_stdin = strcmp(path, "-") == 0;
     enum err err =
-        is_stdin ? read_stdin(&text, &reason) : file_read(path, SUBMIT_BYTES_MAX, &text, &reason);
-    int code = CLI_OK;
+        is_stdin ? read_stdin(text, &reason) : file_read(path, SUBMIT_BYTES_MAX, text, &reason);
     if (err == ERR_LIMIT) {
-        code = cli_fail(CLI_USAGE, "%s is larger than 64 MiB, which is the largest spec",
+        return cli_fail(CLI_USAGE, "%s is larger than 64 MiB, which is the most",
                         is_stdin ? "stdin" : path);
-    } else if (err != ERR_NONE) {
-        code = cli_fail(CLI_USAGE, "%s", reason.text);
-    } else {
-        const char *name = is_stdin ? "<stdin>" : path;
+    }
+    if (err != ERR_NONE) {
+        return cli_fail(CLI_USAGE, "%s", reason.text);
+    }
+    *ret_content_type = content_type_of(path, text);
+    return CLI_OK;
+}
+
+int submit_file(struct cli *cli, const char *path, json_t **ret_constellation)
+{
+    struct buf text = { 0 };
+    const char *content_type = NULL;
+    const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
+    int code = submit_read(path, &text, &content_type);
+    if (code == CLI_OK) {
         char *envelope = NULL;
         code = wrap(cli, name, &text, &envelope);
         if (code == CLI_OK && envelope != NULL) {
             code = submit_text(cli, name, SUBMISSION_TYPE, str_of(envelope), ret_constellation);
         } else if (code == CLI_OK) {
-            code = submit_text(cli, name, content_type_of(path, &text),
+            code = submit_text(cli, name, content_type,
                                (struct str){ (const char *)text.data, text.length },
                                ret_constellation);
         }

@@ -10,6 +10,9 @@
 
 enum { SUBMIT_BYTES_MAX = 64 * 1024 * 1024 };
 
+/* Appends the file, "-" being stdin, and says what it is by its name, or by how it begins. CLI_OK, or
+   the exit code after the words. */
+int submit_read(const char *path, struct buf *text, const char **ret_content_type);
 /* Reads the file, "-" being stdin, and submits it. CLI_OK and the new constellation, or the exit code
    after the words, which for a wrong spec are file:line:column: message, one a line. */
 int submit_file(struct cli *cli, const char *path, json_t **ret_constellation);

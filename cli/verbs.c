@@ -8,15 +8,18 @@ extern const struct verb verb_run, verb_submit, verb_list, verb_show, verb_watch
     verb_logs, verb_graph, verb_cancel, verb_delete, verb_pause, verb_resume, verb_hold, verb_holds,
     verb_release, verb_approve, verb_deny, verb_retry, verb_rerun, verb_resolve, verb_explain,
     verb_attention, verb_plan, verb_devices, verb_drain, verb_undrain, verb_token, verb_completion,
-    verb_version, verb_help, verb_words;
+    verb_version, verb_help, verb_words, verb_edit, verb_history, verb_diff, verb_undo, verb_redo,
+    verb_export, verb_import, verb_schema;
 
 const struct verb *const verbs[] = {
-    &verb_run,   &verb_submit,  &verb_list,    &verb_show,       &verb_watch,   &verb_wait,
-    &verb_logs,  &verb_graph,   &verb_cancel,  &verb_delete,     &verb_pause,   &verb_resume,
-    &verb_hold,  &verb_holds,   &verb_release, &verb_approve,    &verb_deny,    &verb_retry,
-    &verb_rerun, &verb_resolve, &verb_explain, &verb_attention,  &verb_plan,    &verb_devices,
-    &verb_drain, &verb_undrain, &verb_token,   &verb_completion, &verb_version, &verb_help,
-    &verb_words, NULL,
+    &verb_run,        &verb_submit,    &verb_list,  &verb_show,    &verb_watch,
+    &verb_wait,       &verb_logs,      &verb_graph, &verb_cancel,  &verb_delete,
+    &verb_pause,      &verb_resume,    &verb_hold,  &verb_holds,   &verb_release,
+    &verb_approve,    &verb_deny,      &verb_retry, &verb_rerun,   &verb_resolve,
+    &verb_explain,    &verb_attention, &verb_plan,  &verb_edit,    &verb_history,
+    &verb_diff,       &verb_undo,      &verb_redo,  &verb_export,  &verb_import,
+    &verb_schema,     &verb_devices,   &verb_drain, &verb_undrain, &verb_token,
+    &verb_completion, &verb_version,   &verb_help,  &verb_words,   NULL,
 };
 
 const struct option global_options[] = {

@@ -13,6 +13,9 @@ void revisions_list(struct api *api, const struct api_call *call);
 void revisions_get(struct api *api, const struct api_call *call);
 void revisions_undo(struct api *api, const struct api_call *call);
 void revisions_redo(struct api *api, const struct api_call *call);
+/* schema.c, import.c */
+void schema_get(struct api *api, const struct api_call *call);
+void import_handle(struct api *api, const struct api_call *call);
 /* diff.c, history.c, export.c, context.c */
 void diff_get(struct api *api, const struct api_call *call);
 void history_get(struct api *api, const struct api_call *call);
