@@ -6,7 +6,9 @@
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
+#include "orchestrator/api/poll.h"
 #include "orchestrator/api/view.h"
+#include "orchestrator/store/query_event.h"
 
 enum {
     CHANGES_INTERVAL_MS = 250,
@@ -28,6 +30,7 @@ struct changes_stream {
     struct map tasks; /* ids; the values are the constellation's id */
     struct map constellations;
     struct map devices;
+    bool is_poll;     /* one answer, whatever its size */
     uint64_t omitted; /* tasks that found no room in the set */
 };
 
@@ -173,7 +176,7 @@ static void write_constellations(struct api *api, struct changes_stream *changes
     for (size_t i = 0; i < count; i++) {
         struct query_constellation constellation;
         struct reason reason;
-        if (out->buf->length > CHANGE_BYTES) {
+        if (!changes->is_poll && out->buf->length > CHANGE_BYTES) {
             map_put(&changes->constellations, list[i].key, list[i].value);
             continue;
         }
@@ -195,7 +198,7 @@ static void write_devices(struct api *api, struct changes_stream *changes, struc
     json_out_array(out, "devices");
     for (size_t i = 0; i < count; i++) {
         struct device_view device;
-        if (out->buf->length > CHANGE_BYTES) {
+        if (!changes->is_poll && out->buf->length > CHANGE_BYTES) {
             map_put(&changes->devices, list[i].key, list[i].value);
         } else if (engine_find_device_id(api->config.engine, (int64_t)list[i].key, now, &device)) {
             view_device(api, out, NULL, &device);
@@ -214,7 +217,7 @@ static void write_tasks(struct api *api, struct changes_stream *changes, struct 
     void *uid_of = NULL; /* the constellation that `uid` is of: neighbours mostly share it */
     json_out_array(out, "tasks");
     for (size_t i = 0; i < count; i++) {
-        if (out->buf->length > CHANGE_BYTES) {
+        if (!changes->is_poll && out->buf->length > CHANGE_BYTES) {
             map_put(&changes->tasks, list[i].key, list[i].value);
             continue;
         }
@@ -229,16 +232,21 @@ static void write_tasks(struct api *api, struct changes_stream *changes, struct 
     json_out_array_end(out);
 }
 
+static void write_marked(struct api *api, struct changes_stream *changes, struct json_out *out)
+{
+    json_out_int(out, "seq", api->seq);
+    write_constellations(api, changes, out);
+    write_devices(api, changes, out);
+    write_tasks(api, changes, out);
+}
+
 static void write_change(struct api *api, struct changes_stream *changes)
 {
     struct buf data = { NULL, 0, 0 };
     struct buf text = { NULL, 0, 0 };
     struct json_out out = { .buf = &data };
     json_out_object(&out, NULL);
-    json_out_int(&out, "seq", api->seq);
-    write_constellations(api, changes, &out);
-    write_devices(api, changes, &out);
-    write_tasks(api, changes, &out);
+    write_marked(api, changes, &out);
     if (changes->omitted > 0) {
         json_out_uint(&out, "tasks_omitted", changes->omitted);
         changes->omitted = 0;
@@ -394,9 +402,38 @@ static void mark_effect(struct changes_stream *changes, const struct effect *eff
                 effect->history.kind == HISTORY_DEVICE_DISCONNECTED)) {
         mark_device(changes, effect->history.device_id);
     } else if (effect->kind == EFFECT_HISTORY &&
-               effect->history.kind == HISTORY_CONSTELLATION_DELETED) {
+               (effect->history.kind == HISTORY_CONSTELLATION_DELETED ||
+                effect->history.kind == HISTORY_HOLD_PLACED ||
+                effect->history.kind == HISTORY_HOLD_RELEASED)) {
         mark_constellation(changes, effect->history.constellation_id);
     }
+}
+
+/* An edit of its constellation has removed tasks: what is there is told anew. */
+static bool has_removed(const struct changes_stream *changes, const struct effects *effects)
+{
+    bool removed = false;
+    bool edited = false;
+    for (size_t i = 0; i < effects->count && changes->constellation_id != 0; i++) {
+        const struct effect *effect = &effects->list[i];
+        removed = removed || effect->kind == EFFECT_REMOVE_TASK;
+        edited = edited || (effect->kind == EFFECT_HISTORY &&
+                            effect->history.kind == HISTORY_CONSTELLATION_EDITED &&
+                            effect->history.constellation_id == changes->constellation_id);
+    }
+    return removed && edited;
+}
+
+void changes_write_since(struct api *api, const struct query_events *events,
+                         int64_t constellation_id, struct json_out *out)
+{
+    struct changes_stream marked = { .constellation_id = constellation_id, .is_poll = true };
+    for (size_t i = 0; i < events->count; i++) {
+        const struct history *history = &events->list[i];
+        mark_task(&marked, history->constellation_id, history->task_id);
+        mark_device(&marked, history->device_id);
+    }
+    write_marked(api, &marked, out);
 }
 
 void changes_committed(struct api *api, const struct effects *effects)
@@ -414,6 +451,11 @@ void changes_committed(struct api *api, const struct effects *effects)
         for (size_t k = 0; k < effects->count; k++) {
             mark_effect(changes, &effects->list[k]);
         }
+        if (has_removed(changes, effects)) {
+            forget(changes);
+            changes->is_too_slow = changes->stream.is_mid_event;
+            changes->wants_snapshot = true;
+        }
         if (changes->is_too_slow) {
             stream_end(api, stream);
             continue;
@@ -430,6 +472,17 @@ void changes_follow(struct api *api, const struct api_call *call)
     struct str id;
     if (args_get(&call->args, "constellation", &id) &&
         !api_find_constellation(api, call, id, &constellation)) {
+        return;
+    }
+    int64_t at = 0;
+    int64_t wait_ms = 0;
+    if (!poll_wanted(api, call, &wait_ms)) {
+        return;
+    }
+    if (wait_ms > 0) {
+        if (events_find_start(api, call, constellation.first_seq, &at)) {
+            poll_changes(api, call, constellation.record.id, at, wait_ms);
+        }
         return;
     }
     if (!stream_may_begin(api, call->request->id)) {

@@ -165,8 +165,7 @@ static bool read_id(const struct api *api, struct str text, int64_t *ret_seq)
     return true;
 }
 
-/* Where to begin; false: it has been answered. */
-static bool find_start(struct api *api, const struct api_call *call, int64_t first_seq,
+bool events_find_start(struct api *api, const struct api_call *call, int64_t first_seq,
                        int64_t *ret_at)
 {
     uint64_t request = call->request->id;
@@ -212,7 +211,8 @@ void events_follow(struct api *api, const struct api_call *call)
     }
     int64_t at = 0;
     int64_t wait_ms = 0;
-    if (!poll_wanted(api, call, &wait_ms) || !find_start(api, call, constellation.first_seq, &at)) {
+    if (!poll_wanted(api, call, &wait_ms) ||
+        !events_find_start(api, call, constellation.first_seq, &at)) {
         return;
     }
     if (wait_ms > 0) {

@@ -6,14 +6,16 @@
 #include "orchestrator/api/view.h"
 #include "orchestrator/store/query_event.h"
 
-enum { POLL_EVENT_ROWS = 500 };
+enum { POLL_EVENT_ROWS = 500, POLL_CHANGE_ROWS = 100 };
+
+enum poll_for { POLL_END, POLL_EVENTS, POLL_CHANGES };
 
 struct poll {
     struct api_stream stream;
     int64_t constellation_id; /* 0: all */
     int64_t until_ms;         /* boot time */
     int64_t at;               /* events: the last one that is not wanted */
-    bool has_events;          /* it is they that it waits for; else the end */
+    enum poll_for waits_for;
 };
 
 static void poll_free(struct api_stream *stream)
@@ -42,12 +44,24 @@ static bool write_end(struct api *api, const struct poll *poll, bool is_over, st
     return true;
 }
 
+static void write_list(struct api *api, const struct query_events *slice, struct json_out *out)
+{
+    json_out_int(out, "seq", api->seq);
+    json_out_array(out, "events");
+    for (size_t i = 0; i < slice->count; i++) {
+        event_write_json(api, &slice->list[i], out);
+    }
+    json_out_array_end(out);
+}
+
 static bool write_events(struct api *api, struct poll *poll, bool is_over, struct buf *body)
 {
     struct query_events slice;
     struct reason reason;
-    if (query_events(api->config.store, poll->at, poll->constellation_id, POLL_EVENT_ROWS,
-                     &api->arena, &slice, &reason) != ERR_NONE) {
+    bool is_changes = poll->waits_for == POLL_CHANGES;
+    if (query_events(api->config.store, poll->at, poll->constellation_id,
+                     is_changes ? POLL_CHANGE_ROWS : POLL_EVENT_ROWS, &api->arena, &slice,
+                     &reason) != ERR_NONE) {
         problem_write(body, PROBLEM_INTERNAL, str_of(reason.text), NULL, 0);
         return true;
     }
@@ -57,12 +71,11 @@ static bool write_events(struct api *api, struct poll *poll, bool is_over, struc
     }
     struct json_out out = { .buf = body };
     json_out_object(&out, NULL);
-    json_out_int(&out, "seq", api->seq);
-    json_out_array(&out, "events");
-    for (size_t i = 0; i < slice.count; i++) {
-        event_write_json(api, &slice.list[i], &out);
+    if (is_changes) {
+        changes_write_since(api, &slice, poll->constellation_id, &out);
+    } else {
+        write_list(api, &slice, &out);
     }
-    json_out_array_end(&out);
     json_out_int(&out, "next", poll->at);
     json_out_object_end(&out);
     return true;
@@ -74,15 +87,16 @@ static void poll_pump(struct api *api, struct api_stream *stream)
     int64_t now_ms = api_now(api).boot_ms;
     bool is_over = now_ms >= poll->until_ms;
     struct buf body = { NULL, 0, 0 };
-    bool is_answer = poll->has_events ? write_events(api, poll, is_over, &body)
-                                      : write_end(api, poll, is_over, &body);
+    bool is_end = poll->waits_for == POLL_END;
+    bool is_answer =
+        is_end ? write_end(api, poll, is_over, &body) : write_events(api, poll, is_over, &body);
     if (is_answer) {
         if (stream_write(api, stream, (struct str){ (const char *)body.data, body.length })) {
             stream_end(api, stream);
         }
     } else {
         /* Of many events a slice at a time is looked through. */
-        bool more = poll->has_events && poll->at < api->seq;
+        bool more = !is_end && poll->at < api->seq;
         stream_due(api, stream, more ? now_ms : poll->until_ms);
     }
     buf_done(&body);
@@ -134,7 +148,16 @@ void poll_end(struct api *api, const struct api_call *call, int64_t constellatio
 void poll_events(struct api *api, const struct api_call *call, int64_t constellation_id, int64_t at,
                  int64_t wait_ms)
 {
-    struct poll poll = { .constellation_id = constellation_id, .at = at, .has_events = true };
+    struct poll poll = { .constellation_id = constellation_id, .at = at, .waits_for = POLL_EVENTS };
+    begin(api, call, &poll, wait_ms);
+}
+
+void poll_changes(struct api *api, const struct api_call *call, int64_t constellation_id,
+                  int64_t at, int64_t wait_ms)
+{
+    struct poll poll = { .constellation_id = constellation_id,
+                         .at = at,
+                         .waits_for = POLL_CHANGES };
     begin(api, call, &poll, wait_ms);
 }
 
@@ -145,7 +168,8 @@ static bool concerns(const struct poll *poll, const struct effects *effects)
         if (effect->kind == EFFECT_HISTORY &&
             (poll->constellation_id == 0 ||
              effect->history.constellation_id == poll->constellation_id) &&
-            (poll->has_events || effect->history.kind == HISTORY_CONSTELLATION_FINISHED ||
+            (poll->waits_for != POLL_END ||
+             effect->history.kind == HISTORY_CONSTELLATION_FINISHED ||
              effect->history.kind == HISTORY_CONSTELLATION_DELETED)) {
             return true;
         }

@@ -6,6 +6,8 @@
 #include "orchestrator/api/route.h"
 
 struct effects;
+struct json_out;
+struct query_events;
 
 enum { POLL_WAIT_MS_MAX = 55 * 1000 };
 
@@ -17,6 +19,15 @@ void poll_end(struct api *api, const struct api_call *call, int64_t constellatio
 /* Answers when there are events behind `at`: {seq, events, next}, which may hold none in the end. */
 void poll_events(struct api *api, const struct api_call *call, int64_t constellation_id, int64_t at,
                  int64_t wait_ms);
+/* The same of /changes: {seq, constellations, devices, tasks, next}. */
+void poll_changes(struct api *api, const struct api_call *call, int64_t constellation_id,
+                  int64_t at, int64_t wait_ms);
+/* events.c: where a reader wants to begin. False: it has been answered. */
+bool events_find_start(struct api *api, const struct api_call *call, int64_t first_seq,
+                       int64_t *ret_at);
+/* changes.c: into an open object, what these events were of, as it is now. */
+void changes_write_since(struct api *api, const struct query_events *events,
+                         int64_t constellation_id, struct json_out *out);
 void polls_committed(struct api *api, const struct effects *effects);
 
 #endif

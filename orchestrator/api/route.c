@@ -22,7 +22,7 @@ static const char *const diff_parameters[] = { "from", "to", NULL };
 static const char *const plan_parameters[] = { "revision", NULL };
 static const char *const context_parameters[] = { "max_bytes", NULL };
 static const char *const history_parameters[] = { "last", NULL };
-static const char *const changes_parameters[] = { "constellation", NULL };
+static const char *const changes_parameters[] = { "constellation", "since", "wait", NULL };
 
 /* What a handler may refuse with. Not among it is what any route may: a token or a query that is not right,
    told before the handler is called, and PROBLEM_INTERNAL. */
@@ -108,7 +108,7 @@ static const struct api_route routes[] = {
     { "GET", API "/events", "followEvents", NET_ROLE_VIEWER, events_parameters, 200, 0,
       P(BAD_REQUEST) | BY_ID | P(EVENT_GAP) | P(TOO_MANY), events_follow },
     { "GET", API "/changes", "followChanges", NET_ROLE_VIEWER, changes_parameters, 200, 0,
-      BY_ID | P(TOO_MANY), changes_follow },
+      P(BAD_REQUEST) | BY_ID | P(EVENT_GAP) | P(TOO_MANY), changes_follow },
     { "POST", API "/tokens", "createToken", NET_ROLE_ADMIN, NULL, 201, 0,
       P(BAD_REQUEST) | P(ALREADY_EXISTS) | P(TOO_MANY), tokens_create },
     { "GET", API "/tokens", "listTokens", NET_ROLE_ADMIN, NULL, 200, 0, 0, tokens_list },

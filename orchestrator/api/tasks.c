@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/edit_lookup.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/view.h"
 #include "proto/wire.h"
@@ -263,6 +264,23 @@ static enum err write_body(struct json_out *out, const char *key, struct str byt
     return err;
 }
 
+/* All of it, as the keys that a person would have written. */
+static enum err write_spec(struct api *api, struct json_out *out, const struct query_task *task,
+                           struct reason *reason)
+{
+    struct edit_known known;
+    struct edit_top top;
+    enum err err =
+        edit_lookup_task(api->config.store, task->record.id, &api->arena, &known, reason);
+    if (err == ERR_NONE) {
+        err = edit_lookup_top(api->config.store, task->constellation_id, &api->arena, &top, reason);
+    }
+    if (err == ERR_NONE) {
+        json_out_raw(out, "spec", edit_known_render(&known, &top, &api->arena));
+    }
+    return err;
+}
+
 static enum err write_task(struct api *api, struct json_out *out, int64_t task_id,
                            struct reason *reason)
 {
@@ -280,7 +298,7 @@ static enum err write_task(struct api *api, struct json_out *out, int64_t task_i
         err = write_attempts(api, out, &task, reason);
     }
     if (err == ERR_NONE) {
-        err = write_body(out, "spec", body, reason);
+        err = write_spec(api, out, &task, reason);
     }
     if (err == ERR_NONE) {
         err = write_body(out, "inputs", inputs, reason);

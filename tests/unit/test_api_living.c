@@ -187,6 +187,27 @@ static void events_are_waited_for_one_answer_at_a_time(void **state)
     client_close(&client);
 }
 
+static void what_has_changed_is_waited_for_one_answer_at_a_time(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct client client;
+    open_get(house, &client, "/api/v1/changes?wait=10s");
+    house_pass(house);
+    assert_false(client_has(&client, "\"tasks\""));
+    house_connect_device(house);
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"name\":\"desktop\""));
+    client_close(&client);
+    open_get(house, &client, "/api/v1/changes?wait=10s&since=0");
+    client_wait_end(house, &client);
+    assert_true(client_has(&client, "\"key\":\"a\",\"state\":\"assigned\""));
+    assert_true(client_has(&client, id));
+    client_close(&client);
+    house_expect(house, "GET", "/api/v1/changes?wait=10s&since=999", NULL, 410);
+}
+
 static void no_news_is_an_answer_without_events(void **state)
 {
     struct house *house = *state;
@@ -258,6 +279,7 @@ int main(void)
         TEST(a_wait_for_the_end_is_answered_when_it_comes),
         TEST(a_wait_that_takes_too_long_is_answered_with_what_there_is),
         TEST(events_are_waited_for_one_answer_at_a_time),
+        TEST(what_has_changed_is_waited_for_one_answer_at_a_time),
         TEST(no_news_is_an_answer_without_events),
         TEST(a_plan_is_measured_while_it_runs_and_after),
     };
