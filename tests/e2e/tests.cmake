@@ -10,6 +10,7 @@ add_library(e2e_rig STATIC
     ${CMAKE_SOURCE_DIR}/tests/e2e/fleet.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/history.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/lanes.c
+    ${CMAKE_SOURCE_DIR}/tests/e2e/living.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/marks.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/process.c
     ${CMAKE_SOURCE_DIR}/tests/e2e/proxy.c
@@ -34,6 +35,7 @@ e2e_test(examples 180)
 e2e_test(hello 120)
 e2e_test(daemon_killed 240)
 e2e_test(fault_points 240)
+e2e_test(living_killed 300)
 e2e_test(cuts 240)
 e2e_test(agent_killed 180)
 e2e_test(bad_agent 120)

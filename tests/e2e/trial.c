@@ -12,6 +12,7 @@
 
 #include "tests/e2e/ask.h"
 #include "tests/e2e/history.h"
+#include "tests/e2e/living.h"
 #include "tests/e2e/marks.h"
 
 enum {
@@ -35,8 +36,9 @@ void trial_prepare(struct trial *trial, enum trial_kind kind, const char *server
         }
         fleet_agent_start(fleet, agent);
     }
-    const char *spec = kind == TRIAL_DEMO ? E2E_SOURCE "/examples/fleet-report.yaml"
-                                          : marks_spec(fleet, marks_constellation);
+    const char *spec = kind == TRIAL_DEMO     ? E2E_SOURCE "/examples/fleet-report.yaml"
+                       : kind == TRIAL_LIVING ? living_spec(fleet)
+                                              : marks_spec(fleet, marks_constellation);
     snprintf(trial->spec, sizeof trial->spec, "%s", spec);
     trial->began_ms = now_ms();
 }
@@ -71,6 +73,22 @@ static void plan_kill(struct trial *trial, struct rng *rng)
     }
 }
 
+void trial_kill_if_due(struct trial *trial, struct rng *rng)
+{
+    if (trial->kills >= trial->kills_wanted) {
+        return;
+    }
+    plan_kill(trial, rng);
+    if (now_ms() < trial->kill_at_ms) {
+        return;
+    }
+    fleet_daemon_kill(trial->fleet);
+    trial->kills++;
+    trial->sessions = sessions(trial->fleet);
+    trial->kill_at_ms = 0;
+    fleet_daemon_start(trial->fleet);
+}
+
 bool trial_step(struct trial *trial, struct rng *rng)
 {
     if (process_has_ended(&trial->run)) {
@@ -81,18 +99,7 @@ bool trial_step(struct trial *trial, struct rng *rng)
         file_show(trial->run.out);
         fail();
     }
-    if (trial->kills >= trial->kills_wanted) {
-        return true;
-    }
-    plan_kill(trial, rng);
-    if (now_ms() < trial->kill_at_ms) {
-        return true;
-    }
-    fleet_daemon_kill(trial->fleet);
-    trial->kills++;
-    trial->sessions = sessions(trial->fleet);
-    trial->kill_at_ms = 0;
-    fleet_daemon_start(trial->fleet);
+    trial_kill_if_due(trial, rng);
     return true;
 }
 
@@ -156,6 +163,8 @@ void trial_judge(struct trial *trial, struct trial_sum *sum)
     assert_int_equal(history_number(fleet, "SELECT count(*) FROM constellation"), 1);
     if (trial->kind == TRIAL_DEMO) {
         judge_demo(trial, sum);
+    } else if (trial->kind == TRIAL_LIVING) {
+        living_judge(fleet);
     } else {
         judge_marked(trial, sum);
     }

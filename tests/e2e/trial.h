@@ -9,6 +9,7 @@
 enum trial_kind {
     TRIAL_MARKED, /* marks_constellation */
     TRIAL_DEMO,   /* examples/fleet-report.yaml as it is */
+    TRIAL_LIVING, /* living.h */
 };
 
 struct trial {
@@ -37,6 +38,8 @@ void trial_prepare(struct trial *trial, enum trial_kind kind, const char *server
 void trial_run(struct trial *trial);
 /* Kills the daemon when it is time, and starts it again. False when the CLI has ended. */
 bool trial_step(struct trial *trial, struct rng *rng);
+/* The part of it that kills, for one whose CLI has ended. */
+void trial_kill_if_due(struct trial *trial, struct rng *rng);
 /* A daemon that died at a point it was told is started again, and counted. False if it lives. */
 bool trial_revive(struct trial *trial);
 /* The verdict; adds to the sum and releases the fleet. */
