@@ -55,6 +55,43 @@ static void a_submission_gives_params_their_values(void **state)
     answer_done(&answer);
 }
 
+static void a_condition_compares_with_a_param_of_its_type(void **state)
+{
+    static const struct {
+        const char *most;
+        const char *state;
+    } cases[] = { { "2", "assigned" }, { "3", "skipped" }, { "\"10\"", "skipped" } };
+    struct house *house = *state;
+    house_connect_device(house);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf body = { NULL, 0, 0 };
+        buf_printf(&body,
+                   "{\"spec\":\"name: p\\nparams: {most: {type: integer}}\\ntasks:\\n"
+                   "  a: {noop: true}\\n  b: {noop: true, needs: [{task: a, if: "
+                   "'json_extract(output, ''$.rows'') > ${{ params.most }}'}]}\\n\","
+                   "\"params\":{\"most\":%s}}",
+                   cases[i].most);
+        struct answer answer = submit(house, buf_text(&body));
+        buf_done(&body);
+        if (answer.status != 201) {
+            fail_msg("%s", answer.body);
+        }
+        char path[256];
+        snprintf(path, sizeof(path), "%s", path_of(answer_text(&answer, "id"), "/tasks/b"));
+        answer_done(&answer);
+        uint64_t fence = house_take_fence(house);
+        house_started(house, fence);
+        house_finished(house, fence, 0, 0); /* with {"rows":3} */
+        house_turn(house);
+        answer = house_get(house, path);
+        assert_string_equal(answer_text(&answer, "state"), cases[i].state);
+        answer_done(&answer);
+        while (house->fences_count > 0) {
+            house_take_fence(house);
+        }
+    }
+}
+
 static void a_submission_that_is_not_right_is_refused(void **state)
 {
     static const struct {
@@ -273,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_submission_gives_params_their_values),
+        TEST(a_condition_compares_with_a_param_of_its_type),
         TEST(a_submission_that_is_not_right_is_refused),
         TEST(each_goes_over_the_devices_that_are_known),
         TEST(only_the_fields_that_are_asked_for_come),

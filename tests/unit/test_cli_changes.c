@@ -1,15 +1,20 @@
-/* The verbs that change something: what each asks the daemon for. */
+/* The verbs of a living graph: what each asks the daemon for, and what it tells of the answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cli/cli.h"
 #include "cli/http.h"
+#include "cli/output.h"
+#include "cli/show.h"
+#include "common/sys/file.h"
 #include "tests/unit/cli_server.h"
 
 #define ANSWER(body) "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" body
@@ -146,6 +151,102 @@ static void what_names_nothing_is_refused_before_the_daemon_is_asked(void **stat
     server_stop(&server);
 }
 
+/* What the verb writes to stdout for this answer. */
+static char *said(const char *const *words, const char *answer)
+{
+    const char *const answers[] = { answer };
+    struct server server;
+    char path[] = "/tmp/asterism-cli-XXXXXX";
+    int file = mkstemp(path);
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO);
+    assert_true(file >= 0 && kept >= 0 && dup2(file, STDOUT_FILENO) >= 0);
+    server_start(&server, answers, 1);
+    int code = perform(&server, words);
+    server_stop(&server);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    close(file);
+    assert_int_equal(code, CLI_OK);
+    static struct buf text;
+    struct reason reason;
+    buf_clear(&text);
+    assert_int_equal(file_read(path, 1 << 16, &text, &reason), ERR_NONE);
+    unlink(path);
+    return (char *)(uintptr_t)buf_text(&text);
+}
+
+static void what_a_task_waits_for_is_told_for_each_device(void **state)
+{
+    (void)state;
+    const char *const words[] = { "explain", "a-1/x", NULL };
+    const char *text = said(
+        words, ANSWER("{\"key\":\"x\",\"state\":\"ready\",\"waiting_for\":\"no device matches\","
+                      "\"needs\":[{\"task\":\"p\",\"when\":\"failure\",\"if\":\"exit_code < 3\","
+                      "\"decision\":\"open\"}],\"devices\":[{\"device\":\"nas\",\"fits\":false,"
+                      "\"why\":\"it has no tool ffmpeg\"},{\"device\":\"pi\",\"fits\":true,"
+                      "\"free\":true,\"why\":null}]}"));
+    assert_non_null(strstr(text, "why          no device matches\n"));
+    assert_non_null(strstr(text, "needs        p on failure if exit_code < 3 (open)\n"));
+    assert_non_null(strstr(text, "nas     no                it has no tool ffmpeg\n"));
+    assert_non_null(strstr(text, "pi      yes, and is free  "));
+}
+
+static void what_needs_a_person_is_told_with_its_advice(void **state)
+{
+    (void)state;
+    const char *const words[] = { "attention", NULL };
+    const char *text =
+        said(words, ANSWER("{\"items\":[{\"reason\":\"unknown\",\"count\":3,"
+                           "\"since\":\"2026-01-01T00:00:00.000Z\",\"summary\":\"3 tasks\","
+                           "\"advice\":\"find out\",\"refs\":[{\"constellation\":\"a-1\","
+                           "\"task\":\"x\"}]}]}"));
+    assert_string_equal(text, "3 tasks\n  since 2026-01-01T00:00:00.000Z\n  a-1/x, …\n"
+                              "  find out\n");
+}
+
+static void a_plan_is_told_with_its_longest_path(void **state)
+{
+    (void)state;
+    const char *const words[] = { "plan", "a-1", NULL };
+    const char *text =
+        said(words, ANSWER("{\"constellation\":\"a-1\",\"tasks\":3,\"longest_path\":{\"length\":2,"
+                           "\"tasks\":[\"a\",\"b\"]},\"widths\":[2,1],\"width_max\":2,"
+                           "\"widest_level\":1,\"parallelism\":1.5,\"time\":null,"
+                           "\"realised\":null,\"expected_end\":null}"));
+    assert_non_null(strstr(text, "longest      2 tasks: a → b\n"));
+    assert_non_null(strstr(text, "widest       2 tasks, at level 1\n"));
+    assert_non_null(strstr(text, "parallelism  1.5\n"));
+    assert_non_null(strstr(text, "    2      1  ####################\n"));
+}
+
+static void many_of_a_group_are_one_line(void **state)
+{
+    (void)state;
+    json_t *tasks = json_array();
+    for (int i = 0; i < 9; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "x@%d", i);
+        json_array_append_new(tasks, json_pack("{s:s, s:s, s:s, s:s}", "key", key, "group", "x",
+                                               "state", i == 4 ? "failed" : "succeeded", "reason",
+                                               i == 4 ? "exit 1" : ""));
+    }
+    json_array_append_new(tasks, json_pack("{s:s, s:s}", "key", "y", "state", "waiting"));
+    assert_int_equal(show_group_size(tasks, 0), 9);
+    assert_int_equal(show_group_size(tasks, 9), 1);
+    struct table table = { 0 };
+    struct buf text = { 0 };
+    table_row(&table, 6, (const char *const[]){ "K", "S", "D", "A", "T", "W" });
+    show_group(&table, tasks, 0, 9);
+    table_render(&table, false, SIZE_MAX, &text);
+    assert_non_null(strstr(buf_text(&text), "x@… (9)  mixed"));
+    assert_non_null(strstr(buf_text(&text), "8 succeeded, 1 failed; x@4: exit 1"));
+    buf_done(&text);
+    table_done(&table);
+    json_decref(tasks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +254,10 @@ int main(void)
         cmocka_unit_test(an_approval_is_found_by_its_task),
         cmocka_unit_test(a_task_that_waits_for_no_approval_is_refused),
         cmocka_unit_test(what_names_nothing_is_refused_before_the_daemon_is_asked),
+        cmocka_unit_test(what_a_task_waits_for_is_told_for_each_device),
+        cmocka_unit_test(what_needs_a_person_is_told_with_its_advice),
+        cmocka_unit_test(a_plan_is_told_with_its_longest_path),
+        cmocka_unit_test(many_of_a_group_are_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
