@@ -291,7 +291,9 @@ void context_get(struct api *api, const struct api_call *call)
         .bytes_max = (size_t)bytes,
         .reason = &reason,
     };
+    query_begin(api->config.store);
     enum err err = write_context(&context);
+    query_end(api->config.store);
     if (err != ERR_NONE) {
         buf_done(&body);
         reply_failed(api, request, err, &reason);

@@ -5,7 +5,7 @@
 #include "orchestrator/api/paper.h"
 #include "orchestrator/spec/spec_json.h"
 
-enum { EXPORT_PAGE = 500, EXPORT_TASKS_MAX = 200000 };
+enum { EXPORT_PAGE = 500, EXPORT_TASKS_MAX = 100000 };
 
 struct export
 {
@@ -116,6 +116,7 @@ void export_get(struct api *api, const struct api_call *call)
     }
     struct buf body = { NULL, 0, 0 };
     struct export export = { .body = &body };
+    query_begin(api->config.store);
     enum err err =
         paper_open(&export.paper, api->config.store, constellation.record.id, &api->arena, &reason);
     if (err == ERR_NONE) {
@@ -129,6 +130,7 @@ void export_get(struct api *api, const struct api_call *call)
         err = write_tasks(&export, &reason);
         buf_append_text(&body, "\n}}\n");
     }
+    query_end(api->config.store);
     paper_done(&export.paper);
     if (err != ERR_NONE) {
         buf_done(&body);

@@ -4,7 +4,13 @@
 
 #include "common/base/check.h"
 
-enum { NODES_A_BLOCK = 1024, TEXT_A_BLOCK = 32 * 1024 };
+/* Blocks begin small, since the text may be that of one task among 100,000 of an edit. */
+enum {
+    NODES_FIRST = 32,
+    NODES_A_BLOCK = 1024,
+    TEXT_FIRST = 1024,
+    TEXT_A_BLOCK = 32 * 1024,
+};
 
 struct spec_node *spec_tree_node(struct spec_tree *tree, enum spec_kind kind,
                                  struct spec_place place)
@@ -14,8 +20,10 @@ struct spec_node *spec_tree_node(struct spec_tree *tree, enum spec_kind kind,
         return NULL;
     }
     if (tree->nodes_left == 0) {
-        tree->nodes = arena_array(tree->arena, NODES_A_BLOCK, sizeof *tree->nodes);
-        tree->nodes_left = NODES_A_BLOCK;
+        tree->nodes_left = tree->nodes_count == 0                  ? NODES_FIRST
+                           : tree->nodes_count < NODES_A_BLOCK / 2 ? tree->nodes_count
+                                                                   : NODES_A_BLOCK;
+        tree->nodes = arena_array(tree->arena, tree->nodes_left, sizeof *tree->nodes);
     }
     tree->nodes_left--;
     tree->nodes_count++;
@@ -37,8 +45,11 @@ void spec_tree_set_text(struct spec_tree *tree, struct spec_node *node, struct s
     }
     /* Short texts side by side: the arena's alignment would double most of them. */
     if (tree->text_left < text.length + 1) {
-        tree->text = arena_alloc(tree->arena, TEXT_A_BLOCK);
-        tree->text_left = TEXT_A_BLOCK;
+        tree->text_block = tree->text_block == 0                 ? TEXT_FIRST
+                           : tree->text_block < TEXT_A_BLOCK / 2 ? tree->text_block * 2
+                                                                 : TEXT_A_BLOCK;
+        tree->text_left = tree->text_block > text.length ? tree->text_block : (size_t)TEXT_A_BLOCK;
+        tree->text = arena_alloc(tree->arena, tree->text_left);
     }
     if (text.length > 0) {
         memcpy(tree->text, text.data, text.length);

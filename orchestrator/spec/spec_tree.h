@@ -43,6 +43,7 @@ struct spec_tree {
     size_t containers_count;
     char *text;
     size_t text_left;
+    size_t text_block; /* bytes of the last one */
 };
 
 /* NULL at one of the limits above. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "common/sys/file.h"
 #include "tests/unit/api_house.h"
 
 enum { PATH_MAX_BYTES = 320 };
@@ -598,6 +599,47 @@ static void a_context_keeps_to_its_size_and_says_what_it_left_out(void **state)
     assert_true(listed[0] < listed[1] && listed[1] < listed[2] && listed[2] == 103);
 }
 
+/* --- The document. --- */
+
+static void the_document_has_every_code(void **state)
+{
+    (void)state;
+    static const char *const others[] = { "duplicate_key",
+                                          "ambiguous_dependency",
+                                          "made_by_reference",
+                                          "bad_condition",
+                                          "unknown_operation",
+                                          "unknown_key",
+                                          "missing_key",
+                                          "wrong_type",
+                                          "bad_value",
+                                          "out_of_range",
+                                          "too_large",
+                                          "empty",
+                                          "syntax",
+                                          "not_text",
+                                          "invalid_edit",
+                                          "edit_refused" };
+    struct buf text = { 0 };
+    struct reason reason;
+    assert_int_equal(file_read("docs/editing.md", 1 << 20, &text, &reason), ERR_NONE);
+    for (int code = EDIT_CODE_CONFLICT; code < EDIT_CODES_END; code++) {
+        char quoted[64];
+        snprintf(quoted, sizeof(quoted), "`%s`", edit_code_name((enum edit_code)code));
+        if (strstr(buf_text(&text), quoted) == NULL) {
+            fail_msg("docs/editing.md lacks %s", quoted);
+        }
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char quoted[64];
+        snprintf(quoted, sizeof(quoted), "`%s`", others[i]);
+        if (strstr(buf_text(&text), quoted) == NULL) {
+            fail_msg("docs/editing.md lacks %s", quoted);
+        }
+    }
+    buf_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +662,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_finished_constellation_goes_on_when_tasks_are_added,
                                         set_up, tear_down),
+        cmocka_unit_test(the_document_has_every_code),
         cmocka_unit_test_setup_teardown(undo_gives_the_plan_back_and_redo_the_edit, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(edits_of_one_task_are_undone_one_after_the_other, set_up,
