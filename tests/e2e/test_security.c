@@ -135,6 +135,119 @@ static void a_role_can_do_what_it_says_and_no_more(void **state)
     fleet_passed(fleet);
 }
 
+/* One operation of the document that the daemon serves of itself. */
+struct operation {
+    char path[128]; /* with its places filled in */
+    char method[8];
+    char role[16];
+};
+
+static void fill_in(struct operation *operation, const char *line, const char *id)
+{
+    static const char *const keys[] = { "{id}",   "{key}",   "{hold}", "{revision}",
+                                        "{name}", "{token}", NULL };
+    const char *const values[] = { id, "a", "1", "1", "box", "screen" };
+    struct buf path = { 0 };
+    size_t length = strcspn(line, ":");
+    for (const char *at = line; at < line + length;) {
+        size_t i = 0;
+        while (keys[i] != NULL && strncmp(at, keys[i], strlen(keys[i])) != 0) {
+            i++;
+        }
+        buf_append(&path, keys[i] == NULL ? at : values[i],
+                   keys[i] == NULL ? 1 : strlen(values[i]));
+        at += keys[i] == NULL ? 1 : strlen(keys[i]);
+    }
+    snprintf(operation->path, sizeof operation->path, "%s", buf_text(&path));
+    buf_done(&path);
+}
+
+/* The next one; *at moves behind it. False: there is none. */
+static bool next_operation(const char **at, const char *id, struct operation *operation)
+{
+    static const char summary[] = "      summary: ";
+    while (**at != 0) {
+        const char *line = *at;
+        size_t length = strcspn(line, "\n");
+        *at += length + (line[length] == '\n');
+        if (strncmp(line, "  /", 3) == 0) {
+            fill_in(operation, line + 2, id);
+        } else if (strncmp(line, "    ", 4) == 0 && line[4] >= 'a' && line[length - 1] == ':' &&
+                   length < 4 + sizeof operation->method) {
+            snprintf(operation->method, sizeof operation->method, "%.*s", (int)length - 5,
+                     line + 4);
+        } else if (strncmp(line, summary, strlen(summary)) == 0) {
+            char *text = strndup(line, length);
+            const char *role = strstr(text, "Role ");
+            snprintf(operation->role, sizeof operation->role, "%.*s",
+                     role == NULL ? 0 : (int)strcspn(role + 5, "."), role == NULL ? "" : role + 5);
+            free(text);
+            return true;
+        }
+    }
+    return false;
+}
+
+static long answer_to(struct fleet *fleet, const struct operation *operation,
+                      const char *token_file, const char *header)
+{
+    char method[8];
+    for (size_t i = 0; i < sizeof method; i++) {
+        char c = operation->method[i];
+        method[i] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    }
+    fleet->token_file = token_file;
+    struct ask question = { .method = method,
+                            .path = operation->path,
+                            .headers = { header },
+                            .limit_ms = 5000,
+                            .until = ":", /* a stream is no different */
+                            .body = strcmp(method, "GET") == 0 ? NULL : "{}" };
+    struct answer answer = ask(fleet, &question);
+    long status = answer.status;
+    answer_done(&answer);
+    return status;
+}
+
+/* Also those that edit, hold, release, retry, resolve and drain: read from the daemon's own document, so
+   that a new one is asked too. */
+static void every_route_asks_for_its_role_and_changes_nothing_without(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    const char *admin = token(fleet, "admin", NULL, "me");
+    const char *viewer = token(fleet, "viewer", NULL, "screen");
+    const char *agent = token(fleet, "agent", "box", "box");
+    fleet->token_file = admin;
+    const char *id = submitted(fleet, fleet_write(fleet, "one.yaml", noop_spec));
+    struct answer document = ask(fleet, &(struct ask){ .path = "/api/v1/openapi.yaml" });
+    assert_int_equal(document.status, 200);
+    int64_t events = history_number(fleet, "SELECT max(seq) FROM event");
+    struct operation operation = { 0 };
+    unsigned asked[2] = { 0 };
+    for (const char *at = document.body; next_operation(&at, id, &operation);) {
+        bool is_open = strcmp(operation.role, "viewer") == 0;
+        if (strncmp(operation.path, "/api/", 5) != 0) {
+            continue; /* /healthz, /readyz and /metrics */
+        }
+        long status = answer_to(fleet, &operation, viewer, NULL);
+        bool is_told = status == 401 || status == 403;
+        if (is_told == is_open || (!is_open && status != 403)) {
+            fail_msg("%s %s for a viewer: %ld", operation.method, operation.path, status);
+        }
+        assert_int_equal(answer_to(fleet, &operation, agent, NULL), 403);
+        assert_int_equal(answer_to(fleet, &operation, NULL, NULL), 401);
+        assert_int_equal(answer_to(fleet, &operation, admin, "Origin: http://evil.example"), 403);
+        assert_int_equal(answer_to(fleet, &operation, admin, "Host: evil.example"), 421);
+        asked[is_open]++;
+    }
+    assert_true(asked[true] >= 15 && asked[false] >= 15);
+    assert_int_equal(history_number(fleet, "SELECT max(seq) FROM event"), events);
+    fleet->token_file = admin;
+    answer_done(&document);
+    fleet_passed(fleet);
+}
+
 static void an_agents_token_is_for_its_device_alone(void **state)
 {
     struct fleet *fleet = *state;
@@ -247,6 +360,50 @@ static void what_a_task_puts_out_never_becomes_a_command(void **state)
     fleet_passed(fleet);
 }
 
+/* Nor part of a condition, nor of another spec: it is bound, or it is data. */
+static void what_a_task_puts_out_never_becomes_part_of_an_expression(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_three(fleet);
+    const char *touched = fleet_path(fleet, "touched");
+    char *y = mem_format("${{ tasks.bad.stdout }} $(touch %s)", touched);
+    char *file = mem_format("{\"x\": \"no' OR 1=1 --\", \"y\": \"%s\"}", y);
+    fleet_write(fleet, "hostile", file);
+    char *text =
+        mem_format("name: inject\nparams: {like: x, reason: y}\ntasks:\n"
+                   "  bad: {run: [cat, %s], output: json}\n"
+                   "  a: {noop: true, needs: {task: bad, if: \"output->>'$.x' = 'no'\"}}\n"
+                   "  b: {noop: true, needs: {task: bad, if: \"stdout LIKE ${{ params.like }}\"}}\n"
+                   "  c: {noop: true, needs: {task: bad, if: \"number OR exit_code\"}}\n"
+                   "  use:\n"
+                   "    env: {X: \"${{ tasks.bad.output.x }}\", Y: \"${{ tasks.bad.output.y }}\"}\n"
+                   "    stdin: \"${{ tasks.bad.output.y }}\"\n"
+                   "    shell: 'printf \"%%s|%%s|\" \"$X\" \"$Y\"; cat'\n"
+                   "  ask: {hold: \"${{ params.reason }}\", needs: use}\n",
+                   fleet_path(fleet, "hostile"));
+    const char *spec = fleet_write(fleet, "inject.yaml", text);
+    cli_expect(fleet, 2, "a placeholder", "submit", "-p", "reason=${{ tasks.bad.stdout }}", spec,
+               NULL);
+    cli_expect(fleet, 0, "", "submit", "-p", "like=x' OR 1=1 --", "-p", "reason=\x1b[2J$(id)", spec,
+               NULL);
+    EVENTUALLY(LIMIT_MS, strcmp(state_of(fleet, "@last", "ask"), "ready") == 0);
+    char *said = mem_format("no' OR 1=1 --|%s|%s", y, y);
+    cli_expect(fleet, 0, said, "logs", "@last/use", NULL);
+    struct said holds = cli(fleet, "holds", "@last", NULL);
+    assert_non_null(strstr(holds.out, "$(id)"));
+    assert_null(strchr(holds.out, '\x1b')); /* nor a command to a terminal */
+    said_done(&holds);
+    cli_expect(fleet, 0, "", "approve", "@last/ask", NULL);
+    cli_expect(fleet, 0, "3 succeeded, 3 skipped", "wait", "@last", NULL);
+    struct stat status;
+    assert_int_not_equal(stat(touched, &status), 0);
+    mem_free(said);
+    mem_free(file);
+    mem_free(y);
+    mem_free(text);
+    fleet_passed(fleet);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, fleet_setup, fleet_teardown)
 
 int main(void)
@@ -254,12 +411,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(the_first_token_closes_the_open_house),
         ROW(a_role_can_do_what_it_says_and_no_more),
+        ROW(every_route_asks_for_its_role_and_changes_nothing_without),
         ROW(an_agents_token_is_for_its_device_alone),
         ROW(a_foreign_host_or_origin_is_refused),
         ROW(no_path_leads_out_of_the_api),
         ROW(other_addresses_need_tls_and_a_token),
         ROW(a_second_daemon_on_the_directory_is_refused),
         ROW(what_a_task_puts_out_never_becomes_a_command),
+        ROW(what_a_task_puts_out_never_becomes_part_of_an_expression),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
