@@ -68,21 +68,28 @@ static void append_summary(const struct attention_item *item, struct buf *words)
 
 static const char *advice(enum attention_reason reason)
 {
-    static const char *const words[ATTENTION_REASONS] = {
-        [ATTENTION_BLOCKED] = "put the newer database back, or: asterismd restore --accept",
-        [ATTENTION_CLONED_IDENTITY] =
-            "stop one of them, or give it a name of its own; an agent that loses its data "
-            "directory at each start looks the same",
-        [ATTENTION_UNKNOWN] = "find out, then: asterism resolve ID/TASK succeeded, failed or retry",
-        [ATTENTION_APPROVAL] = "asterism approve ID/TASK, or asterism deny ID/TASK",
-        [ATTENTION_FAILURE_HELD] =
-            "edit, retry, or let it go on: asterism holds ID, asterism release ID HOLD",
-        [ATTENTION_HOLD_EXPIRING] = "asterism release ID HOLD, if it may go on",
-        [ATTENTION_CONDITION_ERROR] = "asterism edit ID, then asterism retry or rerun",
-        [ATTENTION_NO_DEVICE] =
-            "connect such a device, or edit the tasks; asterism explain ID/TASK says why not",
-    };
-    return words[reason];
+    switch (reason) {
+    case ATTENTION_BLOCKED:
+        return "put the newer database back, or: asterismd restore --accept";
+    case ATTENTION_CLONED_IDENTITY:
+        return "stop one of them, or give it a name of its own; an agent that loses its data "
+               "directory at each start looks the same";
+    case ATTENTION_UNKNOWN:
+        return "find out, then: asterism resolve ID/TASK succeeded, failed or retry";
+    case ATTENTION_APPROVAL:
+        return "asterism approve ID/TASK, or asterism deny ID/TASK";
+    case ATTENTION_FAILURE_HELD:
+        return "edit, retry, or let it go on: asterism holds ID, asterism release ID HOLD";
+    case ATTENTION_HOLD_EXPIRING:
+        return "asterism release ID HOLD, if it may go on";
+    case ATTENTION_CONDITION_ERROR:
+        return "asterism edit ID, then asterism retry or rerun";
+    case ATTENTION_NO_DEVICE:
+        return "connect such a device, or edit the tasks; asterism explain ID/TASK says why not";
+    case ATTENTION_REASONS:
+        break;
+    }
+    return "";
 }
 
 static void write_ref(struct api *api, struct json_out *out, const struct attention_ref *ref)
