@@ -220,7 +220,12 @@ bool wait_words(struct api *api, const struct query_task *task, struct buf *word
         append_holds(api, task, &wait, words);
         break;
     case WAIT_FINALLY:
-        buf_printf(words, "runs last, when the %" PRIu32 " others have ended", wait.count);
+        if (wait.count == 0) {
+            buf_append_text(words, "runs last, when nothing is held or left to decide");
+        } else {
+            buf_printf(words, "runs last: %" PRIu32 " %s left", wait.count,
+                       wait.count == 1 ? "other is" : "others are");
+        }
         break;
     case WAIT_CONDITION:
         buf_append_text(words, "a condition is about to be evaluated");

@@ -135,8 +135,8 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
         "SELECT max(id) FROM constellation WHERE state = 1",
         "SELECT max(last_task_id) FROM constellation WHERE state = 1",
         "SELECT max(last_edge_id) FROM constellation WHERE state = 1",
-        "SELECT max(h.id) FROM constellation c JOIN hold h ON h.constellation_id = c.id"
-        " WHERE c.state = 1",
+        ("SELECT max(h.id) FROM constellation c JOIN hold h ON h.constellation_id = c.id"
+         " WHERE c.state = 1"),
     };
     struct spent_ids ids = { 0 };
     int64_t *const found[] = { &ids.constellation_id, &ids.task_id, &ids.edge_id, &ids.hold_id };
