@@ -62,7 +62,7 @@ static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
     if (err == ERR_NOT_FOUND) {
         return NULL;
     }
-    struct edit_known known;
+    struct edit_known known = { 0 };
     if (err == ERR_NONE) {
         err = edit_lookup_task(drafts->store, id, drafts->arena, &known, drafts->reason);
     }

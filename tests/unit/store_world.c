@@ -137,11 +137,22 @@ void world_commit(struct store_world *world)
 void world_add_sample(struct store_world *world)
 {
     static const struct class_record class = {
-        .id = 2, .plan = { { "role in (desktop)", 17 }, { "desk", 4 }, EXECUTOR_SHELL }
+        .id = 2,
+        .plan = { .selector = { "role in (desktop)", 17 },
+                  .device = { "desk", 4 },
+                  .executor = EXECUTOR_SHELL },
     };
     static const struct policy_record policy = {
         .id = 3,
-        .plan = { 5, 4, 1000, 60000, 2000, 90000, 10000, 65536, ON_DISCONNECT_STOP },
+        .plan = { .max_attempts = 5,
+                  .max_lost = 4,
+                  .backoff_base_ms = 1000,
+                  .backoff_max_ms = 60000,
+                  .backoff_factor_permille = 2000,
+                  .run_timeout_ms = 90000,
+                  .kill_grace_ms = 10000,
+                  .output_bytes_max = 65536,
+                  .on_disconnect = ON_DISCONNECT_STOP },
     };
     static const struct str executors[] = { { "run", 3 }, { "shell", 5 } };
     static const struct msg_resource resources[] = { { { "gpu", 3 }, 2500 },

@@ -233,7 +233,7 @@ static void a_task_says_what_it_waits_for(void **state)
           "  x: {noop: true, resources: {cpu: 1}}\n",
           "resources", "desktop: 0.5 of cpu is free, 1 needed" },
         { "tasks:\n  a: {noop: true}\n  x: {noop: true, finally: true}\n", "finally",
-          "runs last, when the 1 others have ended" },
+          "runs last: 1 other is left" },
         { "tasks:\n  x: {noop: true, hold: \"too late\"}\n", "hold",
           "waits for an approval: too late" },
     };
