@@ -193,6 +193,11 @@ enum err turn_run(struct loop *loop, struct reason *reason)
     arena_clear(&loop->arena);
     loop->in_turn = false;
     loop->metrics.turns_total++;
-    api_histogram_add(&loop->metrics.turn, clock_boot_us() - began_us);
+    int64_t turn_us = clock_boot_us() - began_us;
+    int64_t work_us = turn_us - (committed_us - commit_us);
+    api_histogram_add(&loop->metrics.turn, turn_us);
+    if (work_us > (int64_t)loop->metrics.turn_work_max_us) {
+        loop->metrics.turn_work_max_us = (uint64_t)work_us;
+    }
     return ERR_NONE;
 }

@@ -50,6 +50,7 @@ struct api_metrics {
     uint64_t turns_total;
     struct api_histogram turn;
     struct api_histogram commit;
+    uint64_t turn_work_max_us; /* of a turn but for its commit */
     int64_t start_wall_ms;
 };
 

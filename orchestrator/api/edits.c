@@ -123,6 +123,7 @@ enum err edits_load(struct api *api, struct job *job, struct effects *effects, b
     struct engine *engine = api->config.engine;
     *ret_found = true;
     enum err err = store_apply(store, effects, reason);
+    err = err != ERR_NONE ? err : query_share_turn(store, reason);
     if (err != ERR_NONE || engine_constellation(engine, job->constellation_id) != NULL) {
         return err;
     }

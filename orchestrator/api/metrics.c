@@ -157,6 +157,8 @@ void metrics_get(struct api *api, const struct api_call *call)
     histogram(&text, "asterism_turn_seconds", "How long a turn took.", &metrics.turn);
     maximum(&text, "asterism_turn_max_seconds", "The longest turn since the start.",
             metrics.turn.max_us);
+    maximum(&text, "asterism_turn_work_max_seconds",
+            "The longest turn since the start, but for its commit.", metrics.turn_work_max_us);
     histogram(&text, "asterism_commit_seconds", "How long a commit took.", &metrics.commit);
     maximum(&text, "asterism_commit_max_seconds", "The longest commit since the start.",
             metrics.commit.max_us);

@@ -40,6 +40,10 @@ struct query_candidates {
     size_t count;
 };
 
+/* Many reads follow in this turn: they share its transaction, which begins now, and take no locks of
+   their own: those were a sixth of an edit. If nothing is written, its commit costs nothing. */
+enum err query_share_turn(struct store *store, struct reason *reason);
+
 /* By its whole uid, a prefix that only one has, or "@last". ERR_NOT_FOUND; ERR_CONFLICT: several, of
    which the first few come back in ret_candidates. One that is still being taken in is not found. */
 enum err query_constellation_find(struct store *store, struct str text, struct arena *arena,

@@ -1,6 +1,13 @@
 /* See query_step.h. */
 #include "orchestrator/store/query_step.h"
 
+#include "orchestrator/store/query.h"
+
+enum err query_share_turn(struct store *store, struct reason *reason)
+{
+    return store_sqlite_write(store, reason);
+}
+
 bool query_step(struct store *store, sqlite3_stmt *statement, enum err *err, struct reason *reason)
 {
     int rc = sqlite3_step(statement);

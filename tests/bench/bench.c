@@ -27,6 +27,8 @@ static const struct {
     { "process", figure_process, "tasks that start a process" },
     { "dag", figure_dag, "small graphs from the POST to the end" },
     { "submit", figure_submit, "100,000 tasks accepted, queued, and open over a restart" },
+    { "edits", figure_edits, "random edits of a plan of 100,000 tasks" },
+    { "growth", figure_growth, "a plan that edits grow to 50,000 tasks" },
     { "living", figure_living, "a plan of 1,000,000 tasks and its edits in the engine alone" },
     { "memory", figure_memory, "an idle daemon, an idle agent" },
     { "idle", figure_idle_agents, "many idle agents" },
@@ -87,7 +89,9 @@ static void usage(FILE *to)
     for (size_t i = 0; i < FIGURES; i++) {
         fprintf(to, "  %-9s %s\n", figures[i].name, figures[i].help);
     }
-    fputs("  --full    1,000,000 tasks in random order instead of 200,000\n", to);
+    fputs("  --full    1,000,000 tasks in random order instead of 200,000, and grown instead of "
+          "50,000\n",
+          to);
 }
 
 static void open_places(struct bench *bench)

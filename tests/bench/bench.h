@@ -17,6 +17,7 @@ struct bench {
     unsigned fleets;     /* started so far: numbers their directories */
     size_t below_half;   /* figures that did not reach half of their target */
     double longest_turn_ms;
+    double longest_work_ms; /* but for the commit */
     double longest_commit_ms;
     double longest_floor_ms; /* one transaction of a bare database of the floors */
 };
@@ -68,6 +69,8 @@ void figure_hop(struct bench *bench);
 void figure_process(struct bench *bench);
 void figure_dag(struct bench *bench);
 void figure_submit(struct bench *bench); /* acceptance, memory with it queued, restart */
+void figure_edits(struct bench *bench);
+void figure_growth(struct bench *bench);
 void figure_living(struct bench *bench); /* the engine alone */
 void figure_memory(struct bench *bench);
 void figure_idle_agents(struct bench *bench);

@@ -177,7 +177,11 @@ static void note_longest_turn(struct fleet *fleet)
 {
     double turn_ms = http_metric(fleet->http, "asterism_turn_max_seconds") * 1000;
     double commit_ms = http_metric(fleet->http, "asterism_commit_max_seconds") * 1000;
+    double work_ms = http_metric(fleet->http, "asterism_turn_work_max_seconds") * 1000;
     struct bench *bench = fleet->bench;
+    if (work_ms > bench->longest_work_ms) {
+        bench->longest_work_ms = work_ms;
+    }
     if (turn_ms > bench->longest_turn_ms) {
         bench->longest_turn_ms = turn_ms;
         bench->longest_commit_ms = commit_ms;

@@ -111,6 +111,13 @@ double http_submit(struct http *http, const struct buf *spec, char ret_uid[UID_B
     return took;
 }
 
+double http_post(struct http *http, const char *path, const struct buf *body, long status)
+{
+    double began = now_s();
+    request(http, path, body, status);
+    return now_s() - began;
+}
+
 static json_t *constellation(struct http *http, const char *uid)
 {
     char path[256];

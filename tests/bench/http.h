@@ -17,6 +17,8 @@ void http_free(struct http *http);
 /* Submits a spec in JSON. Returns the seconds from the first byte of the request to the end of the
    201. */
 double http_submit(struct http *http, const struct buf *spec, char ret_uid[UID_BYTES]);
+/* Any other POST, which must be answered with this status. Returns the seconds that it took. */
+double http_post(struct http *http, const char *path, const struct buf *body, long status);
 /* Asks until it has ended, every `every_s`; it must have succeeded. Returns now_s() at the answer. */
 double http_wait_succeeded(struct http *http, const char *uid, double every_s);
 /* The number of tasks of a constellation that have succeeded. */

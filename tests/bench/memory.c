@@ -33,6 +33,7 @@ void figure_longest_turn(struct bench *bench)
     figure.target = 20;
     /* A turn ends with its commit, and a disk that stalls stalls it. How long it stalled a bare database
        in the same run eases the verdict. */
+    figure_floor(&figure, "longest_without_commit_ms", bench->longest_work_ms);
     figure_floor(&figure, "longest_commit_ms", bench->longest_commit_ms);
     figure_floor(&figure, "longest_floor_commit_ms", bench->longest_floor_ms);
     if (bench->longest_floor_ms > figure.target) {
