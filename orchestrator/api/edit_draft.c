@@ -122,9 +122,12 @@ bool edit_drafts_have(struct edit_drafts *drafts, struct str key)
     return err == ERR_NONE;
 }
 
+/* What the batch removes counts while its texts are read: a later operation may end what is left of the
+   dependency. If none does, the task that is removed still has a dependent, which is refused. */
 static bool has_task(void *context, struct str key)
 {
-    return edit_drafts_have(context, key);
+    struct edit_drafts *drafts = context;
+    return strmap_get(&drafts->by_key, key) != NULL || edit_drafts_have(drafts, key);
 }
 
 static struct spec_scope scope_of(struct edit_drafts *drafts)
@@ -343,6 +346,23 @@ void edit_draft_update(struct edit_drafts *drafts, const struct batch_operation 
     }
 }
 
+/* Tasks may name it, so a limit stays; an inverse only says that it was not there before. */
+static void refuse_removed_limit(struct edit_drafts *drafts,
+                                 const struct batch_operation *operation, struct str name)
+{
+    if (drafts->is_inverse) {
+        return;
+    }
+    const struct edit_fault fault = {
+        .part = EDIT_PART_OPERATION,
+        .index = operation->index,
+        .code = "bad_value",
+        .path = edit_place(drafts, operation->index, "limits"),
+    };
+    edit_fault_add(drafts->faults, &fault, "the limit \"%.*s\" cannot be removed: limits stay",
+                   STR_ARG(name));
+}
+
 void edit_draft_set(struct edit_drafts *drafts, const struct batch_operation *operation)
 {
     struct edit_top *next = &drafts->next;
@@ -360,6 +380,10 @@ void edit_draft_set(struct edit_drafts *drafts, const struct batch_operation *op
     for (size_t i = 0; i < operation->limits_count; i++) {
         const struct plan_limit *limit = &operation->limits[i];
         size_t at = 0;
+        if (limit->capacity == 0) { /* null */
+            refuse_removed_limit(drafts, operation, limit->name);
+            continue;
+        }
         while (at < next->limits_count && !str_equal(next->limits[at].name, limit->name)) {
             at++;
         }

@@ -43,6 +43,7 @@ struct edit_drafts {
     struct edit_top top;  /* as it was */
     struct edit_top next; /* as it will be */
     bool is_set;
+    bool is_inverse; /* the batch is what takes a revision back */
     uint32_t set_index;
     struct strmap by_key; /* struct edit_draft */
     struct edit_draft **list;

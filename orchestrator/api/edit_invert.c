@@ -79,31 +79,59 @@ static void invert_text(struct edit_drafts *drafts, struct edit_draft *draft, st
     buf_done(&set);
 }
 
-static void invert_set(const struct edit_drafts *drafts, struct buf *json)
+/* One that was not there before is null: it stays, but the plan of then is without it. */
+static void invert_limits(const struct edit_top *before, const struct edit_top *after,
+                          struct buf *json)
 {
-    const struct edit_top *top = &drafts->top;
-    begin(json, "set");
-    buf_printf(json, ",\"fail_fast\":%s,\"deadline\":", top->fail_fast ? "true" : "false");
-    if (top->deadline_ms == 0) {
-        buf_append_text(json, "null");
-    } else {
-        spec_json_duration(json, top->deadline_ms);
-    }
-    if (!str_equal(top->description, drafts->next.description)) {
-        buf_append_text(json, ",\"description\":");
-        if (top->description.length == 0) {
-            buf_append_text(json, "null");
+    size_t count = 0;
+    for (size_t i = 0; i < after->limits_count; i++) { /* what was there has the same place */
+        bool is_new = i >= before->limits_count;
+        if (!is_new && before->limits[i].capacity == after->limits[i].capacity) {
+            continue;
+        }
+        buf_append_text(json, count++ == 0 ? ",\"limits\":{" : ",");
+        spec_json_text(json, after->limits[i].name);
+        if (is_new) {
+            buf_append_text(json, ":null");
         } else {
-            spec_json_text(json, top->description);
+            buf_printf(json, ":%u", (unsigned)before->limits[i].capacity);
         }
     }
-    for (size_t i = 0; i < top->limits_count; i++) { /* one that was added stays */
-        buf_append_text(json, i == 0 ? ",\"limits\":{" : ",");
-        spec_json_text(json, top->limits[i].name);
-        buf_printf(json, ":%u", (unsigned)top->limits[i].capacity);
-        buf_append_text(json, i + 1 == top->limits_count ? "}" : "");
+    buf_append_text(json, count > 0 ? "}" : "");
+}
+
+/* Only what it changed: what others have set since stays. */
+static void invert_set(const struct edit_drafts *drafts, struct buf *json)
+{
+    const struct edit_top *before = &drafts->top;
+    const struct edit_top *after = &drafts->next;
+    struct buf set = { 0 };
+    if (before->fail_fast != after->fail_fast) {
+        buf_printf(&set, ",\"fail_fast\":%s", before->fail_fast ? "true" : "false");
     }
-    buf_append_text(json, "}");
+    if (before->deadline_ms != after->deadline_ms) {
+        buf_append_text(&set, ",\"deadline\":");
+        if (before->deadline_ms == 0) {
+            buf_append_text(&set, "null");
+        } else {
+            spec_json_duration(&set, before->deadline_ms);
+        }
+    }
+    if (!str_equal(before->description, after->description)) {
+        buf_append_text(&set, ",\"description\":");
+        if (before->description.length == 0) {
+            buf_append_text(&set, "null");
+        } else {
+            spec_json_text(&set, before->description);
+        }
+    }
+    invert_limits(before, after, &set);
+    if (set.length > 0) {
+        begin(json, "set");
+        buf_append(json, set.data, set.length);
+        buf_append_text(json, "}");
+    }
+    buf_done(&set);
 }
 
 void edit_invert(struct edit_drafts *drafts, struct buf *json)

@@ -21,12 +21,21 @@ static void make_drafts(struct edit_drafts *drafts, const struct batch *batch)
     }
 }
 
+/* The texts of what is added come before what the batch changes of them. */
+static void read_added(struct edit_drafts *drafts, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->operations_count && drafts->err == ERR_NONE; i++) {
+        if (batch->operations[i].kind == BATCH_ADD_TASK) {
+            edit_draft_update(drafts, &batch->operations[i]);
+        }
+    }
+}
+
 static void change_drafts(struct edit_drafts *drafts, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->operations_count && drafts->err == ERR_NONE; i++) {
         const struct batch_operation *operation = &batch->operations[i];
         switch (operation->kind) {
-        case BATCH_ADD_TASK:
         case BATCH_UPDATE_TASK:
             edit_draft_update(drafts, operation);
             break;
@@ -39,6 +48,7 @@ static void change_drafts(struct edit_drafts *drafts, const struct batch *batch)
         case BATCH_REMOVE_DEPENDENCY:
             edit_draft_undepend(drafts, operation);
             break;
+        case BATCH_ADD_TASK:
         case BATCH_REMOVE_TASK:
         case BATCH_SET:
         case BATCH_KINDS:
@@ -144,6 +154,7 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
         .arena = arena,
         .faults = faults,
         .reason = reason,
+        .is_inverse = batch->is_inverse,
     };
     drafts.err = edit_lookup_top(store, constellation_id, arena, &drafts.top, reason);
     if (drafts.err != ERR_NONE) {
@@ -156,6 +167,7 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
     }
     struct edit_resolved resolved = { .edit = { .constellation_id = constellation_id } };
     make_drafts(&drafts, batch);
+    read_added(&drafts, batch);
     change_drafts(&drafts, batch);
     if (drafts.err == ERR_NONE) {
         finish(&drafts, batch, &resolved);

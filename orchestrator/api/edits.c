@@ -112,7 +112,14 @@ enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
     struct event event = { .kind = EVENT_EDIT, .now = api_now(api) };
     event.edit.request = job->id;
     event.edit.edit = wanted;
+    uint32_t head = engine_constellation(api->config.engine, job->constellation_id)->revision;
     job_post(api, job, &event);
+    /* Now, so that the next edit of the turn finds it. */
+    if (edit->resolved.has_description &&
+        engine_constellation(api->config.engine, job->constellation_id)->revision != head) {
+        return store_put_description(api->config.store, job->constellation_id,
+                                     edit->resolved.description, reason);
+    }
     return ERR_NONE;
 }
 
@@ -192,19 +199,13 @@ enum err edits_answer(struct api *api, struct job *job, const struct effect *eff
         refuse(api, job, result->revision);
         return ERR_NONE;
     }
-    if (edit->resolved.has_description && !edit->dry_run) {
-        err =
-            store_put_description(store, job->constellation_id, edit->resolved.description, reason);
-    }
     struct json_out out = { .buf = &job->body };
     json_out_object(&out, NULL);
     json_out_str(&out, "constellation", edit->uid);
     if (edit->undone != 0) {
         json_out_uint(&out, "undone", edit->undone);
     }
-    err = err != ERR_NONE
-              ? err
-              : edit_view_result(store, &out, &edit->resolved, result, &job->arena, reason);
+    err = edit_view_result(store, &out, &edit->resolved, result, &job->arena, reason);
     if (err != ERR_NONE) {
         return err;
     }

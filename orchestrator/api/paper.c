@@ -165,6 +165,8 @@ static enum err apply(struct paper *paper, const json_t *operation, struct reaso
     if (op != NULL && strcmp(op, "set") == 0) {
         json_t *set = json_copy((json_t *)(uintptr_t)operation);
         json_object_del(set, "op");
+        merge(json_object_get(paper->top, "limits"), json_object_get(set, "limits"));
+        json_object_del(set, "limits");
         merge(paper->top, set);
         json_decref(set);
         return ERR_NONE;

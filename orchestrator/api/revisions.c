@@ -138,8 +138,46 @@ static uint32_t taken_back(const struct revision_record *revision, const char *w
                                                                                  : 0;
 }
 
-/* From the head back, as an editor does it: what has been undone is passed over. An undo is what can be
-   redone, as long as nothing but redos came after it. */
+/* Whether there is nothing to take back of it. */
+static enum err is_empty(struct api *api, const struct job *job, uint32_t number,
+                         struct arena *arena, bool *ret_empty, struct reason *reason)
+{
+    struct revision_record revision;
+    enum err err =
+        query_revision(api->config.store, job->constellation_id, number, arena, &revision, reason);
+    *ret_empty = err == ERR_NONE && str_is(revision.inverse, "[]");
+    return err;
+}
+
+enum step { STEP_PASS, STEP_TAKE, STEP_END };
+
+/* What becomes of a revision on the way back; `passed` are those that have been taken back since. */
+static enum step step_of(const struct revision_record *revision, bool is_redo, struct map *passed)
+{
+    uint32_t undone = taken_back(revision, UNDO_WORDS);
+    uint32_t redone = taken_back(revision, REDO_WORDS);
+    bool is_passed = map_get(passed, revision->number) != NULL;
+    if (is_passed && undone == 0) {
+        return STEP_PASS;
+    }
+    if (undone != 0) {
+        map_put(passed, undone, passed);
+    }
+    if (redone != 0) {
+        map_put(passed, redone, passed);
+    }
+    if (is_passed) {
+        return STEP_PASS;
+    }
+    if ((undone != 0) == is_redo) {
+        return STEP_TAKE;
+    }
+    /* Something new has been done since: nothing before it is redone. */
+    return undone == 0 && redone == 0 ? STEP_END : STEP_PASS;
+}
+
+/* From the head back, as an editor does it: what has been undone is passed over, and what has changed
+   nothing. An undo is what can be redone, as long as nothing but redos came after it. */
 static enum err choose(struct api *api, const struct job *job, bool is_redo, uint32_t *ret_number,
                        struct reason *reason)
 {
@@ -153,34 +191,18 @@ static enum err choose(struct api *api, const struct job *job, bool is_redo, uin
         struct query_revisions page;
         err = query_revision_list(api->config.store, job->constellation_id, &wanted, &arena, &page,
                                   reason);
-        if (err != ERR_NONE) {
-            break;
+        for (size_t i = 0; err == ERR_NONE && i < page.count && *ret_number == 0 && !is_over; i++) {
+            const struct revision_record *revision = &page.list[i];
+            enum step step = step_of(revision, is_redo, &passed);
+            bool is_nothing = false;
+            if (step != STEP_PASS) {
+                err = is_empty(api, job, revision->number, &arena, &is_nothing, reason);
+            }
+            *ret_number = step == STEP_TAKE && !is_nothing ? revision->number : 0;
+            is_over = step == STEP_END && !is_nothing;
         }
-        const struct revision_record *list = page.list;
-        for (size_t i = 0; i < page.count && *ret_number == 0 && !is_over; i++) {
-            uint32_t number = list[i].number;
-            uint32_t undone = taken_back(&list[i], UNDO_WORDS);
-            uint32_t redone = taken_back(&list[i], REDO_WORDS);
-            if (map_get(&passed, number) != NULL) {
-                if (undone == 0) {
-                    continue;
-                }
-            } else if (undone != 0 && is_redo) {
-                *ret_number = number;
-            } else if (undone == 0 && !is_redo) {
-                *ret_number = number;
-            } else if (undone == 0 && redone == 0) {
-                is_over = true; /* something new has been done since */
-            }
-            if (undone != 0) {
-                map_put(&passed, undone, &passed);
-            }
-            if (redone != 0) {
-                map_put(&passed, redone, &passed);
-            }
-        }
-        is_over = is_over || page.next == 0;
-        wanted.last = page.next;
+        is_over = is_over || err != ERR_NONE || page.next == 0;
+        wanted.last = err == ERR_NONE ? page.next : 0;
         arena_clear(&arena);
     }
     map_done(&passed);
@@ -232,6 +254,7 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
                            (unsigned)number);
         return ERR_NONE;
     }
+    edit->batch.is_inverse = true;
     char words[UNDO_REASON_BYTES_MAX + 64];
     struct str given = edit->reason;
     int length =

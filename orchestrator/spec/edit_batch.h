@@ -46,7 +46,7 @@ struct batch_operation {
     bool fail_fast;
     enum batch_given description_given;
     struct str description;
-    const struct plan_limit *limits;
+    const struct plan_limit *limits; /* capacity 0: null was given */
     size_t limits_count;
 };
 
@@ -70,6 +70,7 @@ struct batch {
     const struct batch_expect *expects;
     size_t expects_count;
     struct str text; /* the operations as a JSON array, for the revision */
+    bool is_inverse; /* of a revision: never read, the caller says so */
 };
 
 /* ERR_INVALID with faults; nothing else fails. Everything lives in `arena`, which has no limit, or

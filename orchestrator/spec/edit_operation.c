@@ -122,7 +122,8 @@ static void take_limits(struct edit_reader *reader, const struct spec_node *node
         int64_t capacity = 0;
         struct str key;
         if (edit_take_text(reader, name, "limits", PLAN_NAME_BYTES_MAX, &key) &&
-            edit_take_integer(reader, name->next, "limits", 1, UINT32_MAX, &capacity)) {
+            (name->next->kind == SPEC_NULL ||
+             edit_take_integer(reader, name->next, "limits", 1, UINT32_MAX, &capacity))) {
             list[count++] = (struct plan_limit){ key, (uint32_t)capacity };
         }
     }

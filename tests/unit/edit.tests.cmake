@@ -2,3 +2,6 @@ asterism_test(unit_api_edits
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_edits.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
 asterism_test(unit_import SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_import.c LINK spec base)
+asterism_test(unit_api_past
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_past.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)

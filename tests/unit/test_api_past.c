@@ -1,0 +1,243 @@
+/* The past of a plan through the API: what an undo takes back and what it leaves, and the plan as it was,
+   also where revisions have set limits or have changed nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "tests/unit/api_house.h"
+
+enum { PATH_MAX_BYTES = 320 };
+
+#define CHAIN                                                                                      \
+    "name: chain\ntasks:\n  first: {run: [echo, hi]}\n  second: {run: [ls], needs: first}\n"       \
+    "  third: {run: [echo, \"${{ tasks.first.stdout }}\"], needs: [second, first]}\n"
+
+struct trial {
+    struct house *house;
+    char id[160];
+};
+
+static int set_up(void **state)
+{
+    struct trial *trial = mem_alloc(sizeof(*trial));
+    trial->house = house_new();
+    house_submit(trial->house, CHAIN, trial->id);
+    *state = trial;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct trial *trial = *state;
+    house_free(trial->house);
+    mem_free(trial);
+    return 0;
+}
+
+static struct answer ask(struct trial *trial, const char *method, const char *rest,
+                         const char *body, int status)
+{
+    char path[PATH_MAX_BYTES];
+    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", trial->id, rest);
+    const struct request request = {
+        .method = method,
+        .path = path,
+        .body = { body, body == NULL ? 0 : strlen(body) },
+    };
+    struct answer answer = house_ask(trial->house, &request);
+    if (answer.status != status) {
+        fail_msg("%s", buf_text(&answer.all));
+    }
+    return answer;
+}
+
+static void edit(struct trial *trial, const char *operations, int status)
+{
+    char body[1024];
+    snprintf(body, sizeof(body), "{\"operations\": [%s]}", operations);
+    struct answer answer = ask(trial, "POST", "/edits", body, status);
+    answer_done(&answer);
+}
+
+/* `revision` 0: there is nothing to take back. */
+static void take_back(struct trial *trial, const char *way, const char *body, int64_t revision)
+{
+    struct answer answer = ask(trial, "POST", way, body, revision == 0 ? 409 : 200);
+    if (revision != 0) {
+        assert_int_equal(answer_number(&answer, "undone"), revision);
+    }
+    answer_done(&answer);
+}
+
+/* A key of the plan as JSON text; "" is not there. */
+static void expect_plan(struct trial *trial, unsigned revision, const char *key, const char *json)
+{
+    char rest[64];
+    snprintf(rest, sizeof(rest), "/plan?revision=%u", revision);
+    struct answer answer = ask(trial, "GET", rest, NULL, 200);
+    char *found = json_dumps(json_object_get(answer.json, key), JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_string_equal(found == NULL ? "" : found, json);
+    free(found);
+    answer_done(&answer);
+}
+
+static void a_limit_is_not_in_the_plan_before_it_came(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 3, \"disk\": 1}}", 200);
+    expect_plan(trial, 3, "limits", "{\"gpu\":3,\"disk\":1}");
+    expect_plan(trial, 2, "limits", "{\"gpu\":2}");
+    expect_plan(trial, 1, "limits", "");
+    take_back(trial, "/undo", NULL, 3);
+    expect_plan(trial, 4, "limits", "{\"gpu\":2,\"disk\":1}"); /* a limit stays */
+    expect_plan(trial, 3, "limits", "{\"gpu\":3,\"disk\":1}");
+}
+
+static void a_limit_cannot_be_removed(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": null}}", 422);
+}
+
+static void an_undo_of_one_setting_leaves_what_was_set_since(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"description\": \"one\"}", 200);
+    edit(trial, "{\"op\": \"set\", \"fail_fast\": true, \"deadline\": \"2h\"}", 200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 200);
+    take_back(trial, "/undo", "{\"revision\": 2}", 2);
+    expect_plan(trial, 5, "description", "");
+    expect_plan(trial, 5, "fail_fast", "true");
+    expect_plan(trial, 5, "deadline", "\"7200s\"");
+    expect_plan(trial, 5, "limits", "{\"gpu\":2}");
+}
+
+static void undo_and_redo_pass_over_what_has_changed_nothing(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"description\": \"one\"}", 200);
+    edit(trial, "{\"op\": \"update_task\", \"task\": \"first\", \"set\": {\"env\": null}}", 200);
+    take_back(trial, "/undo", NULL, 2);
+    expect_plan(trial, 4, "description", "");
+    take_back(trial, "/undo", NULL, 0);
+    edit(trial, "{\"op\": \"set\", \"fail_fast\": false}", 200);
+    take_back(trial, "/redo", NULL, 4);
+    expect_plan(trial, 6, "description", "\"one\"");
+}
+
+static void a_dependency_may_go_before_the_batch_removes_what_it_needed(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial,
+         "{\"op\": \"remove_dependency\", \"from\": \"first\", \"to\": \"third\"},"
+         "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"priority\": 3}},"
+         "{\"op\": \"remove_dependency\", \"from\": \"second\", \"to\": \"third\"},"
+         "{\"op\": \"remove_task\", \"task\": \"second\"}",
+         200);
+    edit(trial, "{\"op\": \"remove_task\", \"task\": \"first\"}", 422);
+    edit(trial,
+         "{\"op\": \"remove_task\", \"task\": \"first\"},"
+         "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"priority\": 4}}",
+         422);
+    edit(trial,
+         "{\"op\": \"add_task\", \"task\": \"new\", \"spec\":"
+         " {\"run\": [\"echo\", \"${{ tasks.first.stdout }}\"]}},"
+         "{\"op\": \"remove_task\", \"task\": \"first\"},"
+         "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"run\": [\"ls\"]}}",
+         422);
+    edit(trial,
+         "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"run\": [\"ls\"]}},"
+         "{\"op\": \"remove_task\", \"task\": \"first\"}",
+         200);
+}
+
+static void expect_task(struct trial *trial, const char *key, const char *json)
+{
+    struct answer answer = ask(trial, "GET", "/plan", NULL, 200);
+    const json_t *tasks = json_object_get(answer.json, "tasks");
+    char *found = json_dumps(json_object_get(tasks, key), JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_string_equal(found == NULL ? "" : found, json);
+    free(found);
+    answer_done(&answer);
+}
+
+static void what_a_batch_changes_of_a_task_it_adds_may_stand_before(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial,
+         "{\"op\": \"add_dependency\", \"from\": \"first\", \"to\": \"new\"},"
+         "{\"op\": \"update_task\", \"task\": \"new\", \"set\": {\"priority\": 3}},"
+         "{\"op\": \"add_task\", \"task\": \"new\", \"spec\": {\"noop\": true}}",
+         200);
+    expect_task(trial, "new", "{\"noop\":true,\"needs\":[\"first\"],\"priority\":3}");
+    edit(trial,
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"priority\": 3}},"
+         "{\"op\": \"remove_task\", \"task\": \"second\"},"
+         "{\"op\": \"add_task\", \"task\": \"second\", \"spec\": {\"noop\": true}}",
+         200);
+    expect_task(trial, "second", "{\"noop\":true,\"priority\":3}");
+}
+
+/* They come at once, so that a turn has several of them. */
+static void edits_that_come_at_once_each_keep_what_was_before_them(void **state)
+{
+    enum { EDITS = 8 };
+    struct trial *trial = *state;
+    char path[PATH_MAX_BYTES];
+    snprintf(path, sizeof(path), "/api/v1/constellations/%s/edits", trial->id);
+    struct client clients[EDITS];
+    char body[] = "{\"operations\": [{\"op\": \"set\", \"description\": \"0\"}]}";
+    char headers[64];
+    snprintf(headers, sizeof(headers), "Content-Length: %zu\r\n", strlen(body));
+    for (int i = 0; i < EDITS; i++) {
+        const struct request request = { "POST", path, headers, { NULL, 0 }, false };
+        client_open(trial->house, &clients[i], &request);
+        house_pass(trial->house);
+        house_pass(trial->house);
+    }
+    for (int i = 0; i < EDITS; i++) {
+        *strchr(body, '0' + (i == 0 ? 0 : i - 1)) = (char)('0' + i);
+        assert_int_equal(send(clients[i].fd, body, strlen(body), MSG_NOSIGNAL), strlen(body));
+    }
+    unsigned revisions[EDITS] = { 0 };
+    for (int i = 0; i < EDITS; i++) {
+        client_wait(trial->house, &clients[i], "\"dry_run\"");
+        const char *found = strstr(buf_text(&clients[i].in), "\"revision\":");
+        assert_non_null(found);
+        revisions[i] = (unsigned)strtoul(found + strlen("\"revision\":"), NULL, 10);
+        client_close(&clients[i]);
+    }
+    for (int i = 0; i < EDITS; i++) {
+        char expected[16];
+        snprintf(expected, sizeof(expected), "\"%d\"", i);
+        expect_plan(trial, revisions[i], "description", expected);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_limit_is_not_in_the_plan_before_it_came, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_limit_cannot_be_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_undo_of_one_setting_leaves_what_was_set_since, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(undo_and_redo_pass_over_what_has_changed_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_dependency_may_go_before_the_batch_removes_what_it_needed,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_batch_changes_of_a_task_it_adds_may_stand_before,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(edits_that_come_at_once_each_keep_what_was_before_them,
+                                        set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
