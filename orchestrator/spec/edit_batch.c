@@ -193,7 +193,7 @@ static void read_operations(struct edit_reader *reader, const struct spec_node *
     batch->operations = list;
     batch->operations_count = index;
     struct buf text = { 0 };
-    edit_json_node(&text, node);
+    edit_json_operations(&text, node);
     batch->text = arena_str(reader->arena, (struct str){ (const char *)text.data, text.length });
     buf_done(&text);
 }

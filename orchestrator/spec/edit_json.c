@@ -6,7 +6,60 @@
 #include "common/base/check.h"
 #include "orchestrator/spec/spec_json.h"
 
-void edit_json_node(struct buf *json, const struct spec_node *node)
+/* What a node is, which says what becomes of the numbers in it. */
+enum meaning {
+    MEANS_DATA,
+    MEANS_TEXT, /* a spec takes them with the text that they were written with: JSON has no 007 */
+    MEANS_TASK, /* the keys of a task */
+    MEANS_OPERATION,
+    MEANS_OPERATIONS,
+};
+
+static enum meaning meaning_of(struct str key, enum meaning above)
+{
+    static const struct {
+        enum meaning above;
+        const char *key;
+        enum meaning meaning;
+    } rows[] = {
+        { MEANS_TASK, "run", MEANS_TEXT },       { MEANS_TASK, "env", MEANS_TEXT },
+        { MEANS_TASK, "needs", MEANS_TEXT },     { MEANS_OPERATION, "task", MEANS_TEXT },
+        { MEANS_OPERATION, "from", MEANS_TEXT }, { MEANS_OPERATION, "to", MEANS_TEXT },
+        { MEANS_OPERATION, "spec", MEANS_TASK }, { MEANS_OPERATION, "set", MEANS_TASK },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].above == above && str_is(key, rows[i].key)) {
+            return rows[i].meaning;
+        }
+    }
+    return above == MEANS_TEXT ? MEANS_TEXT : MEANS_DATA;
+}
+
+static void add_node(struct buf *json, const struct spec_node *node, enum meaning meaning);
+
+static void add_map(struct buf *json, const struct spec_node *node, enum meaning meaning)
+{
+    buf_append_text(json, "{");
+    for (const struct spec_node *name = node->first; name != NULL; name = name->next->next) {
+        buf_append_text(json, name == node->first ? "" : ",");
+        spec_json_text(json, spec_node_text(name));
+        buf_append_text(json, ":");
+        add_node(json, name->next, meaning_of(spec_node_text(name), meaning));
+    }
+    buf_append_text(json, "}");
+}
+
+static void add_list(struct buf *json, const struct spec_node *node, enum meaning meaning)
+{
+    buf_append_text(json, "[");
+    for (const struct spec_node *item = node->first; item != NULL; item = item->next) {
+        buf_append_text(json, item == node->first ? "" : ",");
+        add_node(json, item, meaning == MEANS_OPERATIONS ? MEANS_OPERATION : meaning);
+    }
+    buf_append_text(json, "]");
+}
+
+static void add_node(struct buf *json, const struct spec_node *node, enum meaning meaning)
 {
     switch (node->kind) {
     case SPEC_NULL:
@@ -14,32 +67,45 @@ void edit_json_node(struct buf *json, const struct spec_node *node)
         buf_append_text(json, "null");
         return;
     case SPEC_BOOL:
-        buf_append_text(json, node->text[0] == 't' || node->text[0] == 'T' ? "true" : "false");
+        if (meaning == MEANS_TEXT) {
+            spec_json_text(json, spec_node_text(node));
+        } else {
+            bool is_true = node->text[0] == 't' || node->text[0] == 'T';
+            buf_append_text(json, is_true ? "true" : "false");
+        }
         return;
     case SPEC_NUMBER:
-        spec_json_number(json, spec_node_text(node));
+        if (meaning == MEANS_TEXT) {
+            spec_json_text(json, spec_node_text(node));
+        } else {
+            spec_json_number(json, spec_node_text(node));
+        }
         return;
     case SPEC_TEXT:
         spec_json_text(json, spec_node_text(node));
         return;
     case SPEC_LIST:
+        add_list(json, node, meaning);
+        return;
     case SPEC_MAP:
-        break;
+        add_map(json, node, meaning);
+        return;
     }
-    bool is_map = node->kind == SPEC_MAP;
-    buf_append_text(json, is_map ? "{" : "[");
-    bool is_key = is_map;
-    for (const struct spec_node *child = node->first; child != NULL; child = child->next) {
-        if (child != node->first && (is_key || !is_map)) {
-            buf_append_text(json, ",");
-        }
-        edit_json_node(json, child);
-        if (is_map) {
-            buf_append_text(json, is_key ? ":" : "");
-            is_key = !is_key;
-        }
-    }
-    buf_append_text(json, is_map ? "}" : "]");
+}
+
+void edit_json_node(struct buf *json, const struct spec_node *node)
+{
+    add_node(json, node, MEANS_DATA);
+}
+
+void edit_json_task(struct buf *json, const struct spec_node *node)
+{
+    add_node(json, node, MEANS_TASK);
+}
+
+void edit_json_operations(struct buf *json, const struct spec_node *node)
+{
+    add_node(json, node, MEANS_OPERATIONS);
 }
 
 const struct spec_node *edit_json_get(const struct spec_node *map, struct str key)
@@ -102,11 +168,14 @@ void edit_json_merge(struct str object, struct str set, struct arena *arena, str
     const struct spec_node *new = edit_json_parse(set, arena);
     CHECK(old != NULL && new != NULL);
     bool replaces_executor = gives_what_runs(new);
+    bool replaces_timeout = edit_json_get(edit_json_get(new, STR("timeouts")), STR("run")) != NULL;
     bool has_any = false;
     buf_append_text(json, "{");
     for (const struct spec_node *name = old->first; name != NULL; name = name->next->next) {
         struct str key = spec_node_text(name);
-        if (edit_json_get(new, key) == NULL && !(replaces_executor && says_what_runs(key))) {
+        bool is_replaced = (replaces_executor && says_what_runs(key)) ||
+                           (replaces_timeout && str_is(key, "timeout"));
+        if (edit_json_get(new, key) == NULL && !is_replaced) {
             add_pair(json, name, &has_any);
         }
     }

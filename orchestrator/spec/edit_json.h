@@ -8,6 +8,10 @@
 
 /* Appends a value as JSON on one line. */
 void edit_json_node(struct buf *json, const struct spec_node *node);
+/* The same of the keys of a task, and of a list of operations: what a spec would take as the text that it
+   was written with (`run: [sleep, 007]`, `task: 7`) is text. */
+void edit_json_task(struct buf *json, const struct spec_node *node);
+void edit_json_operations(struct buf *json, const struct spec_node *node);
 
 /* The value of a key of a map, or NULL. */
 const struct spec_node *edit_json_get(const struct spec_node *map, struct str key);
@@ -16,7 +20,8 @@ const struct spec_node *edit_json_get(const struct spec_node *map, struct str ke
 const struct spec_node *edit_json_parse(struct str text, struct arena *arena);
 
 /* Both are JSON objects. Appends `object` with the keys of `set` replaced or added, and without those
-   that `set` gives as null. A key that says what a task runs takes the place of any other such key. */
+   that `set` gives as null. A key that says what a task runs takes the place of any other such key,
+   `timeouts.run` that of `timeout`. */
 void edit_json_merge(struct str object, struct str set, struct arena *arena, struct buf *json);
 
 /* What edit_json_merge() would have to set to make `before` of `after`: "{}" if they are the same. */

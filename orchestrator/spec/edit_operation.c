@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "orchestrator/spec/edit_json.h"
+#include "orchestrator/spec/spec_read.h"
 #include "orchestrator/spec/spec_report.h"
 
-enum { KEYS_MAX = 6, DESCRIPTION_BYTES_MAX = 4096 };
+enum { KEYS_MAX = 6, DESCRIPTION_BYTES_MAX = 4096, EDIT_CAPACITY_MAX = 1000000 };
 
 static const struct {
     const char *name;
@@ -84,7 +85,7 @@ static void take_object(struct edit_reader *reader, const struct spec_node *node
         return;
     }
     struct buf text = { 0 };
-    edit_json_node(&text, node);
+    edit_json_task(&text, node);
     operation->text =
         arena_str(reader->arena, (struct str){ (const char *)text.data, text.length });
     buf_done(&text);
@@ -108,6 +109,19 @@ static void take_deadline(struct edit_reader *reader, const struct spec_node *no
     operation->deadline_ms = ms;
 }
 
+/* As a spec has them. */
+static bool check_limit_name(struct edit_reader *reader, const struct spec_node *name)
+{
+    if (spec_is_name(spec_node_text(name), "_-.+", MSG_NAME_BYTES_MAX)) {
+        return true;
+    }
+    struct str shown = spec_report_shorten(spec_node_text(name));
+    edit_refuse(reader, name, "limits", "bad_value", NULL,
+                "\"%.*s\" is no name of a limit: letters, digits and any of \"_-.+\"",
+                STR_ARG(shown));
+    return false;
+}
+
 static void take_limits(struct edit_reader *reader, const struct spec_node *node,
                         struct batch_operation *operation)
 {
@@ -121,9 +135,10 @@ static void take_limits(struct edit_reader *reader, const struct spec_node *node
     for (const struct spec_node *name = node->first; name != NULL; name = name->next->next) {
         int64_t capacity = 0;
         struct str key;
-        if (edit_take_text(reader, name, "limits", PLAN_NAME_BYTES_MAX, &key) &&
+        if (edit_take_text(reader, name, "limits", MSG_NAME_BYTES_MAX, &key) &&
+            check_limit_name(reader, name) &&
             (name->next->kind == SPEC_NULL ||
-             edit_take_integer(reader, name->next, "limits", 1, UINT32_MAX, &capacity))) {
+             edit_take_integer(reader, name->next, "limits", 1, EDIT_CAPACITY_MAX, &capacity))) {
             list[count++] = (struct plan_limit){ key, (uint32_t)capacity };
         }
     }

@@ -1,6 +1,7 @@
 /* Values of a batch, and what is said of those that are wrong. See edit_operation.h. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "orchestrator/spec/edit_operation.h"
 #include "orchestrator/spec/spec_nearest.h"
@@ -105,6 +106,10 @@ bool edit_take_text(struct edit_reader *reader, const struct spec_node *node, co
     if (text.length == 0 || text.length > bytes_max) {
         edit_refuse(reader, node, place, "out_of_range", NULL, "must have 1 to %zu bytes",
                     bytes_max);
+        return false;
+    }
+    if (memchr(text.data, 0, text.length) != NULL) {
+        edit_refuse(reader, node, place, "bad_value", NULL, "holds a NUL character");
         return false;
     }
     *ret_text = text;

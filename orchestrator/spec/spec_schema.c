@@ -203,10 +203,11 @@ static void add_operations(struct buf *json)
     add_operation(json, "update_dependency", ",\"from\",\"to\"",
                   FROM_TO ",\"when\":" WHEN ",\"if\":" TEXT ",\"old_when\":" WHEN);
     add_operation(json, "remove_dependency", ",\"from\",\"to\"", FROM_TO ",\"when\":" WHEN);
-    add_operation(json, "set", "",
-                  "\"fail_fast\":{\"type\":\"boolean\"},\"deadline\":" DURATION
-                  ",\"limits\":{\"type\":\"object\",\"additionalProperties\":"
-                  "{\"type\":\"integer\",\"minimum\":1}},\"description\":" TEXT);
+    add_operation(
+        json, "set", "",
+        "\"fail_fast\":{\"type\":\"boolean\"},\"deadline\":" DURATION
+        ",\"limits\":{\"type\":\"object\",\"additionalProperties\":"
+        "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000}},\"description\":" TEXT);
     buf_append_text(json, "]");
 #undef WHEN
 #undef FROM_TO
@@ -242,7 +243,7 @@ void spec_schema_edit(struct buf *json)
     buf_printf(json, "\"maxItems\":%d,", (int)EDIT_EXPECTS_MAX);
     buf_append_text(json, "\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
                           "\"required\":[\"task\"],\"properties\":{\"task\":" KEY_REF
-                          ",\"attempt\":{\"type\":\"integer\",\"minimum\":0},\"state\":{\"enum\":");
+                          ",\"attempt\":{\"type\":\"integer\",\"minimum\":1},\"state\":{\"enum\":");
     add_states(json);
     buf_append_text(json, "}}}},\"operations\":{\"type\":\"array\",\"minItems\":1,");
     buf_printf(json, "\"maxItems\":%d,\"items\":{\"oneOf\":", (int)EDIT_OPERATIONS_MAX);

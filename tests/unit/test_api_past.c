@@ -186,6 +186,51 @@ static void what_a_batch_changes_of_a_task_it_adds_may_stand_before(void **state
     expect_task(trial, "second", "{\"noop\":true,\"priority\":3}");
 }
 
+static void what_an_edit_sets_a_spec_would_take(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"a b\": 1}}", 422);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 1000001}}", 422);
+    edit(trial, "{\"op\": \"set\", \"description\": \"a\\u0000b\"}", 422);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu-1.x\": 1000000}}", 200);
+}
+
+static void numbers_and_keys_of_an_edit_keep_their_text(void **state)
+{
+    struct trial *trial = *state;
+    struct answer answer = ask(trial, "POST", "/edits",
+                               "operations:\n"
+                               "- {op: set, limits: {task: 2, run: 3}}\n"
+                               "- {op: add_task, task: 007, spec: {run: [echo, 007, 1.10, True],"
+                               " env: {A: 0x10}, priority: 0x10, limits: {task: 2}}}\n"
+                               "- {op: add_task, task: 8, spec: {noop: true, needs: [007]}}\n",
+                               200);
+    answer_done(&answer);
+    expect_task(trial, "007",
+                "{\"run\":[\"echo\",\"007\",\"1.10\",\"True\"],\"env\":{\"A\":\"0x10\"},"
+                "\"priority\":16,\"limits\":{\"task\":2}}");
+    expect_task(trial, "8", "{\"noop\":true,\"needs\":[\"007\"]}");
+    answer = ask(trial, "GET", "/tasks/007/history", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "revisions")), 1);
+    answer_done(&answer);
+    take_back(trial, "/undo", NULL, 2);
+    expect_task(trial, "8", "");
+}
+
+static void the_timeout_of_a_run_has_two_names(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial,
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\":"
+         " {\"timeouts\": {\"run\": \"6s\", \"queue\": \"1m\"}}}",
+         200);
+    edit(trial,
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\":"
+         " {\"timeouts\": {\"run\": \"7s\"}}}",
+         200);
+    expect_task(trial, "second", "{\"run\":[\"ls\"],\"timeout\":\"7s\",\"needs\":[\"first\"]}");
+}
+
 /* They come at once, so that a turn has several of them. */
 static void edits_that_come_at_once_each_keep_what_was_before_them(void **state)
 {
@@ -238,6 +283,10 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(edits_that_come_at_once_each_keep_what_was_before_them,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_an_edit_sets_a_spec_would_take, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_and_keys_of_an_edit_keep_their_text, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_timeout_of_a_run_has_two_names, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
