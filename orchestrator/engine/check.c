@@ -83,11 +83,13 @@ static enum err check_attempt(const struct engine *engine, const struct task *ta
     return ERR_NONE;
 }
 
-/* 13: a task's queue timeout runs just while it is on the ready queue. */
+/* 13: a task's queue timeout runs just while it is on the ready queue; after a load a job may still
+   have to bring it there, and then it runs on. */
 static enum err check_clock(const struct task *task, struct reason *reason)
 {
     bool runs = task->queue == QUEUE_READY && task->policy->record.plan.queue_timeout_ms > 0;
-    bool may_say = task->record.state == TASK_BACKOFF || runs;
+    bool may_say =
+        task->record.state == TASK_BACKOFF || runs || task->constellation->job != JOB_NONE;
     return runs == heap_holds(&task->timer) && (may_say || task->record.wake_wall_ms == 0)
                ? ERR_NONE
                : broken(reason, 13, "a task's clock is wrong", task->record.id);

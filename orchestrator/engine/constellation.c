@@ -7,13 +7,16 @@ struct constellation *constellation_new(struct engine *engine,
 {
     struct constellation *constellation = mem_alloc(sizeof *constellation);
     constellation->record = *record;
-    constellation->previous = engine->last;
-    if (engine->last == NULL) {
-        engine->first = constellation;
-    } else {
-        engine->last->next = constellation;
+    /* By their ids: one that comes back is older than others. */
+    struct constellation *before = engine->last;
+    while (before != NULL && before->record.id > record->id) {
+        before = before->previous;
     }
-    engine->last = constellation;
+    struct constellation *after = before == NULL ? engine->first : before->next;
+    constellation->previous = before;
+    constellation->next = after;
+    *(before == NULL ? &engine->first : &before->next) = constellation;
+    *(after == NULL ? &engine->last : &after->previous) = constellation;
     map_put(&engine->constellations, (uint64_t)record->id, constellation);
     return constellation;
 }
@@ -67,8 +70,12 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
                              enum job job)
 {
     bool queued = constellation->job != JOB_NONE;
-    if (job == JOB_OPEN && (constellation->job == JOB_CANCEL || constellation->job == JOB_EXPIRE)) {
-        return; /* what those leave is considered when they are through: see constellation_settle */
+    if (queued && constellation->job != JOB_INTAKE && constellation->job != job) {
+        enum job later = job < constellation->job ? job : constellation->job;
+        constellation->jobs_due |= 1U << later;
+        if (later == job) {
+            return;
+        }
     }
     constellation->job = job;
     constellation->cursor = 0;
@@ -157,6 +164,19 @@ void constellation_deadline_passed(struct engine *engine, struct constellation *
     constellation_stop(engine, constellation, "the deadline has passed");
 }
 
+static void begin_next_job(struct constellation *constellation)
+{
+    static const enum job jobs[] = { JOB_CANCEL, JOB_EXPIRE, JOB_OPEN };
+    constellation->job = JOB_NONE;
+    constellation->cursor = 0;
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0] && constellation->job == JOB_NONE; i++) {
+        if ((constellation->jobs_due & 1U << jobs[i]) != 0) {
+            constellation->jobs_due &= ~(1U << jobs[i]);
+            constellation->job = jobs[i];
+        }
+    }
+}
+
 /* JOB_OPEN, JOB_CANCEL and JOB_EXPIRE: task by task. */
 static size_t walk_tasks(struct engine *engine, struct constellation *constellation, size_t budget)
 {
@@ -183,7 +203,7 @@ static size_t walk_tasks(struct engine *engine, struct constellation *constellat
         if (constellation->job == JOB_EXPIRE) {
             hold_expiry_done(engine, constellation);
         }
-        constellation->job = JOB_NONE;
+        begin_next_job(constellation);
     }
     return budget;
 }
@@ -246,6 +266,16 @@ struct engine_counts constellation_counts(const struct constellation *constellat
     };
 }
 
+void constellation_note_counts(struct constellation *constellation)
+{
+    struct constellation_record *record = &constellation->record;
+    struct engine_counts counts = constellation_counts(constellation);
+    record->succeeded = counts.succeeded;
+    record->failed = counts.failed;
+    record->cancelled = counts.cancelled;
+    record->skipped = counts.skipped;
+}
+
 void constellation_settle(struct engine *engine, struct constellation *constellation)
 {
     if (constellation->ordinary > 0 || constellation->deciding > 0 ||
@@ -261,11 +291,7 @@ void constellation_settle(struct engine *engine, struct constellation *constella
         return;
     }
     struct constellation_record *record = &constellation->record;
-    struct engine_counts counts = constellation_counts(constellation);
-    record->succeeded = counts.succeeded;
-    record->failed = counts.failed;
-    record->cancelled = counts.cancelled;
-    record->skipped = counts.skipped;
+    constellation_note_counts(constellation);
     record->finished_wall_ms = engine->now.wall_ms;
     if (record->cancel_requested) {
         record->state = CONSTELLATION_CANCELLED;

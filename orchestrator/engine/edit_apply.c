@@ -143,6 +143,10 @@ static void apply_update(struct batch *batch, const struct edit_operation *opera
     struct engine *engine = batch->engine;
     struct task *task = batch_task(batch, operation->write.task);
     const struct plan_task *plan = operation->write.plan;
+    if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
+        task_unqueue(engine,
+                     task); /* it was written before, and the end of its approval let it go */
+    }
     apply_class(batch, operation, task);
     task->record.priority = plan->priority;
     task->record.body_bytes = (uint32_t)plan->body.length;
@@ -295,6 +299,9 @@ static void add_revision(struct batch *batch)
     record->revision++;
     record->tasks = batch->constellation->live_tasks;
     record->edges = batch->constellation->live_edges;
+    if (constellation_state_is_final(record->state)) {
+        constellation_note_counts(batch->constellation); /* a skipped task may have gone */
+    }
     constellation_save(engine, batch->constellation);
     for (size_t i = 0; i < batch->touches_count; i++) {
         if (!batch->touches[i].is_removed) {

@@ -64,6 +64,7 @@ void engine_load_attempt(struct engine *engine, const struct attempt_record *rec
     }
     placement_task_placed(engine, task, device); /* others may have to run where it has run */
     if (record->state == ATTEMPT_ENDED || record->given_up ||
+        !task_has_started(task) || /* it was made in an earlier round */
         task_state_is_final((enum task_state)task->record.state) ||
         map_get(&engine->attempts, record->fence) != NULL) {
         return;

@@ -225,13 +225,14 @@ struct device {
     bool acks_queued;
 };
 
-/* Long work of a constellation, done a slice a turn. */
+/* Long work of a constellation, done a slice a turn. Of two that are due the later one here goes
+   first, and the other follows. */
 enum job {
     JOB_NONE = 0,
     JOB_INTAKE, /* rows of its plan go in */
     JOB_OPEN,   /* its tasks without open dependencies become ready */
-    JOB_CANCEL, /* all that may not go on: with fail_fast and deadlines too */
     JOB_EXPIRE, /* a hold on all has expired: what has not started fails */
+    JOB_CANCEL, /* all that may not go on: with fail_fast and deadlines too */
 };
 
 /* The slots of tasks or edges that are free, the longest unused first. */
@@ -282,6 +283,7 @@ struct constellation {
     uint64_t order_next; /* order.h: above every task's; 0: there is no order yet */
     bool order_lost;     /* the tasks did not come in it: it has to be made */
     enum job job;
+    unsigned jobs_due; /* bits: those that follow */
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
     struct constellation *job_next; /* of the jobs */
@@ -551,6 +553,8 @@ void constellation_arm(struct engine *engine,
                        struct constellation *constellation); /* its deadline */
 bool constellation_ends_before(const struct heap_node *a, const struct heap_node *b);
 void constellation_deadline_passed(struct engine *engine, struct constellation *constellation);
+/* Into the record, of one that is final: how many of its tasks ended how. */
+void constellation_note_counts(struct constellation *constellation);
 /* Ends it if nothing of it is left to do. */
 void constellation_settle(struct engine *engine, struct constellation *constellation);
 /* Around every change to what a task is counted as: its state, its undecided and closed edges. */
