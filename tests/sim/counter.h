@@ -46,7 +46,68 @@
     X(JOURNAL_ROWS_LOST, "journal rows lost at a power cut")                                       \
     X(SPOOL_LOST, "result died with its spool")                                                    \
     X(SUBMIT_LOST, "submission without an answer")                                                 \
-    X(STORE_COMPARED, "store compared with the engine")
+    X(STORE_COMPARED, "store compared with the engine")                                            \
+    X(GATE, "gate opened")                                                                         \
+    X(FINALLY, "task that runs last assigned")                                                     \
+    X(JOIN_ANY, "task that joins any assigned")                                                    \
+    X(FORGIVEN, "success in spite of a failure")                                                   \
+    X(FAIL_FAST, "stopped by its first failure")                                                   \
+    X(DEADLINE, "stopped by its deadline")                                                         \
+    X(CANCEL_FINALLY, "cancelled with what runs last")                                             \
+    X(CONDITION_OPEN, "condition that held")                                                       \
+    X(CONDITION_CLOSED, "condition that did not hold")                                             \
+    X(CONDITION_FAILED, "condition that could not be evaluated")                                   \
+    X(DECISION_ERASED, "decision taken back")                                                      \
+    X(ROUND, "another round of a task")                                                            \
+    X(SKIPPED_AGAIN, "skipped task that waits again")                                              \
+    X(RETRY, "retry")                                                                              \
+    X(RERUN, "rerun")                                                                              \
+    X(REVIVED, "constellation that had ended loaded again")                                        \
+    X(REOPENED, "constellation reopened by another round")                                         \
+    X(EDIT_REOPENS, "constellation reopened by an edit")                                           \
+    X(ONCE, "attempt of a task that must not run twice")                                           \
+    X(UNKNOWN, "task unknown")                                                                     \
+    X(RESOLVED, "task resolved")                                                                   \
+    X(DRAINED, "device drained, or no more")                                                       \
+    X(EDIT_ADD_TASK, "edit: task added")                                                           \
+    X(EDIT_REMOVE_TASK, "edit: task removed")                                                      \
+    X(EDIT_UPDATE_TASK, "edit: task written anew")                                                 \
+    X(EDIT_ADD_EDGE, "edit: dependency added")                                                     \
+    X(EDIT_UPDATE_EDGE, "edit: dependency changed")                                                \
+    X(EDIT_REMOVE_EDGE, "edit: dependency removed")                                                \
+    X(EDIT_SET, "edit: constellation set")                                                         \
+    X(EDIT_TOUCH, "edit: task referred to")                                                        \
+    X(EDIT_REBASED, "edit applied to a later revision than its base")                              \
+    X(EDIT_REPEATED, "edit repeated, and refused")                                                 \
+    X(WISH_LOST, "wish without an answer")                                                         \
+    X(HOLD_TASKS, "hold on tasks")                                                                 \
+    X(HOLD_DESCENDANTS, "hold on descendants")                                                     \
+    X(HOLD_ALL, "hold on all")                                                                     \
+    X(PAUSED, "paused")                                                                            \
+    X(RESUMED, "resumed")                                                                          \
+    X(RELEASED, "hold released")                                                                   \
+    X(APPROVED, "approved")                                                                        \
+    X(DENIED, "denied")                                                                            \
+    X(HOLD_EXPIRED, "hold expired, what it held goes on")                                          \
+    X(HOLD_EXPIRED_FAIL, "hold expired, what it held fails")                                       \
+    X(HOLD_FAILURE_EXPIRED, "hold on a failure expired")                                           \
+    X(HOLD_KEPT, "hold kept over a restart")                                                       \
+    X(REFUSED, "edit refused")                                                                     \
+    X(REFUSED_CONFLICT, "edit refused: conflict")                                                  \
+    X(REFUSED_STALE, "edit refused: stale revision")                                               \
+    X(REFUSED_FUTURE_BASE, "edit refused: unknown revision")                                       \
+    X(REFUSED_UNKNOWN_TASK, "edit refused: unknown task")                                          \
+    X(REFUSED_UNKNOWN_EDGE, "edit refused: unknown dependency")                                    \
+    X(REFUSED_DUPLICATE_EDGE, "edit refused: dependency twice")                                    \
+    X(REFUSED_TASK_STARTED, "edit refused: task started")                                          \
+    X(REFUSED_TASK_FINAL, "edit refused: task has ended")                                          \
+    X(REFUSED_TARGET_STARTED, "edit refused: target started")                                      \
+    X(REFUSED_CYCLE, "edit refused: cycle")                                                        \
+    X(REFUSED_HAS_DEPENDENTS, "edit refused: dependents")                                          \
+    X(REFUSED_EXPECT_FAILED, "edit refused: not as expected")                                      \
+    X(REFUSED_UNKNOWN_HOLD, "edit refused: unknown hold")                                          \
+    X(REFUSED_CANCELLED, "edit refused: being stopped")                                            \
+    X(REFUSED_NO_TASKS, "edit refused: nothing left")
 
 enum counter {
 #define X(name, words) COUNT_##name,

@@ -97,6 +97,9 @@ void daemon_start(struct world *world)
         promise_broken(world, "P10", "the database cannot be loaded: %s", reason.text);
         return;
     }
+    if (world->options.sabotage == SABOTAGE_FORGET_HOLD) {
+        promise_forget_holds(world);
+    }
     promise_daemon_started(world);
     promise_check_engine(world);
     plan_turn(world, world->now_ms);
@@ -119,6 +122,7 @@ static void life_end(struct daemon *daemon)
     daemon->store = NULL;
     effects_done(&daemon->effects);
     daemon->effects = (struct effects){ 0 };
+    turn_log_clear(&daemon->log);
     arena_clear(&daemon->arena);
     inbox_clear(&daemon->inbox);
     daemon->turn_ms = INT64_MAX;
@@ -139,6 +143,11 @@ void daemon_kill(struct world *world, bool power, int64_t down_ms)
             count_path(world, COUNT_SUBMIT_LOST);
         }
     }
+    for (size_t i = 0; i < world->wishes.count; i++) {
+        struct wish *wish = world->wishes.list[i];
+        count_path_if(world, COUNT_WISH_LOST, wish->is_sent && !wish->is_answered);
+        wish->is_sent = false;
+    }
     if (power) {
         daemon->boot_base_ms = world->now_ms - between(world, 0, 30000);
     }
@@ -150,6 +159,7 @@ void daemon_done(struct world *world)
     struct daemon *daemon = &world->daemon;
     life_end(daemon);
     condition_engine_free(world->conditions);
+    turn_log_done(&daemon->log);
     arena_done(&daemon->arena);
     arena_done(&daemon->kept_arena);
     buf_done(&daemon->wire);
@@ -171,6 +181,7 @@ void daemon_submit(struct world *world, struct sim_plan *plan)
 
 void daemon_cancel(struct world *world, int64_t constellation_id)
 {
+    promise_cancel_asked(world, constellation_id);
     inbox_add(&world->daemon.inbox, ARRIVAL_CANCEL, 0)->number = (uint64_t)constellation_id;
     daemon_arrived(world);
 }
@@ -200,7 +211,7 @@ static enum err answer_prepare(struct world *world, const struct effect *effect,
         return err;
     }
     if (err == ERR_INVALID) {
-        promise_prepare_refused(world, event->prepared.task_id);
+        turn_log_refused(&daemon->log, event->prepared.task_id);
     }
     event->prepared.err = err;
     event->prepared.reason = arena_str(&daemon->arena, str_of(words.text));
@@ -226,6 +237,10 @@ static enum err answer_questions(struct world *world, size_t from, struct reason
         if (err != ERR_NONE) {
             return err;
         }
+        if (kind == EFFECT_EVALUATE) {
+            event.evaluated.opens ^= world->options.sabotage == SABOTAGE_WRONG_CONDITION;
+            turn_log_evaluated(&daemon->log, &event);
+        }
         event.now = daemon_now(world);
         step(world, &event);
     }
@@ -237,9 +252,7 @@ static void sabotage_rows(struct world *world)
     struct daemon *daemon = &world->daemon;
     for (size_t i = daemon->effects.applied; i < daemon->effects.count; i++) {
         struct effect *effect = &daemon->effects.list[i];
-        if (world->options.sabotage == SABOTAGE_LOSE_ROW && effect->kind == EFFECT_SAVE_EDGE) {
-            effect->kind = EFFECT_PREPARE;
-        } else if (effect->kind == EFFECT_RESULT && daemon->kept.result.fence == 0) {
+        if (effect->kind == EFFECT_RESULT && daemon->kept.result.fence == 0) {
             daemon->kept = *effect;
             daemon->kept.result.reason = arena_str(&daemon->kept_arena, effect->result.reason);
             daemon->kept.result.result = arena_str(&daemon->kept_arena, effect->result.result);
@@ -251,15 +264,35 @@ static void sabotage_rows(struct world *world)
     }
 }
 
+/* The checker has seen them; the store does not. */
+static void sabotage_store(struct world *world)
+{
+    struct effects *effects = &world->daemon.effects;
+    for (size_t i = effects->applied; i < effects->count; i++) {
+        if (world->options.sabotage == SABOTAGE_LOSE_ROW &&
+            effects->list[i].kind == EFFECT_SAVE_EDGE) {
+            effects->list[i].kind = EFFECT_PREPARE;
+        }
+    }
+}
+
 static enum err think(struct world *world, const struct events *events, struct reason *reason)
 {
     struct daemon *daemon = &world->daemon;
-    for (size_t i = 0; i < events->count; i++) {
-        step(world, &events->list[i]);
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < events->count && err == ERR_NONE; i++) {
+        if (events->list[i].wish != NULL) {
+            err = daemon_wish(world, events->list[i].wish, reason);
+        } else {
+            step(world, &events->list[i].event);
+        }
+    }
+    if (err != ERR_NONE) {
+        return err;
     }
     size_t before = daemon->effects.count;
     step(world, &(struct event){ .kind = EVENT_TICK, .now = daemon_now(world) });
-    enum err err = answer_questions(world, before, reason);
+    err = answer_questions(world, before, reason);
     if (err != ERR_NONE) {
         return err;
     }
@@ -267,6 +300,8 @@ static enum err think(struct world *world, const struct events *events, struct r
     if (world->options.sabotage != SABOTAGE_NONE) {
         sabotage_rows(world);
     }
+    turn_log_cut(&daemon->log, NULL, &daemon->effects, &daemon->arena);
+    sabotage_store(world);
     return store_apply(daemon->store, &daemon->effects, reason);
 }
 
@@ -317,7 +352,7 @@ static bool turn_commit(struct world *world, const struct events *events,
         promise_broken(world, "P5", "the store refuses a commit: %s", reason.text);
         return false;
     }
-    promise_committed(world, &daemon->effects);
+    promise_committed(world, &daemon->log);
     if (fault_strikes(world, FAULT_AFTER_COMMIT)) {
         daemon_kill(world, false, restart_ms(world));
         return false;
@@ -335,7 +370,7 @@ static void check(struct world *world)
     if (daemon->turns % 50 == 0) {
         promise_check_reasons(world);
     }
-    if (daemon->turns % 100 == 0) {
+    if (daemon->turns % 100 == 0 || world->options.sabotage == SABOTAGE_LOSE_ROW) {
         promise_check_store(world);
     }
 }
@@ -367,6 +402,7 @@ static void turn(struct world *world)
     }
     engine_turn_end(daemon->engine);
     effects_clear(&daemon->effects);
+    turn_log_clear(&daemon->log);
     arena_clear(&daemon->arena);
     if (store_sync_deadline(daemon->store) <= daemon_now(world).boot_ms) {
         daemon_release_output_acks(world);

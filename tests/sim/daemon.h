@@ -4,6 +4,7 @@
 
 #include "orchestrator/store/store.h"
 #include "tests/sim/net.h"
+#include "tests/sim/turn_log.h"
 
 struct world;
 struct sim_plan;
@@ -18,6 +19,7 @@ struct daemon {
     struct engine *engine;
     struct effects effects;
     struct arena arena; /* of a turn */
+    struct turn_log log;
     struct inbox inbox;
     struct buf wire;
     int64_t turn_ms;          /* when the next turn is due; INT64_MAX: none is planned */
@@ -41,12 +43,20 @@ void daemon_submit(struct world *world, struct sim_plan *plan);
 void daemon_cancel(struct world *world, int64_t constellation_id);
 
 /* daemon_hear.c: some or all of what has arrived. */
+struct heard {
+    struct event event;
+    struct wish *wish; /* whose event it is; NULL: nobody's */
+};
+
 struct events {
-    struct event *list;
+    struct heard *list;
     size_t count;
     size_t capacity;
 };
 void daemon_hear(struct world *world, struct events *events);
+
+/* daemon_wish.c: a wish by itself, and its segment. */
+enum err daemon_wish(struct world *world, struct wish *wish, struct reason *reason);
 
 /* release.c: what a turn lets out after its commit. False: it dies on the way. */
 struct release_body {

@@ -12,9 +12,9 @@ static struct event *event_add(struct world *world, struct events *events, enum 
         events->capacity = events->capacity == 0 ? 16 : events->capacity * 2;
         events->list = mem_resize(events->list, events->capacity * sizeof events->list[0]);
     }
-    struct event *event = &events->list[events->count++];
-    *event = (struct event){ .kind = kind, .now = daemon_now(world) };
-    return event;
+    struct heard *heard = &events->list[events->count++];
+    *heard = (struct heard){ .event = { .kind = kind, .now = daemon_now(world) } };
+    return &heard->event;
 }
 
 static void refuse_frame(struct world *world, struct link *link, struct events *events,
@@ -108,6 +108,13 @@ static void take_submission(struct world *world, struct events *events, uint64_t
     TRACE(world, "plan % is submitted: % tasks", index, (uint64_t)plan->plan.tasks_count);
 }
 
+static void take_wish(struct world *world, struct events *events, uint64_t index)
+{
+    struct wish *wish = world->wishes.list[index];
+    event_add(world, events, wish->event.kind);
+    events->list[events->count - 1].wish = wish;
+}
+
 static void take_arrival(struct world *world, struct arrival *arrival, struct events *events)
 {
     struct link *link = net_link(world, arrival->link);
@@ -129,6 +136,9 @@ static void take_arrival(struct world *world, struct arrival *arrival, struct ev
         event->cancel.constellation_id = (int64_t)arrival->number;
         event->cancel.actor = STR("sim");
         TRACE(world, "constellation % is cancelled", arrival->number);
+        break;
+    case ARRIVAL_WISH:
+        take_wish(world, events, arrival->number);
         break;
     case ARRIVAL_OPENED:
     case ARRIVAL_REFUSED:

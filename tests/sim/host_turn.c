@@ -83,6 +83,7 @@ static void take_arrival(struct world *world, struct host *host, struct arrival 
         break;
     case ARRIVAL_SUBMIT:
     case ARRIVAL_CANCEL:
+    case ARRIVAL_WISH:
         check_failed("this is for the daemon", __FILE__, __LINE__);
     }
 }

@@ -22,6 +22,7 @@ enum arrival_kind {
     /* From elsewhere. */
     ARRIVAL_SUBMIT,
     ARRIVAL_CANCEL,
+    ARRIVAL_WISH,
     ARRIVAL_STARTED,
     ARRIVAL_OUTPUT,
     ARRIVAL_ENDED,
@@ -32,7 +33,7 @@ struct arrival {
     enum arrival_kind kind;
     uint64_t link;
     struct buf frame;
-    uint64_t number; /* a fence, or the index of a constellation */
+    uint64_t number; /* a fence, or the index of a constellation, a plan, a wish */
     struct arrival *next;
 };
 

@@ -4,45 +4,66 @@
 #include <string.h>
 
 #include "proto/wire.h"
+#include "tests/sim/condition_row.h"
 #include "tests/sim/world.h"
 
-enum { CLASSES = 7, POLICIES_MAX = 4, DATA_BYTES_MAX = 96 * 1024 };
+enum { CLASS_NOOP = 4, CLASS_IMPOSSIBLE = 6, CLASS_GATE = 7, CLASSES = 8 };
+enum { POLICIES_MAX = 4, DATA_BYTES_MAX = 96 * 1024 };
+
+static const struct plan_resource half_a_processor = { { "cpu", 3 }, 500 };
+static const struct plan_limit limit = { { "licence", 7 }, 2 };
+static const struct plan_limit_use one = { 0, 1 };
+static const struct plan_limit_use two = { 0, 2 };
+
+static const struct plan_class classes[CLASSES] = {
+    { .executor = EXECUTOR_RUN, .resources = &half_a_processor, .resources_count = 1 },
+    { .selector = { "role=a", 6 }, .executor = EXECUTOR_RUN, .strategy = STRATEGY_SPREAD },
+    { .selector = { "role!=a", 7 },
+      .executor = EXECUTOR_RUN,
+      .strategy = STRATEGY_PACK,
+      .limits = &two,
+      .limits_count = 1 },
+    { .device = { "device-1", 8 }, .executor = EXECUTOR_RUN, .limits = &one, .limits_count = 1 },
+    [CLASS_NOOP] = { .executor = EXECUTOR_NOOP, .strategy = STRATEGY_ROUND_ROBIN },
+    { .selector = { "zone in (x, y)", 14 },
+      .executor = EXECUTOR_NOOP,
+      .limits = &one,
+      .limits_count = 1 },
+    [CLASS_IMPOSSIBLE] = { .selector = { "role=none", 9 }, .executor = EXECUTOR_RUN },
+    [CLASS_GATE] = { .executor = (enum executor)0 },
+};
+
+bool plan_class_is_impossible(const struct plan_class *class)
+{
+    return class == &classes[CLASS_IMPOSSIBLE];
+}
 
 static struct str keep(struct world *world, const char *text)
 {
     return arena_str(&world->arena, str_of(text));
 }
 
-static void make_classes(struct world *world, struct plan *plan)
+static void make_policy(struct world *world, struct plan_policy *policy)
 {
-    static const struct plan_resource half_a_processor = { { "cpu", 3 }, 500 };
-    static const struct plan_limit limit = { { "licence", 7 }, 2 };
-    static const struct plan_limit_use one = { 0, 1 };
-    static const struct plan_limit_use two = { 0, 2 };
-    static const struct plan_class rows[CLASSES] = {
-        { .executor = EXECUTOR_RUN, .resources = &half_a_processor, .resources_count = 1 },
-        { .selector = { "role=a", 6 }, .executor = EXECUTOR_RUN, .strategy = STRATEGY_SPREAD },
-        { .selector = { "role!=a", 7 },
-          .executor = EXECUTOR_RUN,
-          .strategy = STRATEGY_PACK,
-          .limits = &two,
-          .limits_count = 1 },
-        { .device = { "device-1", 8 },
-          .executor = EXECUTOR_RUN,
-          .limits = &one,
-          .limits_count = 1 },
-        { .executor = EXECUTOR_NOOP, .strategy = STRATEGY_ROUND_ROBIN },
-        { .selector = { "zone in (x, y)", 14 },
-          .executor = EXECUTOR_NOOP,
-          .limits = &one,
-          .limits_count = 1 },
-        { .selector = { "role=none", 9 }, .executor = EXECUTOR_RUN }, /* never fits */
+    uint64_t kind = chance(world, 100);
+    *policy = (struct plan_policy){
+        .max_attempts = (uint32_t)between(world, 1, 4),
+        .max_lost = (uint32_t)between(world, 1, 4),
+        .backoff_base_ms = between(world, 0, 3000),
+        .backoff_max_ms = between(world, 3000, 10000),
+        .backoff_factor_permille = (uint32_t)between(world, 1000, 3000),
+        .run_timeout_ms = percent(world, 40) ? between(world, 1000, 20000) : 0,
+        .kill_grace_ms = between(world, 0, 3000),
+        .output_bytes_max = DATA_BYTES_MAX,
+        .on_disconnect = percent(world, 35) ? ON_DISCONNECT_STOP : ON_DISCONNECT_CONTINUE,
+        .effect = kind < 20   ? TASK_ONCE
+                  : kind < 40 ? TASK_PURE
+                              : TASK_IDEMPOTENT,
+        .retry_on = percent(world, 90) ? RETRY_ON_ALL : (uint32_t)between(world, 1, 14),
+        .queue_timeout_ms = percent(world, 8) ? between(world, 1000, 30000) : 0,
+        .start_timeout_ms = percent(world, 8) ? between(world, 500, 10000) : 0,
+        .hold_on_failure_ms = percent(world, 20) ? between(world, 500, 8000) : 0,
     };
-    (void)world;
-    plan->limits = &limit;
-    plan->limits_count = 1;
-    plan->classes = rows;
-    plan->classes_count = CLASSES;
 }
 
 static void make_policies(struct world *world, struct plan *plan)
@@ -50,84 +71,127 @@ static void make_policies(struct world *world, struct plan *plan)
     size_t count = 1 + chance(world, POLICIES_MAX);
     struct plan_policy *policies = arena_array(&world->arena, count, sizeof *policies);
     for (size_t i = 0; i < count; i++) {
-        policies[i] = (struct plan_policy){
-            .max_attempts = (uint32_t)between(world, 1, 4),
-            .max_lost = (uint32_t)between(world, 1, 4),
-            .backoff_base_ms = between(world, 0, 3000),
-            .backoff_max_ms = between(world, 3000, 10000),
-            .backoff_factor_permille = (uint32_t)between(world, 1000, 3000),
-            .run_timeout_ms = percent(world, 40) ? between(world, 1000, 20000) : 0,
-            .kill_grace_ms = between(world, 0, 3000),
-            .output_bytes_max = DATA_BYTES_MAX,
-            .on_disconnect = percent(world, 35) ? ON_DISCONNECT_STOP : ON_DISCONNECT_CONTINUE,
-        };
+        make_policy(world, &policies[i]);
     }
     plan->policies = policies;
     plan->policies_count = count;
 }
 
-static struct str make_body(struct world *world, const struct sim_task *task, uint32_t index,
-                            const struct plan_policy *policy)
+/* refers_to: the key of the task whose stdout it takes. A gate has no body. */
+static void make_body(struct world *world, struct sim_task *task, struct str refers_to)
 {
-    char reference[64];
-    struct str argv[3] = { STR("work"), keep(world, ""), STR("") };
-    snprintf(reference, sizeof reference, "t%u", index);
-    argv[1] = keep(world, reference);
-    snprintf(reference, sizeof reference, "${{ tasks.t%u.stdout }}", task->refers_to);
-    argv[2] = keep(world, reference);
+    char text[PLAN_KEY_BYTES_MAX + 64];
+    if ((task->plan.flags & TASK_GATE) != 0) {
+        return;
+    }
+    snprintf(text, sizeof text, "work-%u", task->version);
+    struct str argv[3] = { keep(world, text), task->plan.key, STR("") };
+    snprintf(text, sizeof text, "${{ tasks.%.*s.stdout%s }}", STR_ARG(refers_to),
+             task->has_default ? " || 'none'" : "");
+    argv[2] = keep(world, text);
     struct msg_body body = {
         .executor = task->noop ? EXECUTOR_NOOP : EXECUTOR_RUN,
         .argv = argv,
         .argv_count = task->noop     ? 0
                       : task->refers ? 3
                                      : 2,
-        .run_timeout_ms = policy->run_timeout_ms,
-        .kill_grace_ms = policy->kill_grace_ms,
+        .run_timeout_ms = task->policy->run_timeout_ms,
+        .kill_grace_ms = task->policy->kill_grace_ms,
         .output_bytes_max = DATA_BYTES_MAX,
-        .on_disconnect = policy->on_disconnect,
+        .on_disconnect = task->policy->on_disconnect,
+        .once = task->policy->effect == TASK_ONCE,
     };
     struct buf bytes = { 0 };
     struct reason reason = { "" };
     CHECK(wire_encode_body(&body, &bytes, &reason) == ERR_NONE);
-    struct str encoded =
+    task->plan.body =
         arena_str(&world->arena, (struct str){ (const char *)bytes.data, bytes.length });
     buf_done(&bytes);
-    return encoded;
 }
 
-static void make_needs(struct world *world, struct sim_task *task, uint32_t index)
+static uint16_t make_flags(struct world *world)
 {
+    unsigned flags = 0;
+    flags |= percent(world, 25) ? TASK_JOIN_ANY : 0U;
+    flags |= percent(world, 12) ? TASK_ALLOW_FAILURE : 0U;
+    return (uint16_t)flags;
+}
+
+struct plan_edge plan_make_edge(struct world *world)
+{
+    static const enum edge_when whens[] = { EDGE_WHEN_SUCCESS,  EDGE_WHEN_SUCCESS,
+                                            EDGE_WHEN_SUCCESS,  EDGE_WHEN_SUCCESS,
+                                            EDGE_WHEN_FINISHED, EDGE_WHEN_FAILURE,
+                                            EDGE_WHEN_ALWAYS };
+    struct plan_edge edge = { .when = whens[chance(world, sizeof whens / sizeof whens[0])],
+                              .named = true };
+    if (percent(world, 20)) {
+        const struct condition_row *row = condition_row(chance(world, CONDITION_ROWS));
+        edge.condition = str_of(row->text);
+        edge.arguments = str_of(row->arguments);
+    }
+    return edge;
+}
+
+static bool is_finally(const struct sim_task *task)
+{
+    return (task->plan.flags & TASK_FINALLY) != 0;
+}
+
+/* Its dependencies, appended to the plan's. */
+static void make_needs(struct world *world, struct sim_plan *made, struct plan_edge *edges,
+                       uint32_t index)
+{
+    struct sim_task *task = &made->tasks[index];
+    size_t first = made->edges_count;
     size_t wanted = index == 0 ? 0 : chance(world, SIM_NEEDS_MAX);
     uint32_t reach = index < 8 ? index : 8;
     for (size_t i = 0; i < wanted; i++) {
-        uint32_t from = index - 1 - (uint32_t)chance(world, reach);
-        bool known = false;
-        for (size_t at = 0; at < task->needs_count; at++) {
-            known = known || task->needs[at] == from;
+        struct plan_edge edge = plan_make_edge(world);
+        edge.from = index - 1 - (uint32_t)chance(world, reach);
+        edge.to = index;
+        bool fits = is_finally(task) || !is_finally(&made->tasks[edge.from]);
+        for (size_t at = first; at < made->edges_count && fits; at++) {
+            fits =
+                edges[at].from != edge.from || (percent(world, 20) && edges[at].when != edge.when);
         }
-        if (!known) {
-            task->needs[task->needs_count++] = from;
+        if (fits) {
+            edges[made->edges_count++] = edge;
         }
     }
-    task->refers = !task->noop && task->needs_count > 0 && percent(world, 25);
-    task->refers_to = task->refers ? task->needs[chance(world, task->needs_count)] : 0;
+    size_t needs = made->edges_count - first;
+    if (task->noop || (task->plan.flags & TASK_GATE) != 0 || needs == 0 || percent(world, 75)) {
+        return;
+    }
+    struct plan_edge *edge = &edges[first + chance(world, needs)];
+    task->refers = true;
+    task->plan.has_references = true;
+    task->refers_to = edge->from;
+    task->has_default = percent(world, 40);
+    edge->required = true;
+    if (task->has_default && percent(world, 50)) {
+        edge->named = false; /* the reference alone makes one that is always open */
+        edge->when = EDGE_WHEN_ALWAYS;
+        edge->condition = (struct str){ NULL, 0 };
+        edge->arguments = (struct str){ NULL, 0 };
+    }
 }
 
-static void make_edges(struct world *world, struct sim_plan *made)
+static void make_task(struct world *world, struct sim_task *task, const struct plan *plan)
 {
-    struct plan *plan = &made->plan;
-    struct plan_edge *edges =
-        arena_array(&world->arena, plan->tasks_count * SIM_NEEDS_MAX, sizeof *edges);
-    for (uint32_t to = 0; to < plan->tasks_count; to++) {
-        for (size_t i = 0; i < made->tasks[to].needs_count; i++) {
-            edges[plan->edges_count++] = (struct plan_edge){
-                .from = made->tasks[to].needs[i], .to = to, .when = EDGE_WHEN_SUCCESS, .named = true
-            };
-        }
-    }
-    plan->edges = edges;
-    if (world->options.sabotage == SABOTAGE_NO_EDGES) {
-        plan->edges_count = plan->edges_count / 2;
+    bool is_gate = percent(world, 6);
+    task->noop = !is_gate && percent(world, 20);
+    size_t class = is_gate      ? CLASS_GATE
+                   : task->noop ? CLASS_NOOP + chance(world, 2)
+                                : chance(world, CLASS_NOOP);
+    task->class = &classes[class];
+    task->plan.class_index = (uint32_t) class;
+    task->plan.policy_index = (uint32_t)chance(world, plan->policies_count);
+    task->policy = &plan->policies[task->plan.policy_index];
+    task->plan.priority = (int32_t)between(world, -2, 2);
+    task->plan.flags = (uint16_t)(make_flags(world) | (is_gate ? TASK_GATE : 0));
+    if (percent(world, 5)) {
+        task->plan.hold = STR("somebody must look at it");
     }
 }
 
@@ -135,30 +199,58 @@ static void make_tasks(struct world *world, struct sim_plan *made, uint32_t coun
 {
     struct plan *plan = &made->plan;
     struct plan_task *tasks = arena_array(&world->arena, count, sizeof *tasks);
+    struct plan_edge *edges =
+        arena_array(&world->arena, (size_t)count * SIM_NEEDS_MAX, sizeof *edges);
     made->tasks = arena_array(&world->arena, count, sizeof made->tasks[0]);
-    made->impossible = percent(world, 5);
-    uint32_t impossible = (uint32_t)chance(world, count);
+    uint32_t impossible = percent(world, 5) ? (uint32_t)chance(world, count) : count;
     for (uint32_t i = 0; i < count; i++) {
         struct sim_task *task = &made->tasks[i];
-        task->noop = percent(world, 20);
-        task->large_output = percent(world, 3);
-        make_needs(world, task, i);
         char key[16];
         snprintf(key, sizeof key, "t%u", i);
-        tasks[i] = (struct plan_task){
-            .key = keep(world, key),
-            .class_index = (uint32_t)(task->noop ? 4 + chance(world, 2) : chance(world, 4)),
-            .policy_index = (uint32_t)chance(world, plan->policies_count),
-            .priority = (int32_t)between(world, -2, 2),
-            .has_references = task->refers,
-        };
-        if (made->impossible && i == impossible && !task->noop) {
-            tasks[i].class_index = CLASSES - 1;
+        task->plan.key = keep(world, key);
+        make_task(world, task, plan);
+        if (i * 3 >= count * 2 && percent(world, 12)) {
+            task->plan.flags |= TASK_FINALLY;
         }
-        tasks[i].body = make_body(world, task, i, &plan->policies[tasks[i].policy_index]);
+        if (i == impossible && !task->noop && (task->plan.flags & TASK_GATE) == 0) {
+            task->class = &classes[CLASS_IMPOSSIBLE];
+            task->plan.class_index = CLASS_IMPOSSIBLE;
+        }
+        make_needs(world, made, edges, i);
+        make_body(world, task,
+                  task->refers ? made->tasks[task->refers_to].plan.key : (struct str){ NULL, 0 });
+        tasks[i] = task->plan;
     }
     plan->tasks = tasks;
     plan->tasks_count = count;
+    plan->edges = made->edges = edges;
+    plan->edges_count = made->edges_count;
+}
+
+/* What the daemon is given is not what the checker knows. */
+static void sabotage(struct world *world, struct sim_plan *made)
+{
+    struct plan *plan = &made->plan;
+    if (world->options.sabotage == SABOTAGE_NO_EDGES) {
+        plan->edges_count = plan->edges_count / 2;
+    }
+    if (world->options.sabotage == SABOTAGE_ONCE_AGAIN) {
+        struct plan_policy *policies =
+            arena_array(&world->arena, plan->policies_count, sizeof *policies);
+        for (size_t i = 0; i < plan->policies_count; i++) {
+            policies[i] = plan->policies[i];
+            policies[i].effect = TASK_IDEMPOTENT;
+        }
+        plan->policies = policies;
+    }
+    if (world->options.sabotage == SABOTAGE_WRONG_KIND) {
+        struct plan_edge *edges = arena_array(&world->arena, plan->edges_count + 1, sizeof *edges);
+        for (size_t i = 0; i < plan->edges_count; i++) {
+            edges[i] = plan->edges[i];
+            edges[i].when = EDGE_WHEN_ALWAYS;
+        }
+        plan->edges = edges;
+    }
 }
 
 struct sim_plan *plan_make(struct world *world, uint32_t tasks_max)
@@ -172,11 +264,55 @@ struct sim_plan *plan_make(struct world *world, uint32_t tasks_max)
     made->index = (uint32_t)plans->count;
     made->plan.name = STR("sim");
     made->plan.source = STR("made by the simulator");
-    make_classes(world, &made->plan);
+    made->plan.classes = classes;
+    made->plan.classes_count = CLASSES;
+    made->plan.limits = &limit;
+    made->plan.limits_count = 1;
+    made->plan.fail_fast = percent(world, 12);
+    made->plan.deadline_ms = percent(world, 10) ? between(world, 2000, 60000) : 0;
     make_policies(world, &made->plan);
     make_tasks(world, made, tasks_max < left ? tasks_max : (uint32_t)left);
-    make_edges(world, made);
+    sabotage(world, made);
     plans->list[plans->count++] = made;
     plans->tasks += made->plan.tasks_count;
+    return made;
+}
+
+/* --- For edits --- */
+
+struct sim_task *plan_make_task(struct world *world)
+{
+    struct sim_task *task = arena_alloc(&world->arena, sizeof *task);
+    struct plan_policy *policy = arena_alloc(&world->arena, sizeof *policy);
+    make_policy(world, policy);
+    struct plan plan = { .policies = policy, .policies_count = 1 };
+    char key[16];
+    snprintf(key, sizeof key, "e%u", world->plans.added++);
+    task->plan.key = keep(world, key);
+    make_task(world, task, &plan);
+    task->plan.flags |= percent(world, 8) ? TASK_FINALLY : 0;
+    make_body(world, task, (struct str){ NULL, 0 });
+    return task;
+}
+
+struct sim_task *plan_remake_task(struct world *world, const struct sim_task *task,
+                                  struct str refers_to)
+{
+    struct sim_task *made = arena_alloc(&world->arena, sizeof *made);
+    struct plan_policy *policy = arena_alloc(&world->arena, sizeof *policy);
+    unsigned kept = task->plan.flags & (TASK_GATE | TASK_FINALLY);
+    *made = *task;
+    make_policy(world, policy);
+    made->policy = policy;
+    made->version = ++world->plans.added;
+    made->plan.priority = (int32_t)between(world, -2, 2);
+    made->plan.flags = (uint16_t)(make_flags(world) | kept);
+    made->plan.hold =
+        percent(world, 10) ? STR("somebody must look at it") : (struct str){ NULL, 0 };
+    if (task->class->executor == EXECUTOR_RUN && !plan_class_is_impossible(task->class)) {
+        made->class = &classes[chance(world, CLASS_NOOP)];
+    }
+    made->plan.body = (struct str){ NULL, 0 };
+    make_body(world, made, refers_to);
     return made;
 }

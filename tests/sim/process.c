@@ -107,6 +107,7 @@ static void start_due(struct world *world, uint64_t a, uint64_t fence)
     struct process *process = planned(world, a, fence, &host);
     if (process != NULL) {
         process->started_ms = world->now_ms;
+        promise_process_began(world, fence);
         report(world, host, ARRIVAL_STARTED, fence);
     }
 }
@@ -186,6 +187,7 @@ void process_start(struct world *world, struct host *host, const struct agent_re
     if (body.executor == EXECUTOR_NOOP) {
         process->outcome = OUTCOME_EXITED;
         process->started_ms = world->now_ms;
+        promise_process_began(world, process->fence);
         process->end_ms = world->now_ms;
         world_after(world, 0, end_due, plan_of(host, process), process->fence);
     } else {

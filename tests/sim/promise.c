@@ -186,8 +186,7 @@ static void say_cancel(struct world *world, const struct msg_cancel *cancel)
         }
         count_path(world, COUNT_TIMED_OUT_BACKUP);
         const struct book_task *task = attempt->task;
-        const struct plan *plan = &task->constellation->plan->plan;
-        int64_t timeout_ms = plan->policies[plan->tasks[task->index].policy_index].run_timeout_ms;
+        int64_t timeout_ms = task->spec->policy->run_timeout_ms;
         /* Over a restart only the wall clock knows how long it has run. */
         bool unsure = world->books->restarted_ms >= attempt->assigned_ms &&
                       world->books->jumped_ms >= attempt->assigned_ms;
@@ -276,10 +275,24 @@ void promise_closing(struct world *world, const struct link *link, enum msg_erro
     }
 }
 
+static void wish_replied(struct world *world, const struct effect *effect)
+{
+    struct wish *wish = world->wishes.list[effect->reply.request - WISH_REQUESTS];
+    if (effect->reply.err == ERR_NONE && !wish->is_stored) {
+        promise_broken(world, "P5", "\"%s\" is answered before it is stored", wish->what);
+    }
+    wish->is_answered = true;
+    wish->is_sent = false;
+}
+
 void promise_replied(struct world *world, const struct effect *effect)
 {
     struct book_constellation *constellation =
-        map_get(&world->books->constellations, (uint64_t)effect->reply.constellation_id);
+        books_constellation(world->books, effect->reply.constellation_id);
+    if (effect->reply.request >= WISH_REQUESTS) {
+        wish_replied(world, effect);
+        return;
+    }
     if (effect->reply.request == 0) {
         if (effect->reply.err == ERR_NONE &&
             (constellation == NULL || !constellation->record.cancel_requested)) {
@@ -296,11 +309,10 @@ void promise_replied(struct world *world, const struct effect *effect)
     world->plans.list[effect->reply.request - 1]->is_answered = true;
 }
 
-void promise_prepare_refused(struct world *world, int64_t task_id)
+void promise_cancel_asked(struct world *world, int64_t constellation_id)
 {
-    struct book_task *task = map_get(&world->books->tasks, (uint64_t)task_id);
-    if (task != NULL) {
-        task->prepare_refused = true;
-        count_path(world, COUNT_PREPARE_REFUSED);
+    struct book_constellation *constellation = books_constellation(world->books, constellation_id);
+    if (constellation != NULL) {
+        constellation->cancel_asked = true;
     }
 }

@@ -6,6 +6,7 @@
 #include "agent/engine/agent_effect.h"
 #include "orchestrator/engine/effect.h"
 #include "tests/sim/host.h"
+#include "tests/sim/turn_log.h"
 
 struct world;
 struct books;
@@ -19,12 +20,12 @@ void promise_broken(struct world *world, const char *promise, const char *format
 
 /* The daemon. */
 void promise_daemon_started(struct world *world);
-void promise_committed(struct world *world, const struct effects *effects);
+void promise_committed(struct world *world, const struct turn_log *log);
+void promise_forget_holds(struct world *world); /* sabotage */
 void promise_saying(struct world *world, const struct link *link, const struct msg *msg);
 void promise_closing(struct world *world, const struct link *link, enum msg_error_code code,
                      struct str why);
 void promise_replied(struct world *world, const struct effect *effect);
-void promise_prepare_refused(struct world *world, int64_t task_id);
 void promise_wall_jumped(struct world *world);
 
 /* An agent. */
@@ -35,6 +36,7 @@ void promise_host_saying(struct world *world, const struct host *host, const str
 void promise_host_died(struct world *world, const struct host *host, bool power);
 void promise_process_started(struct world *world, const struct host *host,
                              const struct agent_record *record, const struct msg_body *body);
+void promise_process_began(struct world *world, uint64_t fence); /* it does something now */
 /* `end` NULL: it was killed and says nothing. */
 void promise_process_ended(struct world *world, const struct host *host, uint64_t fence,
                            const struct msg_finished *end);
@@ -43,6 +45,7 @@ void promise_spool_cut(struct world *world, uint64_t fence);
 /* For those who cancel: a live one by chance, 0 if there is none; and all that can never end. */
 int64_t promise_any_constellation(struct world *world);
 void promise_cancel_impossible(struct world *world);
+void promise_cancel_asked(struct world *world, int64_t constellation_id);
 
 /* promise_state.c: over everything, from time to time. */
 void promise_check_engine(struct world *world);

@@ -1,5 +1,6 @@
 /* The checker: what agents hear, keep, say and run. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "tests/sim/books.h"
 #include "tests/sim/world.h"
@@ -130,41 +131,38 @@ static void check_overlap(struct world *world, const struct book_attempt *attemp
     }
 }
 
-static void check_order(struct world *world, const struct book_attempt *attempt)
-{
-    const struct book_task *task = attempt->task;
-    const struct sim_task *plan = &task->constellation->plan->tasks[task->index];
-    for (size_t i = 0; i < plan->needs_count; i++) {
-        if (task->constellation->tasks[plan->needs[i]]->record.state != TASK_SUCCEEDED) {
-            promise_broken(world, "P4", "%" PRIu64 " starts before what it needs has succeeded",
-                           attempt->fence);
-        }
-    }
-}
-
 static void check_inputs(struct world *world, const struct book_attempt *attempt,
                          const struct msg_body *body)
 {
     const struct book_task *task = attempt->task;
-    const struct sim_task *plan = &task->constellation->plan->tasks[task->index];
-    if (plan->noop) {
+    const struct sim_task *spec = task->spec;
+    char work[32];
+    if (spec->noop) {
         return;
     }
-    bool good = body->argv_count == (plan->refers ? 3 : 2) &&
-                str_equal(body->argv[1], task->constellation->plan->plan.tasks[task->index].key);
-    if (good && plan->refers) {
-        const struct book_task *from = task->constellation->tasks[plan->refers_to];
-        const struct book_attempt *winner = books_attempt(world->books, from->record.fence);
+    snprintf(work, sizeof work, "work-%u", spec->version);
+    bool good = body->argv_count == (spec->refers ? 3 : 2) && str_is(body->argv[0], work) &&
+                str_equal(body->argv[1], spec->plan.key);
+    if (good && spec->refers) {
+        const struct book_attempt *from = books_attempt(world->books, task->input_fence);
         struct buf expected = { 0 };
-        process_output(winner->fence, STREAM_STDOUT, 0, (size_t)winner->record.stdout_bytes,
-                       &expected);
+        if (from != NULL) {
+            process_output(from->fence, STREAM_STDOUT, 0, (size_t)from->record.stdout_bytes,
+                           &expected);
+        } else {
+            buf_append_text(&expected, "none");
+        }
         good =
             str_equal(body->argv[2], (struct str){ (const char *)expected.data, expected.length });
         buf_done(&expected);
     }
     if (!good) {
-        promise_broken(world, "P4", "%" PRIu64 " starts with other inputs than it should have",
-                       attempt->fence);
+        promise_broken(world, "P4",
+                       "%" PRIu64 " of task %" PRId64 " starts with other inputs than it should "
+                       "have: %zu, the last is \"%.*s\", of task %" PRId64 " by %" PRIu64,
+                       attempt->fence, task->id, body->argv_count,
+                       STR_ARG(body->argv[body->argv_count - 1]), task->refers_to,
+                       task->input_fence);
     }
 }
 
@@ -197,9 +195,16 @@ void promise_process_started(struct world *world, const struct host *host,
     }
     attempt->processes++;
     check_overlap(world, attempt);
-    check_order(world, attempt);
     check_inputs(world, attempt, body);
     check_slots(world, host);
+}
+
+void promise_process_began(struct world *world, uint64_t fence)
+{
+    struct book_attempt *attempt = books_attempt(world->books, fence);
+    if (attempt != NULL) {
+        attempt->began = true;
+    }
 }
 
 void promise_process_ended(struct world *world, const struct host *host, uint64_t fence,

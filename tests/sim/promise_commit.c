@@ -4,13 +4,20 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "tests/sim/books.h"
+#include "tests/sim/promise_plan.h"
 #include "tests/sim/world.h"
 
 static const struct plan_policy *policy_of(const struct book_task *task)
 {
-    const struct plan *plan = &task->constellation->plan->plan;
-    return &plan->policies[plan->tasks[task->index].policy_index];
+    return task->spec->policy;
+}
+
+static bool must_stop(const struct book_task *task)
+{
+    const struct constellation_record *record = &task->constellation->record;
+    return (task->spec->plan.flags & TASK_FINALLY) != 0
+               ? record->cancel_finally
+               : record->cancel_requested || record->stopping;
 }
 
 /* --- New rows --- */
@@ -21,24 +28,12 @@ static void add_constellation(struct books *books, const struct effect *effect)
     constellation->id = effect->constellation.record->id;
     /* The plan is the first member of the simulator's. */
     constellation->plan = (const struct sim_plan *)(const void *)effect->constellation.plan;
-    constellation->tasks =
-        mem_array(constellation->plan->plan.tasks_count, sizeof(struct book_task *));
+    constellation->record = *effect->constellation.record;
+    constellation->record.state = CONSTELLATION_LOADING;
+    constellation->limit = constellation->plan->plan.limits[0].capacity;
     constellation->next = books->first;
     books->first = constellation;
     map_put(&books->constellations, (uint64_t)constellation->id, constellation);
-}
-
-static void add_task(struct books *books, const struct effect *effect)
-{
-    struct book_constellation *constellation =
-        map_get(&books->constellations, (uint64_t)effect->task.constellation_id);
-    struct book_task *task = mem_alloc(sizeof *task);
-    task->id = effect->task.record->id;
-    task->constellation = constellation;
-    task->index = constellation->tasks_count++;
-    task->record.state = TASK_WAITING;
-    constellation->tasks[task->index] = task;
-    map_put(&books->tasks, (uint64_t)task->id, task);
 }
 
 static void save_device(struct books *books, const struct device_record *record)
@@ -63,6 +58,7 @@ static void add_result(struct world *world, const struct effect *effect)
         return;
     }
     attempt->result_is_good = effect->result.reason.length == 0;
+    attempt->has_value = effect->result.result.length > 0;
 }
 
 /* --- Attempts --- */
@@ -72,12 +68,70 @@ static bool is_live(enum attempt_state state)
     return state == ATTEMPT_SENT || state == ATTEMPT_RUNNING || state == ATTEMPT_STOPPING;
 }
 
+/* P1: what may have run, and of which nobody knows how it came out, is not run again. */
+static void check_once(struct world *world, const struct book_task *task, uint64_t fence)
+{
+    const struct book_attempt *earlier = books_attempt(world->books, task->record.fence);
+    while (earlier != NULL && earlier->round == task->record.round && !task->is_resolved) {
+        bool is_known =
+            earlier->record.state == ATTEMPT_ENDED &&
+            earlier->record.outcome != OUTCOME_DISCONNECTED &&
+            (earlier->record.outcome != OUTCOME_CANCELLED || earlier->record.stop_wanted);
+        if (earlier->began && !is_known) {
+            promise_broken(world, "P1",
+                           "%" PRIu64 " runs once more what %" PRIu64
+                           " may have done: task %" PRId64,
+                           fence, earlier->fence, task->id);
+        }
+        earlier = books_attempt(world->books, earlier->record.previous);
+    }
+    count_path(world, COUNT_ONCE);
+}
+
+/* What its class takes of its device and of its constellation's limits, with all that is under way. */
+static void check_room(struct world *world, const struct book_task *task,
+                       const struct book_device *device, uint64_t fence)
+{
+    const struct plan_class *class = task->spec->class;
+    int64_t milli = class->resources_count > 0 ? class->resources[0].amount_milli : 0;
+    uint32_t used = class->limits_count > 0 ? class->limits[0].amount : 0;
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    while ((milli > 0 || used > 0) && map_each(&world->books->attempts, &at, &key, &value)) {
+        const struct book_attempt *other = value;
+        const struct plan_class *taken = other->class;
+        if (!is_live(other->record.state)) {
+            continue;
+        }
+        if (milli > 0 && other->record.device_id == device->id && taken->resources_count > 0) {
+            milli += taken->resources[0].amount_milli;
+        }
+        if (used > 0 && other->task->constellation == task->constellation &&
+            taken->limits_count > 0) {
+            used += taken->limits[0].amount;
+        }
+    }
+    if (milli > 1000) {
+        promise_broken(world, "P8", "%" PRIu64 " takes what %s does not have", fence, device->name);
+    }
+    if (used > task->constellation->limit) {
+        promise_broken(world, "P8", "%" PRIu64 " goes beyond a limit of %u", fence,
+                       task->constellation->limit);
+    }
+}
+
 static void add_attempt(struct world *world, const struct attempt_record *record)
 {
     struct books *books = world->books;
     struct book_task *task = map_get(&books->tasks, (uint64_t)record->task_id);
     struct book_device *device = map_get(&books->devices, (uint64_t)record->device_id);
-    CHECK(task != NULL && device != NULL);
+    CHECK(device != NULL);
+    if (task == NULL || task->is_removed) {
+        promise_broken(world, "P3", "%" PRIu64 " is an attempt of a task that is not there",
+                       record->fence);
+        return;
+    }
     struct book_attempt *before = books_attempt(books, record->previous);
     if (record->fence <= books->fence_max || record->previous != task->record.fence) {
         promise_broken(world, "P1", "fence %" PRIu64 " does not rise, or skips one", record->fence);
@@ -91,6 +145,10 @@ static void add_attempt(struct world *world, const struct attempt_record *record
         promise_broken(world, "P6", "%" PRIu64 " is an attempt of a task that has ended",
                        record->fence);
     }
+    if (policy_of(task)->effect == TASK_ONCE) {
+        check_once(world, task, record->fence);
+    }
+    check_room(world, task, device, record->fence);
     if (++device->live > device->slots) {
         promise_broken(world, "P8", "%s is given more than its %u slots", device->name,
                        device->slots);
@@ -99,6 +157,8 @@ static void add_attempt(struct world *world, const struct attempt_record *record
     attempt->fence = record->fence;
     attempt->task = task;
     attempt->assigned_ms = world->now_ms;
+    attempt->round = task->record.round;
+    attempt->class = task->spec->class;
     attempt->record.state = ATTEMPT_SENT;
     map_put(&books->attempts, record->fence, attempt);
     books->fence_max = record->fence;
@@ -156,18 +216,27 @@ static enum lost_why judge_loss(const struct world *world, const struct book_att
 }
 
 /* Told to stop, and not a word of it for as long as a silent device would have had. */
-static bool stop_is_unconfirmed(const struct world *world, const struct book_attempt *attempt)
+static bool stop_has_waited(const struct world *world, const struct book_attempt *attempt)
 {
     return attempt->stopping_ms != 0 &&
            world->now_ms - attempt->stopping_ms >=
-               policy_of(attempt->task)->kill_grace_ms + world->lost_after_ms &&
-           (attempt->record.outcome == OUTCOME_TIMED_OUT ||
-            attempt->record.outcome == OUTCOME_CANCELLED);
+               policy_of(attempt->task)->kill_grace_ms + world->lost_after_ms;
+}
+
+static bool stop_is_unconfirmed(const struct world *world, const struct book_attempt *attempt)
+{
+    return stop_has_waited(world, attempt) && (attempt->record.outcome == OUTCOME_TIMED_OUT ||
+                                               attempt->record.outcome == OUTCOME_CANCELLED);
 }
 
 static void lose(struct world *world, struct book_attempt *attempt)
 {
-    attempt->lost = judge_loss(world, attempt);
+    attempt->lost = attempt->task->is_resolved ? LOST_RESOLVED : judge_loss(world, attempt);
+    if (attempt->lost == LOST_NOT && policy_of(attempt->task)->effect == TASK_ONCE &&
+        stop_has_waited(world, attempt)) {
+        attempt->lost = LOST_UNCONFIRMED; /* it is not done with: somebody decides */
+        count_path(world, COUNT_LOST_UNCONFIRMED);
+    }
     TRACE(world, "# is lost: why %", attempt->fence, attempt->lost);
     if (attempt->lost == LOST_NOT) {
         promise_broken(world, "P7", "%" PRIu64 " is given up although host %u holds it",
@@ -235,46 +304,51 @@ static void save_attempt(struct world *world, const struct attempt_record *recor
 
 /* --- Tasks --- */
 
-static bool needs_failed(const struct book_task *task)
-{
-    const struct sim_task *plan = &task->constellation->plan->tasks[task->index];
-    for (size_t i = 0; i < plan->needs_count; i++) {
-        enum task_state state =
-            (enum task_state)task->constellation->tasks[plan->needs[i]]->record.state;
-        if (task_state_is_final(state) && state != TASK_SUCCEEDED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool needs_succeeded(const struct book_task *task)
-{
-    const struct sim_task *plan = &task->constellation->plan->tasks[task->index];
-    for (size_t i = 0; i < plan->needs_count; i++) {
-        if (task->constellation->tasks[plan->needs[i]]->record.state != TASK_SUCCEEDED) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool failure_is_due(const struct book_task *task, const struct book_attempt *attempt)
 {
+    const struct plan_policy *policy = policy_of(task);
+    if (task->prepare_refused || task->is_denied || task->is_resolved ||
+        policy->queue_timeout_ms > 0) {
+        return true;
+    }
     if (attempt == NULL) {
-        return task->prepare_refused;
+        return false;
     }
     if (attempt->record.state == ATTEMPT_LOST) {
-        return task->record.lost >= policy_of(task)->max_lost && task->record.lost <= task->losses;
+        return task->record.lost >= policy->max_lost && task->record.lost <= task->losses;
     }
-    return !attempt->result_is_good && (task->tries >= policy_of(task)->max_attempts ||
-                                        task->constellation->record.cancel_requested);
+    return !attempt->result_is_good &&
+           (task->tries >= policy->max_attempts || must_stop(task) ||
+            (policy->retry_on != 0 && policy->retry_on != RETRY_ON_ALL));
 }
 
-static void check_task(struct world *world, const struct book_task *task)
+static bool success_is_due(const struct book_task *task, const struct book_attempt *attempt)
+{
+    if ((task->spec->plan.flags & TASK_GATE) != 0) {
+        return attempt == NULL && !book_task_is_held(task);
+    }
+    return task->is_resolved ||
+           (attempt != NULL && attempt->results == 1 && attempt->result_is_good);
+}
+
+/* What the daemon says of it. */
+static struct str words_of(const struct segment *segment, const struct book_task *task)
+{
+    struct str words = STR("");
+    for (size_t i = 0; i < segment->count; i++) {
+        const struct effect *effect = &segment->list[i];
+        if (effect->kind == EFFECT_HISTORY && effect->history.task_id == task->id) {
+            words = effect->history.text;
+        }
+    }
+    return words;
+}
+
+static void check_task(struct world *world, const struct segment *segment,
+                       const struct book_task *task)
 {
     enum task_state state = (enum task_state)task->record.state;
-    const struct book_attempt *attempt = books_attempt(world->books, task->record.fence);
+    const struct book_attempt *attempt = books_current(world->books, task);
     bool right = true;
     switch (state) {
     case TASK_WAITING:
@@ -286,77 +360,111 @@ static void check_task(struct world *world, const struct book_task *task)
         right = attempt != NULL && is_live(attempt->record.state);
         break;
     case TASK_SUCCEEDED:
-        right = attempt != NULL && attempt->results == 1 && attempt->result_is_good;
+        if ((task->spec->plan.flags & TASK_GATE) != 0 && !book_task_is_open(task)) {
+            promise_broken(world, "P4", "gate %" PRId64 " opens before its time", task->id);
+        }
+        right = success_is_due(task, attempt);
         count_path(world, COUNT_SUCCEEDED);
+        world->counts->paths[COUNT_GATE] += (task->spec->plan.flags & TASK_GATE) != 0;
         break;
     case TASK_FAILED:
         right = failure_is_due(task, attempt);
         count_path(world, COUNT_FAILED);
         break;
     case TASK_CANCELLED:
-        right = task->constellation->record.cancel_requested;
+        right = must_stop(task);
         count_path(world, COUNT_CANCELLED);
         break;
     case TASK_UNKNOWN:
+        right = attempt != NULL && policy_of(task)->effect == TASK_ONCE;
+        count_path(world, COUNT_UNKNOWN);
+        break;
     case TASK_STATES_END:
         right = false;
         break;
     case TASK_SKIPPED:
-        right = attempt == NULL && needs_failed(task);
+        right = attempt == NULL && book_task_is_closed(task);
         count_path(world, COUNT_SKIPPED);
         break;
     }
     if (!right) {
-        promise_broken(world, "P6", "task %" PRId64 " is %s without a cause", task->id,
-                       task_state_name(state));
-    }
-    if (attempt != NULL && !needs_succeeded(task)) {
-        promise_broken(world, "P4", "task %" PRId64 " was assigned before its time", task->id);
+        promise_broken(world, "P6", "task %" PRId64 " is %s without a cause: %.*s", task->id,
+                       task_state_name(state), STR_ARG(words_of(segment, task)));
     }
 }
 
-static void save_task(struct world *world, const struct task_record *record)
+/* Another round: what was counted in the last one does not count any more. */
+static void begin_anew(struct world *world, const struct segment *segment, struct book_task *task)
 {
-    struct book_task *task = map_get(&world->books->tasks, (uint64_t)record->id);
-    CHECK(task != NULL);
-    if (task_state_is_final((enum task_state)task->record.state) &&
-        (task->record.state != record->state || task->record.fence != record->fence)) {
+    bool asked =
+        segment->wish != NULL && segment_is_done(segment) &&
+        (segment->wish->event.kind == EVENT_EDIT || segment->wish->event.kind == EVENT_REOPEN);
+    if (!asked) {
         promise_broken(world, "P6", "task %" PRId64 " had ended", task->id);
     }
-    bool changed = task->record.state != record->state;
-    task->record = *record;
-    if (changed) {
-        check_task(world, task);
-    }
+    task->prepare_refused = false;
+    task->is_denied = false;
+    task->is_resolved = false;
+    task->losses = 0;
+    task->tries = 0;
+    count_path(world, task->record.state == TASK_SKIPPED ? COUNT_SKIPPED_AGAIN : COUNT_ROUND);
 }
 
-static void save_constellation(struct world *world, const struct constellation_record *record)
+static void save_task(struct world *world, const struct segment *segment,
+                      const struct task_record *record)
 {
-    struct book_constellation *constellation =
-        map_get(&world->books->constellations, (uint64_t)record->id);
+    struct book_task *task = books_task(world->books, record->id);
+    if (task == NULL) {
+        /* An edit has taken it away, after something was asked to be saved of it. */
+        return;
+    }
+    bool is_final = task_state_is_final((enum task_state)task->record.state);
+    if (is_final && (record->round != task->record.round ||
+                     (task->record.state == TASK_SKIPPED && record->state != TASK_SKIPPED))) {
+        begin_anew(world, segment, task);
+    } else if (is_final && task->record.state != record->state) {
+        promise_broken(world, "P6", "task %" PRId64 " had ended", task->id);
+    }
+    const struct book_task *from = books_task(world->books, task->refers_to);
+    if (record->prepared && !task->record.prepared && from != NULL) {
+        const struct book_attempt *attempt = books_current(world->books, from);
+        task->input_fence = attempt == NULL ? 0 : attempt->fence;
+    }
+    task->is_changed = task->is_changed || task->record.state != record->state;
+    task->record = *record;
+}
+
+static void save_constellation(struct world *world, const struct segment *segment,
+                               const struct constellation_record *record)
+{
+    struct book_constellation *constellation = books_constellation(world->books, record->id);
     CHECK(constellation != NULL);
     if (constellation_state_is_final(constellation->record.state) &&
         constellation->record.state != record->state) {
-        promise_broken(world, "P6", "constellation %" PRId64 " had ended", record->id);
+        if (segment->wish == NULL || !segment_is_done(segment)) {
+            promise_broken(world, "P6", "constellation %" PRId64 " had ended", record->id);
+        }
+        constellation->cancel_asked = false;
+        count_path(world, segment->wish != NULL && segment->wish->event.kind == EVENT_EDIT
+                              ? COUNT_EDIT_REOPENS
+                              : COUNT_REOPENED);
+    }
+    bool is_edited = segment->wish != NULL && segment->wish->event.kind == EVENT_EDIT &&
+                     segment->wish->constellation_id == record->id && segment_is_done(segment);
+    uint32_t revision = is_edited ? segment->wish->revision : constellation->record.revision;
+    if (record->revision != revision) {
+        promise_broken(world, "P3", "constellation %" PRId64 " is at revision %u after %u",
+                       record->id, record->revision, constellation->record.revision);
+    }
+    if (is_edited && (record->tasks != constellation->tasks_count ||
+                      record->edges != books_stored_edges(constellation))) {
+        promise_broken(world, "P3",
+                       "constellation %" PRId64 " says it has %u tasks and %u dependencies, not "
+                       "%u and %u",
+                       record->id, record->tasks, record->edges, constellation->tasks_count,
+                       books_stored_edges(constellation));
     }
     constellation->record = *record;
-}
-
-static void check_constellation(struct world *world, const struct book_constellation *constellation)
-{
-    unsigned counts[TASK_SKIPPED + 1] = { 0 };
-    for (uint32_t i = 0; i < constellation->tasks_count; i++) {
-        counts[constellation->tasks[i]->record.state]++;
-    }
-    unsigned ended = counts[TASK_SUCCEEDED] + counts[TASK_FAILED] + counts[TASK_CANCELLED] +
-                     counts[TASK_SKIPPED];
-    enum constellation_state due = constellation->record.cancel_requested ? CONSTELLATION_CANCELLED
-                                   : counts[TASK_FAILED] > 0              ? CONSTELLATION_FAILED
-                                                                          : CONSTELLATION_SUCCEEDED;
-    if (ended != constellation->tasks_count || due != constellation->record.state) {
-        promise_broken(world, "P6", "constellation %" PRId64 " is %s wrongly", constellation->id,
-                       constellation_state_name(constellation->record.state));
-    }
 }
 
 /* --- The whole --- */
@@ -397,53 +505,134 @@ static void count_history(struct world *world, const struct history *history)
     }
 }
 
-static void take_attempts(struct world *world, const struct effects *effects)
+static void take_attempts(struct world *world, const struct segment *segment)
 {
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct effect *effect = &effects->list[i];
+    for (size_t i = 0; i < segment->count && !world->broken; i++) {
+        const struct effect *effect = &segment->list[i];
         if (effect->kind == EFFECT_ADD_ATTEMPT) {
             add_attempt(world, effect->attempt);
         }
-        if (effect->kind == EFFECT_ADD_ATTEMPT || effect->kind == EFFECT_SAVE_ATTEMPT) {
+        if (!world->broken &&
+            (effect->kind == EFFECT_ADD_ATTEMPT || effect->kind == EFFECT_SAVE_ATTEMPT)) {
             save_attempt(world, effect->attempt);
         }
     }
 }
 
-/* A row looks as it does at the end of the turn, wherever it stands in the list: so first all of one
-   kind, in the order in which one depends on the other. */
-void promise_committed(struct world *world, const struct effects *effects)
+/* What a wish has brought about, apart from rows that are looked at for themselves. */
+static void take_wish(struct world *world, const struct segment *segment)
 {
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct effect *effect = &effects->list[i];
-        if (effect->kind == EFFECT_ADD_CONSTELLATION) {
-            add_constellation(world->books, effect);
-        } else if (effect->kind == EFFECT_ADD_TASK) {
-            add_task(world->books, effect);
-        } else if (effect->kind == EFFECT_SAVE_DEVICE) {
+    struct wish *wish = segment->wish;
+    bool is_done = segment_is_done(segment);
+    if (wish->is_stored && wish->event.kind == EVENT_EDIT && is_done) {
+        char text[400];
+        wish_print(wish, text, sizeof text);
+        promise_broken(world, "P3", "the same edit is applied twice: revision %u, %s",
+                       wish->revision, text);
+    }
+    world->counts->paths[COUNT_EDIT_REPEATED] +=
+        wish->is_stored && wish->event.kind == EVENT_EDIT && !is_done;
+    if (wish->event.kind == EVENT_EDIT && is_done) {
+        promise_edit_applied(world, segment);
+    } else if (wish->event.kind == EVENT_EDIT) {
+        promise_edit_refused(world, segment);
+    } else if (wish->event.kind == EVENT_RESOLVE && is_done) {
+        struct book_task *task = books_task(world->books, wish->event.resolve.task_id);
+        task->is_resolved = true;
+        count_path(world, COUNT_RESOLVED);
+    } else if (wish->event.kind == EVENT_REOPEN && is_done) {
+        count_path(world, wish->event.reopen.rerun ? COUNT_RERUN : COUNT_RETRY);
+    } else if (wish->event.kind == EVENT_DRAIN && is_done) {
+        count_path(world, COUNT_DRAINED);
+    }
+    wish->is_stored = wish->is_stored || is_done;
+}
+
+static void take_rows(struct world *world, const struct segment *segment)
+{
+    for (size_t i = 0; i < segment->count; i++) {
+        const struct effect *effect = &segment->list[i];
+        if (effect->kind == EFFECT_SAVE_DEVICE) {
             save_device(world->books, effect->device);
         } else if (effect->kind == EFFECT_RESULT) {
             add_result(world, effect);
-        }
-        if (effect->kind == EFFECT_ADD_CONSTELLATION || effect->kind == EFFECT_SAVE_CONSTELLATION) {
-            save_constellation(world, effect->constellation.record);
+        } else if (effect->kind == EFFECT_ADD_CONSTELLATION ||
+                   effect->kind == EFFECT_SAVE_CONSTELLATION) {
+            save_constellation(world, segment, effect->constellation.record);
         }
     }
-    take_attempts(world, effects);
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct effect *effect = &effects->list[i];
+    take_attempts(world, segment);
+    for (size_t i = 0; i < segment->count && !world->broken; i++) {
+        const struct effect *effect = &segment->list[i];
         if (effect->kind == EFFECT_ADD_TASK || effect->kind == EFFECT_SAVE_TASK) {
-            save_task(world, effect->task.record);
+            save_task(world, segment, effect->task.record);
         }
     }
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct effect *effect = &effects->list[i];
-        if (effect->kind == EFFECT_SAVE_CONSTELLATION &&
-            constellation_state_is_final(effect->constellation.record->state)) {
-            check_constellation(world, map_get(&world->books->constellations,
-                                               (uint64_t)effect->constellation.record->id));
+}
+
+static void check_rows(struct world *world, const struct segment *segment)
+{
+    for (size_t i = 0; i < segment->count && !world->broken; i++) {
+        const struct effect *effect = &segment->list[i];
+        if (effect->kind == EFFECT_ADD_ATTEMPT) {
+            promise_may_start(world, books_task(world->books, effect->attempt->task_id),
+                              effect->attempt->fence);
+        } else if (effect->kind == EFFECT_ADD_TASK || effect->kind == EFFECT_SAVE_TASK) {
+            struct book_task *task = books_task(world->books, effect->task.record->id);
+            if (task != NULL && task->is_changed) {
+                task->is_changed = false;
+                check_task(world, segment, task);
+            }
         } else if (effect->kind == EFFECT_HISTORY) {
             count_history(world, &effect->history);
         }
+    }
+    for (size_t i = 0; i < segment->count && !world->broken; i++) {
+        const struct effect *effect = &segment->list[i];
+        if (effect->kind == EFFECT_ADD_CONSTELLATION || effect->kind == EFFECT_SAVE_CONSTELLATION) {
+            struct book_constellation *constellation =
+                books_constellation(world->books, effect->constellation.record->id);
+            promise_stopping(world, constellation);
+            constellation->before = constellation->record;
+            if (constellation_state_is_final(constellation->record.state)) {
+                promise_verdict(world, constellation);
+            }
+        }
+    }
+}
+
+/* A row looks as it does at the end of its segment, wherever it stands in the list: so first all of one
+   kind, in the order in which one depends on the other. */
+void promise_committed(struct world *world, const struct turn_log *log)
+{
+    for (size_t i = 0; i < log->count && !world->broken; i++) {
+        const struct segment *segment = &log->segments[i];
+        for (size_t k = 0; k < segment->count; k++) {
+            if (segment->list[k].kind == EFFECT_ADD_CONSTELLATION) {
+                add_constellation(world->books, &segment->list[k]);
+            }
+        }
+        if (segment->wish != NULL) {
+            take_wish(world, segment);
+        }
+        promise_holds(world, segment);
+        if (segment->wish == NULL || segment->wish->event.kind != EVENT_EDIT) {
+            promise_plan_rows(world, segment);
+        }
+        /* They were asked for in the tick, which comes last. */
+        for (size_t k = 0; k < log->refused_count && i + 1 == log->count; k++) {
+            struct book_task *task = books_task(world->books, log->refused[k]);
+            if (task != NULL) {
+                task->prepare_refused = true;
+                count_path(world, COUNT_PREPARE_REFUSED);
+            }
+        }
+        if (!world->broken) {
+            take_rows(world, segment);
+        }
+        if (!world->broken) {
+            promise_decisions(world, log, segment);
+        }
+        check_rows(world, segment);
     }
 }

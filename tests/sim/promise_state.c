@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "tests/sim/books.h"
+#include "tests/sim/promise_plan.h"
 #include "tests/sim/world.h"
 
 void promise_check_engine(struct world *world)
@@ -77,12 +77,11 @@ void promise_check_reasons(struct world *world)
 /* What the store says of a task, against the books. */
 static void check_stored(struct world *world, const struct book_task *task, bool whole)
 {
-    const struct sim_plan *plan = task->constellation->plan;
     struct arena arena = { 0 };
     struct store_outcome outcome = { 0 };
-    const struct book_attempt *attempt = books_attempt(world->books, task->record.fence);
+    const struct book_attempt *attempt = books_current(world->books, task);
     enum err err = store_task_outcome(world->daemon.store, task->constellation->id,
-                                      plan->plan.tasks[task->index].key, 0, &arena, &outcome);
+                                      task->spec->plan.key, 0, &arena, &outcome);
     bool good = err == ERR_NONE && outcome.state == (enum task_state)task->record.state;
     if (good && attempt != NULL) {
         good = outcome.exit_code == attempt->record.exit_code &&
@@ -108,6 +107,25 @@ static void check_stored(struct world *world, const struct book_task *task, bool
     arena_done(&arena);
 }
 
+static void check_loaded(struct world *world, const struct book_constellation *constellation)
+{
+    const struct constellation_record *loaded =
+        engine_constellation(world->daemon.engine, constellation->id);
+    const struct constellation_record *record = &constellation->record;
+    if (loaded != NULL &&
+        (loaded->revision != record->revision || loaded->tasks != constellation->tasks_count ||
+         loaded->edges != books_stored_edges(constellation) ||
+         loaded->stopping != record->stopping ||
+         loaded->cancel_requested != record->cancel_requested ||
+         loaded->deadline_wall_ms != record->deadline_wall_ms)) {
+        promise_broken(world, "P5", "constellation %" PRId64 " was not loaded as it was stored",
+                       constellation->id);
+    }
+    if (loaded != NULL) {
+        promise_check_holds_loaded(world, constellation);
+    }
+}
+
 void promise_check_acknowledged(struct world *world)
 {
     for (const struct book_constellation *constellation = world->books->first;
@@ -120,12 +138,19 @@ void promise_check_acknowledged(struct world *world)
             if (final != (loaded == NULL) ||
                 (loaded != NULL &&
                  (loaded->state != task->record.state || loaded->fence != task->record.fence ||
-                  loaded->tries != task->record.tries || loaded->lost != task->record.lost))) {
+                  loaded->tries != task->record.tries || loaded->lost != task->record.lost ||
+                  loaded->round != task->record.round || loaded->flags != task->record.flags ||
+                  loaded->revision != task->record.revision ||
+                  loaded->priority != task->record.priority))) {
                 promise_broken(world, "P5", "task %" PRId64 " was not loaded as it was stored",
                                task->id);
             }
         }
-        check_stored(world, constellation->tasks[chance(world, constellation->tasks_count)], false);
+        if (constellation->record.state != CONSTELLATION_LOADING) {
+            check_loaded(world, constellation);
+            check_stored(world, constellation->tasks[chance(world, constellation->tasks_count)],
+                         false);
+        }
     }
 }
 
@@ -143,12 +168,24 @@ int64_t promise_any_constellation(struct world *world)
     return id;
 }
 
+static bool is_impossible(const struct book_constellation *constellation)
+{
+    for (uint32_t i = 0; i < constellation->tasks_count; i++) {
+        const struct book_task *task = constellation->tasks[i];
+        if (plan_class_is_impossible(task->spec->class) &&
+            !task_state_is_final((enum task_state)task->record.state)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void promise_cancel_impossible(struct world *world)
 {
     for (const struct book_constellation *constellation = world->books->first;
          constellation != NULL; constellation = constellation->next) {
-        if (constellation->plan->impossible && !constellation->record.cancel_requested &&
-            !constellation_state_is_final(constellation->record.state)) {
+        if (!constellation_state_is_final(constellation->record.state) &&
+            is_impossible(constellation)) {
             daemon_cancel(world, constellation->id);
         }
     }
@@ -209,10 +246,13 @@ void promise_give_up(struct world *world)
     for (uint32_t i = 0; constellation != NULL && i < constellation->tasks_count; i++) {
         const struct book_task *task = constellation->tasks[i];
         if (!task_state_is_final((enum task_state)task->record.state)) {
+            struct wait wait;
+            engine_explain(world->daemon.engine, id, task->id, daemon_now(world), &wait);
             buf_printf(&text,
-                       " task %" PRId64 " of constellation %" PRId64 " is %s, fence %" PRIu64 ";",
+                       " task %" PRId64 " of constellation %" PRId64 " is %s, fence %" PRIu64
+                       ", waits for %d (%u);",
                        task->id, id, task_state_name((enum task_state)task->record.state),
-                       task->record.fence);
+                       task->record.fence, (int)wait.kind, wait.count);
         }
     }
     for (size_t i = 0; i < world->hosts_count; i++) {

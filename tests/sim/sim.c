@@ -32,6 +32,13 @@ static const char *const sabotages[] = {
     [SABOTAGE_IGNORE_SLOTS] = "ignore-slots",
     [SABOTAGE_DROP_ACK] = "drop-ack",
     [SABOTAGE_LOSE_ROW] = "lose-row",
+    [SABOTAGE_HALF_EDIT] = "half-edit",
+    [SABOTAGE_STALE_BASE] = "stale-base",
+    [SABOTAGE_LOSE_HOLD] = "lose-hold",
+    [SABOTAGE_FORGET_HOLD] = "forget-hold",
+    [SABOTAGE_WRONG_KIND] = "wrong-kind",
+    [SABOTAGE_WRONG_CONDITION] = "wrong-condition",
+    [SABOTAGE_ONCE_AGAIN] = "once-again",
 };
 
 struct options {

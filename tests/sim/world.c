@@ -92,7 +92,9 @@ static void begin(struct world *world)
         tasks += count;
         world_after(world, between(world, 0, 20000) / (small ? 10 : 1), submit_first, count, 0);
     }
+    world->wish_pause_ms = between(world, 100, 1500);
     fault_begin(world);
+    people_begin(world);
 }
 
 /* Faults end: everything is whole again, and those who should not be there are gone. */
@@ -136,6 +138,7 @@ static void look_after_plans(struct world *world)
     }
     if (world->calm && world->daemon.up) {
         promise_cancel_impossible(world);
+        people_decide(world);
     }
 }
 
@@ -199,6 +202,7 @@ void world_done(struct world *world)
     }
     heap_done(&world->queue);
     net_done(&world->net);
+    wishes_done(&world->wishes);
     books_free(world->books);
     arena_done(&world->arena);
 }

@@ -14,6 +14,7 @@
 #include "tests/sim/plan_make.h"
 #include "tests/sim/promise.h"
 #include "tests/sim/trace.h"
+#include "tests/sim/wish.h"
 
 /* Faults in the simulator's own glue, each of which the checker must notice. */
 enum sabotage {
@@ -28,6 +29,13 @@ enum sabotage {
     SABOTAGE_IGNORE_SLOTS,
     SABOTAGE_DROP_ACK,
     SABOTAGE_LOSE_ROW,
+    SABOTAGE_HALF_EDIT,
+    SABOTAGE_STALE_BASE,
+    SABOTAGE_LOSE_HOLD,
+    SABOTAGE_FORGET_HOLD,
+    SABOTAGE_WRONG_KIND,
+    SABOTAGE_WRONG_CONDITION,
+    SABOTAGE_ONCE_AGAIN,
 };
 
 enum {
@@ -84,6 +92,9 @@ struct world {
     size_t hosts_count;
     struct net net;
     struct plans plans;
+    struct wishes wishes;
+    int64_t wish_pause_ms; /* between two of them, on average */
+    size_t rounds;         /* that were asked for */
     struct faults faults;
     struct books *books;
 };
@@ -114,6 +125,11 @@ static inline bool percent(struct world *world, unsigned share)
 static inline void count_path(struct world *world, enum counter counter)
 {
     world->counts->paths[counter]++;
+}
+
+static inline void count_path_if(struct world *world, enum counter counter, bool is_gone)
+{
+    world->counts->paths[counter] += is_gone;
 }
 
 #endif

@@ -894,7 +894,9 @@ static void commit(struct checking *checking, const unsigned flags[MODEL_TASKS],
             task->revision = model->revision;
             bool wants = (task->flags & TASK_APPROVAL) != 0;
             bool wanted = !task->is_new && (flags[t] & TASK_APPROVAL) != 0;
-            if (wants && !wanted && (task->is_new || task->is_updated)) {
+            /* What is skipped is asked about when it waits again. */
+            if (wants && !wanted && task->state != TASK_SKIPPED &&
+                (task->is_new || task->is_updated)) {
                 approve_later(model, t);
             } else if (!wants && approval != NULL && task->is_updated) {
                 approval->used = false;
