@@ -144,8 +144,8 @@ static void apply_update(struct batch *batch, const struct edit_operation *opera
     struct task *task = batch_task(batch, operation->write.task);
     const struct plan_task *plan = operation->write.plan;
     if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
-        task_unqueue(engine,
-                     task); /* it was written before, and the end of its approval let it go */
+        /* It was written before, and the end of its approval let it go. */
+        task_unqueue(engine, task);
     }
     apply_class(batch, operation, task);
     task->record.priority = plan->priority;
@@ -158,7 +158,8 @@ static void apply_update(struct batch *batch, const struct edit_operation *opera
     effect->task.plan = keep_task(batch, plan);
     bool is_approval = (task->record.flags & TASK_APPROVAL) != 0;
     bool was_approval = (batch_find(batch, task->index)->flags & TASK_APPROVAL) != 0;
-    if (is_approval && !was_approval &&
+    /* What is skipped is asked about when it waits again. */
+    if (is_approval && !was_approval && task->record.state != TASK_SKIPPED &&
         hold_of_root(batch->constellation, task->record.id, HOLD_APPROVAL) == NULL) {
         hold_approval(engine, task);
     } else if (!is_approval) {

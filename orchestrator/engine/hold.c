@@ -358,24 +358,10 @@ void hold_end(struct engine *engine, struct hold *hold, struct str actor)
     mem_free(tasks);
 }
 
-/* An edit has asked for an approval of what was skipped: should it be rewired, nobody has given it. */
-static bool outlives(const struct constellation *constellation, const struct hold *hold)
-{
-    const struct task *root =
-        hold->record.origin == HOLD_APPROVAL
-            ? constellation_find_task(constellation, hold->record.root_task_id)
-            : NULL;
-    return root != NULL && root->record.state == TASK_SKIPPED;
-}
-
 void hold_end_all(struct engine *engine, struct constellation *constellation)
 {
-    struct hold *next = NULL;
-    for (struct hold *hold = constellation->holds; hold != NULL; hold = next) {
-        next = hold->next;
-        if (outlives(constellation, hold)) {
-            continue;
-        }
+    while (constellation->holds != NULL) {
+        struct hold *hold = constellation->holds;
         effects_add(engine->effects, EFFECT_REMOVE_HOLD)->id = hold->record.id;
         for (size_t i = 0; i < hold->tasks_count; i++) {
             struct task *task = constellation_find_task(constellation, hold->tasks[i]);
