@@ -216,9 +216,11 @@ static void print_failures(struct cli *cli, const char *id)
     {
         const char *device = json_text(task, "device");
         const char *reason = json_text(task, "reason");
-        cli_note("%s failed%s%s%s%s; see:  asterism logs %s/%s", json_text(task, "key"),
-                 *device == 0 ? "" : " on ", device, *reason == 0 ? "" : ": ", reason, id,
-                 json_text(task, "key"));
+        const char *key = json_text(task, "key");
+        bool has_run = *device != 0; /* else it has written nothing */
+        cli_note("%s failed%s%s%s%s%s%s%s%s", key, has_run ? " on " : "", device,
+                 *reason == 0 ? "" : ": ", reason, has_run ? "; see:  asterism logs " : "",
+                 has_run ? id : "", has_run ? "/" : "", has_run ? key : "");
     }
     json_decref(tasks);
 }
