@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/api/edit_build.h"
+#include "orchestrator/engine/attention.h"
 
 /* What is added, removed or set comes into effect first, so that a batch may be written in any order. */
 static void make_drafts(struct edit_drafts *drafts, const struct batch *batch)
@@ -104,6 +105,42 @@ static void resolve_expects(struct edit_drafts *drafts, const struct batch *batc
     edit->expects_count = count;
 }
 
+/* Whether the task will be there as it is: another text has been checked as it was read. */
+static bool stays_as_it_is(struct edit_drafts *drafts, struct str key)
+{
+    const struct edit_draft *draft = strmap_get(&drafts->by_key, key);
+    return draft == NULL || (!draft->is_removed && !draft->has_one);
+}
+
+/* A limit that is lowered must still be enough for each task: else that could never run. */
+static void check_lowered(struct edit_drafts *drafts)
+{
+    const struct edit_top *top = &drafts->top;
+    for (uint32_t i = 0; i < top->limits_count; i++) {
+        const struct plan_limit *next = &drafts->next.limits[i];
+        size_t at = 0;
+        int64_t id = 0;
+        while (next->capacity < top->limits[i].capacity && drafts->err == ERR_NONE &&
+               !drafts->faults->more &&
+               engine_next_above_limit(drafts->engine, drafts->constellation_id, i, next->capacity,
+                                       &at, &id)) {
+            struct str key;
+            drafts->err = edit_lookup_key(drafts->store, id, drafts->arena, &key, drafts->reason);
+            if (drafts->err != ERR_NONE || !stays_as_it_is(drafts, key)) {
+                continue;
+            }
+            const struct edit_fault fault = {
+                .part = EDIT_PART_OPERATION,
+                .index = drafts->set_index,
+                .code = "out_of_range",
+                .path = edit_place(drafts, drafts->set_index, "limits"),
+            };
+            edit_fault_add(drafts->faults, &fault, "%.*s: takes more than %u of \"%.*s\"",
+                           STR_ARG(key), (unsigned)next->capacity, STR_ARG(next->name));
+        }
+    }
+}
+
 static struct str to_arena(struct arena *arena, struct buf *buf)
 {
     struct str text = arena_str(arena, (struct str){ (const char *)buf->data, buf->length });
@@ -169,6 +206,7 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
     make_drafts(&drafts, batch);
     read_added(&drafts, batch);
     change_drafts(&drafts, batch);
+    check_lowered(&drafts);
     if (drafts.err == ERR_NONE) {
         finish(&drafts, batch, &resolved);
     }

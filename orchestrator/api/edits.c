@@ -112,11 +112,11 @@ enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
     struct event event = { .kind = EVENT_EDIT, .now = api_now(api) };
     event.edit.request = job->id;
     event.edit.edit = wanted;
-    uint32_t head = engine_constellation(api->config.engine, job->constellation_id)->revision;
+    edit->head = engine_constellation(api->config.engine, job->constellation_id)->revision;
     job_post(api, job, &event);
     /* Now, so that the next edit of the turn finds it. */
     if (edit->resolved.has_description &&
-        engine_constellation(api->config.engine, job->constellation_id)->revision != head) {
+        engine_constellation(api->config.engine, job->constellation_id)->revision != edit->head) {
         return store_put_description(api->config.store, job->constellation_id,
                                      edit->resolved.description, reason);
     }
@@ -169,7 +169,7 @@ static enum problem_code code_of(const struct edit_faults *faults)
     return PROBLEM_EDIT_REFUSED;
 }
 
-static void refuse(struct api *api, struct job *job, uint32_t revision)
+static void refuse(struct api *api, struct job *job)
 {
     struct edit_job *edit = job->data;
     enum problem_code code = route_refusal(job->route, code_of(&edit->faults));
@@ -177,7 +177,7 @@ static void refuse(struct api *api, struct job *job, uint32_t revision)
     reason_set(&detail, ERR_CONFLICT, "nothing was changed: %zu%s problem%s; the first: %.*s",
                edit->faults.count, edit->faults.more ? " or more" : "",
                edit->faults.count == 1 ? "" : "s", STR_ARG(edit->faults.list[0].detail));
-    edit_view_faults(&job->body, code, str_of(detail.text), &edit->faults, revision);
+    edit_view_faults(&job->body, code, str_of(detail.text), &edit->faults, edit->head);
     job_answer_refused(api, job, code);
 }
 
@@ -196,7 +196,7 @@ enum err edits_answer(struct api *api, struct job *job, const struct effect *eff
         return err;
     }
     if (edit->faults.count > 0) {
-        refuse(api, job, result->revision);
+        refuse(api, job);
         return ERR_NONE;
     }
     struct json_out out = { .buf = &job->body };

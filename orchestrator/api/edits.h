@@ -19,6 +19,7 @@ struct edit_job {
     uint32_t undo;     /* the revision that is asked for; 0: the last that can be */
     uint32_t undone;   /* the one that it was */
     bool is_redo;
+    uint32_t head; /* before it */
 };
 
 /* NULL: answered. */

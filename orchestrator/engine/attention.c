@@ -94,3 +94,20 @@ bool engine_limit(const struct engine *engine, int64_t constellation_id, uint32_
     *ret_used = constellation->limits[index]->used;
     return true;
 }
+
+bool engine_next_above_limit(const struct engine *engine, int64_t constellation_id, uint32_t index,
+                             uint32_t amount, size_t *at, int64_t *ret_task_id)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    while (constellation != NULL && *at < constellation->tasks) {
+        const struct task *task = constellation_task(constellation, (uint32_t)(*at)++);
+        const struct plan_class *plan = task->removed ? NULL : &task->class->record.plan;
+        for (size_t i = 0; plan != NULL && i < plan->limits_count; i++) {
+            if (plan->limits[i].limit == index && plan->limits[i].amount > amount) {
+                *ret_task_id = task->record.id;
+                return true;
+            }
+        }
+    }
+    return false;
+}

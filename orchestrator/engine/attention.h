@@ -48,5 +48,9 @@ bool engine_next_fit(const struct engine *engine, int64_t constellation_id, int6
 /* A named limit, with what is taken of it. */
 bool engine_limit(const struct engine *engine, int64_t constellation_id, uint32_t index,
                   const struct limit_record **ret_limit, uint32_t *ret_used);
+/* The tasks that take more than `amount` of it, one a call; *at is 0 at first. Each call goes on where the
+   last has stopped: all of them together look at every task once. */
+bool engine_next_above_limit(const struct engine *engine, int64_t constellation_id, uint32_t index,
+                             uint32_t amount, size_t *at, int64_t *ret_task_id);
 
 #endif

@@ -195,6 +195,38 @@ static void what_an_edit_sets_a_spec_would_take(void **state)
     edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu-1.x\": 1000000}}", 200);
 }
 
+static void a_refusal_says_which_revision_is_the_head(void **state)
+{
+    struct trial *trial = *state;
+    static const char *const operations[] = {
+        "{\"operations\": [{\"op\": \"remove_task\", \"task\": \"nowhere\"}]}",
+        "{\"operations\": [{\"op\": \"remove_task\", \"task\": \"first\"}]}",
+    };
+    edit(trial, "{\"op\": \"set\", \"fail_fast\": true}", 200);
+    for (size_t i = 0; i < 2; i++) {
+        struct answer answer = ask(trial, "POST", "/edits", operations[i], 422);
+        assert_int_equal(answer_number(&answer, "revision"), 2);
+        answer_done(&answer);
+    }
+}
+
+static void a_limit_is_not_lowered_below_what_a_task_takes(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 200);
+    edit(trial,
+         "{\"op\": \"set\", \"limits\": {\"gpu\": 3}},"
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"limits\": {\"gpu\": 3}}}",
+         200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 422);
+    edit(trial,
+         "{\"op\": \"set\", \"limits\": {\"gpu\": 2}},"
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"limits\": \"gpu\"}}",
+         200);
+    take_back(trial, "/undo", NULL, 4);
+    take_back(trial, "/undo", NULL, 3);
+}
+
 static void numbers_and_keys_of_an_edit_keep_their_text(void **state)
 {
     struct trial *trial = *state;
@@ -287,6 +319,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_and_keys_of_an_edit_keep_their_text, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_timeout_of_a_run_has_two_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_limit_is_not_lowered_below_what_a_task_takes, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_says_which_revision_is_the_head, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
