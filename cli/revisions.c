@@ -106,8 +106,9 @@ static int history(struct cli *cli)
 
 static void append_value(struct buf *to, const json_t *value)
 {
+    bool is_there = value != NULL && !json_is_null(value);
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    output_safe(to, str_of(text == NULL ? "-" : text));
+    output_safe(to, str_of(is_there ? text : "-"));
     free(text);
 }
 

@@ -88,11 +88,54 @@ static void a_task_that_fails_is_replaced_while_the_daemon_is_killed(void **stat
     fleet_passed(fleet);
 }
 
+/* Every verb that changes or reads a plan, each operation from the command line. */
+static void the_verbs_edit_undo_export_and_import(void **state)
+{
+    struct fleet *fleet = *state;
+    fleet_daemon_start(fleet);
+    char id[128];
+    snprintf(id, sizeof(id), "%s",
+             submitted(fleet, fleet_write(fleet, "spec.yaml",
+                                          "name: plan\ntasks:\n  a: {run: [\"true\"]}\n")));
+    cli_expect(fleet, 0, "is at revision 2: 1 task added", "edit", id, "add-task", "b", "--spec",
+               "{\"noop\": true}", "--reason", "one more", NULL);
+    cli_expect(fleet, 0, "1 dependency added", "edit", id, "add-dep", "a", "b", "--when",
+               "finished", "--if", "exit_code < 3", NULL);
+    cli_expect(fleet, 0, "1 task changed", "edit", id, "set-task", "b", "priority=5",
+               "description=more words", NULL);
+    cli_expect(fleet, 0, "revision 5", "edit", id, "set", "deadline=2h", NULL);
+    cli_expect(fleet, 0, "~ b priority: - → 5", "diff", id, "3", "4", NULL);
+    cli_expect(fleet, 0, "one more", "history", id, "b", NULL);
+    cli_expect(fleet, 4, "edit_conflict", "edit", id, "set-task", "b", "priority=6", "--base", "2",
+               NULL);
+    cli_expect(fleet, 4, "did you mean \"b\"?", "edit", id, "remove-task", "bb", NULL);
+    cli_expect(fleet, 2, "unknown_operation", "edit", id, "-f",
+               fleet_write(fleet, "wrong.json", "{\"operations\": [{\"op\": \"add\"}]}"), NULL);
+    cli_expect(fleet, 2, "is none of", "edit", id, "add", "x", NULL);
+    cli_expect(fleet, 0, "revision 6", "undo", id, NULL);
+    cli_expect(fleet, 0, "revision 7", "redo", id, NULL);
+    cli_expect(fleet, 4, "nothing to redo", "redo", id, NULL);
+    cli_expect(fleet, 0, "\"deadline\":\"7200s\"", "export", id, NULL);
+    cli_expect(fleet, 0, "\"tasks\":{\n\"a\"", "export", id, "--revision", "1", NULL);
+    cli_expect(fleet, 0, "add_dependency", "schema", "edit", NULL);
+    struct said said = cli(fleet, "export", id, NULL);
+    cli_expect(fleet, 0, "plan-", "import", fleet_write(fleet, "again.json", said.out), NULL);
+    said_done(&said);
+    cli_expect(fleet, 0, "/tasks/t/status", "import",
+               fleet_write(fleet, "ufo.json",
+                           "{\"name\": \"u\", \"tasks\": {\"t\": {\"task_id\": \"t\", \"status\": "
+                           "\"pending\", \"task_data\": {\"command\": \"ls\"}}}}"),
+               NULL);
+    fleet_passed(fleet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_task_that_fails_is_replaced_while_the_daemon_is_killed,
                                         fleet_setup, fleet_teardown),
+        cmocka_unit_test_setup_teardown(the_verbs_edit_undo_export_and_import, fleet_setup,
+                                        fleet_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
