@@ -27,6 +27,11 @@ static const char *origin_name(enum hold_origin origin)
         return "approval";
     case HOLD_FAILURE:
         return "failure";
+    case HOLD_RERUN:
+        return "rerun";
+    case HOLD_RETRY:
+    case HOLD_RETRY_KEPT:
+        return "retry";
     }
     return "request";
 }

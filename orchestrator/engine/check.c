@@ -39,7 +39,8 @@ static enum err check_edges(const struct constellation *constellation, const str
         required_closed += edge->decision == EDGE_CLOSED && edge->required;
         const struct task *from = constellation_task(constellation, edge->from);
         if (edge->decision != EDGE_UNDECIDED &&
-            !task_state_is_final((enum task_state)from->record.state) && !may_outlast(task)) {
+            !task_state_is_final((enum task_state)from->record.state) && !may_outlast(task) &&
+            constellation->reopening == NULL) { /* which is about to take it back */
             return broken(reason, 2, "an edge was decided before its predecessor", edge->id);
         }
         at = edge->next_in;
@@ -288,7 +289,7 @@ static enum err check_constellation(const struct engine *engine,
     }
     bool has_ended = constellation_state_is_final(constellation->record.state);
     if (ordinary == 0 && deciding == 0 && constellation->job == JOB_NONE &&
-        constellation->failure_holds == 0 && !has_ended &&
+        constellation->reopening == NULL && constellation->failure_holds == 0 && !has_ended &&
         (remaining == 0 || !constellation->finally_open)) {
         return broken(reason, 8, "a constellation has nothing to do and has not ended",
                       constellation->record.id);

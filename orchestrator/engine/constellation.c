@@ -43,6 +43,7 @@ void constellation_free(struct engine *engine, struct constellation *constellati
         }
     }
     storage_free_slots(constellation);
+    reopen_drop(engine, constellation, true);
     while (constellation->holds != NULL) {
         hold_free(engine, constellation->holds);
     }
@@ -111,6 +112,7 @@ void constellation_cancel(struct engine *engine, const struct event *event)
         record->cancel_finally = record->cancel_requested; /* asked for a second time */
         record->cancel_requested = true;
         constellation_save(engine, constellation);
+        reopen_drop(engine, constellation, false);
         constellation_queue_job(engine, constellation, JOB_CANCEL);
         struct history *history = engine_history(engine, HISTORY_CONSTELLATION_CANCEL);
         history->constellation_id = id;
@@ -127,6 +129,7 @@ void constellation_stop(struct engine *engine, struct constellation *constellati
     }
     record->stopping = true;
     constellation_save(engine, constellation);
+    reopen_drop(engine, constellation, false);
     constellation_queue_job(engine, constellation, JOB_CANCEL);
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_STOPPING);
     history->constellation_id = record->id;
@@ -280,6 +283,7 @@ void constellation_settle(struct engine *engine, struct constellation *constella
 {
     if (constellation->ordinary > 0 || constellation->deciding > 0 ||
         constellation->failure_holds > 0 || constellation->job != JOB_NONE ||
+        constellation->reopening != NULL ||
         constellation_state_is_final(constellation->record.state)) {
         return;
     }

@@ -29,6 +29,8 @@ const char *edit_code_name(enum edit_code code)
         [EDIT_CODE_UNKNOWN_HOLD] = "unknown_hold",
         [EDIT_CODE_CANCELLED] = "constellation_stopping",
         [EDIT_CODE_NO_TASKS] = "no_tasks",
+        [EDIT_CODE_TOO_LARGE] = "too_large",
+        [EDIT_CODE_REOPENING] = "constellation_reopening",
     };
     return (unsigned)code < EDIT_CODES_END ? NAMES[code] : "none";
 }
@@ -199,17 +201,19 @@ void edit_step(struct engine *engine, const struct event *event)
     }
     batch_init(&batch);
     edit_check(&batch);
-    if (edit->dry_run) {
+    edit_check_size(&batch);
+    if (edit->dry_run && batch.problems_count == 0) {
         batch.result.longest_path_before = edit_longest_path(batch.constellation);
     }
-    edit_forecast_before(&batch);
-    edit_check_size(&batch);
+    if (!batch.is_too_large) {
+        edit_forecast_before(&batch);
+    }
     edit_link(&batch);
     bool is_refused = batch.problems_count > 0;
     if (!is_refused) {
         edit_forecast(&batch);
     }
-    if (edit->dry_run) {
+    if (edit->dry_run && !is_refused) {
         batch.result.longest_path_after = edit_longest_path(batch.constellation);
     }
     if (is_refused || edit->dry_run) {

@@ -9,7 +9,11 @@
 #include "orchestrator/engine/record.h"
 
 enum {
-    EDIT_OPERATIONS_MAX = 100000,
+    /* One batch is one turn, whole or not at all, and a turn has 20 ms: it can have as many operations
+       as a user writes them, and touch as many tasks and dependencies (those that go with a task
+       too). What is larger is refused as too_large; a plan grows by many edits. */
+    EDIT_OPERATIONS_MAX = 500,
+    EDIT_ROWS_MAX = 2000,
     EDIT_PROBLEMS_MAX = 100,
     EDIT_PROBLEM_TASKS_MAX = 20,
     EDIT_EXPECTS_MAX = 10000,
@@ -109,6 +113,8 @@ enum edit_code {
     EDIT_CODE_UNKNOWN_HOLD,
     EDIT_CODE_CANCELLED, /* the constellation is being cancelled */
     EDIT_CODE_NO_TASKS,  /* nothing would be left */
+    EDIT_CODE_TOO_LARGE, /* more than EDIT_ROWS_MAX */
+    EDIT_CODE_REOPENING, /* a large retry or rerun is being made */
     EDIT_CODES_END,
 };
 const char *edit_code_name(enum edit_code code); /* "edit_conflict", "unknown_task", … */

@@ -343,26 +343,45 @@ static void release_hold(struct batch *batch)
     }
 }
 
-/* Everything that may be another thing now is looked at. */
-static void go_on(struct batch *batch)
+/* What was skipped and need not be any more waits again, with what is behind it. */
+static void renew(struct batch *batch)
 {
     struct engine *engine = batch->engine;
     struct constellation *constellation = batch->constellation;
+    struct renewal skipped = { 0 };
     struct renewal renewal = { 0 };
     for (size_t i = 0; i < batch->touches_count; i++) {
         const struct touch *touch = &batch->touches[i];
-        struct task *task = constellation_task(constellation, touch->task);
+        const struct task *task = constellation_task(constellation, touch->task);
         if (!touch->is_removed && task->record.state == TASK_SKIPPED &&
             (touch->is_rewired || touch->is_updated) &&
             forecast_ways(task, true, NULL) != WAYS_CLOSED) {
-            renewal_add(engine, &renewal, task);
+            renewal_list(&skipped, task);
         }
+    }
+    if (reopen_is_large(constellation, skipped.list, skipped.count, HOLD_RETRY)) {
+        reopen_begin(engine, constellation, skipped.list, skipped.count, HOLD_RETRY, NULL,
+                     batch->edit->author);
+        renewal_done(&skipped);
+        return;
+    }
+    for (size_t i = 0; i < skipped.count; i++) {
+        renewal_add(engine, &renewal, constellation_task(constellation, skipped.list[i]));
     }
     if (constellation->ordinary > 0) {
         renewal_add_finals(engine, constellation, &renewal);
     }
     renewal_spread(engine, constellation, &renewal, false);
+    renewal_done(&skipped);
     renewal_done(&renewal);
+}
+
+/* Everything that may be another thing now is looked at. */
+static void go_on(struct batch *batch)
+{
+    struct engine *engine = batch->engine;
+    struct constellation *constellation = batch->constellation;
+    renew(batch);
     release_hold(batch);
     for (size_t i = 0; i < batch->edges_count; i++) {
         if (!batch->edges[i].is_removed) {

@@ -58,7 +58,7 @@ struct batch {
     struct edit_problem *problems; /* room for EDIT_PROBLEMS_MAX */
     size_t problems_count;
     bool more_problems;
-    bool is_too_large; /* it is not even tried */
+    bool is_too_large; /* it is not even tried; nor looked at any further */
     struct edit_result result;
 };
 
@@ -76,6 +76,8 @@ struct edit_problem *batch_refuse(struct batch *batch, const struct edit_operati
 void problem_add_task(struct edit_problem *problem, edit_task task); /* NULL is fine */
 
 void edit_check(struct batch *batch);
+/* Whether it touches more than one turn can take. */
+bool edit_is_too_large(const struct batch *batch);
 void edit_check_size(struct batch *batch);
 void edit_link(struct batch *batch);
 void edit_unlink(struct batch *batch);

@@ -179,7 +179,8 @@ static void check_dependents(struct batch *batch, const struct edit_operation *o
     const struct task *task = constellation_find_task(constellation, operation->task);
     struct edit_problem *problem = NULL;
     bool is_refused = false;
-    for (uint32_t at = task->first_out; at != 0;) {
+    uint32_t looks = 0; /* one that has more cannot be removed in one edit */
+    for (uint32_t at = task->first_out; at != 0 && looks <= EDIT_ROWS_MAX; looks++) {
         const struct edge *edge = constellation_edge(constellation, at - 1);
         const struct edge_touch *touched = batch_find_edge(batch, at - 1);
         const struct task *to = constellation_task(constellation, edge->to);
@@ -211,11 +212,11 @@ static void take_edge(struct batch *batch, uint32_t index)
 static void take_edges(struct batch *batch, const struct edit_operation *operation)
 {
     const struct task *task = constellation_find_task(batch->constellation, operation->task);
-    for (uint32_t at = task->first_in; at != 0;) {
+    for (uint32_t at = task->first_in; at != 0 && !edit_is_too_large(batch);) {
         take_edge(batch, at - 1);
         at = constellation_edge(batch->constellation, at - 1)->next_in;
     }
-    for (uint32_t at = task->first_out; at != 0;) {
+    for (uint32_t at = task->first_out; at != 0 && !edit_is_too_large(batch);) {
         take_edge(batch, at - 1);
         at = constellation_edge(batch->constellation, at - 1)->next_out;
     }
@@ -250,6 +251,10 @@ static void check_whole(struct batch *batch)
         (record->cancel_requested || record->stopping) && !edit->dry_run) {
         batch_refuse(batch, NULL, EDIT_CODE_CANCELLED, STR("the constellation is being stopped"));
     }
+    if (batch->constellation->reopening != NULL) {
+        batch_refuse(batch, NULL, EDIT_CODE_REOPENING,
+                     STR("a retry or rerun of many tasks is being made: try again in a moment"));
+    }
     if (edit->base_revision > record->revision) {
         batch_refuse(batch, NULL, EDIT_CODE_FUTURE_BASE,
                      engine_text(batch->engine, "the head is revision %u", record->revision));
@@ -272,6 +277,9 @@ void edit_check(struct batch *batch)
 {
     const struct edit *edit = batch->edit;
     check_whole(batch);
+    if (edit_is_too_large(batch)) {
+        return;
+    }
     for (size_t i = 0; i < edit->operations_count; i++) {
         const struct edit_operation *operation = &edit->operations[i];
         if (operation->kind == EDIT_ADD_TASK) {
@@ -298,6 +306,14 @@ void edit_check(struct batch *batch)
     for (size_t i = 0; i < edit->expects_count; i++) {
         check_expect(batch, &edit->expects[i]);
     }
+}
+
+bool edit_is_too_large(const struct batch *batch)
+{
+    return batch->edit->operations_count > EDIT_ROWS_MAX ||
+           batch->edit->tasks_added + batch->edges_added + batch->touches_count +
+                   batch->edges_count >
+               EDIT_ROWS_MAX;
 }
 
 /* Distinct ones at the most: a spec names each once, whatever uses it. */
@@ -352,6 +368,13 @@ void edit_check_size(struct batch *batch)
     uint64_t edges =
         (uint64_t)constellation->live_edges + batch->edges_added - batch->edges_removed;
     size_t problems = batch->problems_count;
+    if (edit_is_too_large(batch)) {
+        batch_refuse(
+            batch, NULL, EDIT_CODE_TOO_LARGE,
+            STR("it touches more than 2,000 tasks and dependencies: make it several edits"));
+        batch->is_too_large = true;
+        return;
+    }
     if (tasks == 0 && batch->tasks_removed > 0) {
         batch_refuse(batch, NULL, EDIT_CODE_NO_TASKS,
                      STR("nothing would be left: cancel the constellation instead"));

@@ -59,6 +59,12 @@ static bool waits(const struct task *task)
     return task->record.state == TASK_WAITING && !task_has_started(task);
 }
 
+/* By counts alone while nothing is being decided: a task may have a million edges. */
+static enum ways ways_now(const struct task *task)
+{
+    return task->constellation->deciding == 0 ? task_ways(task) : forecast_ways(task, false, NULL);
+}
+
 void edit_forecast_before(struct batch *batch)
 {
     for (size_t i = 0; i < batch->touches_count; i++) {
@@ -66,7 +72,7 @@ void edit_forecast_before(struct batch *batch)
         const struct task *task = constellation_task(batch->constellation, touch->task);
         bool is_held = task_is_held(task);
         bool may_skip = !is_held || task_awaits_approval_only(task);
-        enum ways ways = forecast_ways(task, false, NULL);
+        enum ways ways = ways_now(task);
         touch->was_ready = waits(task) && !is_held && ways == WAYS_OPEN && !is_early(task);
         touch->was_skipped =
             task->record.state == TASK_SKIPPED || (waits(task) && may_skip && ways == WAYS_CLOSED);
@@ -102,6 +108,12 @@ static void look_at(struct outlook *outlook, const struct task *task)
         (!is_skipped && is_held_by_others(batch, task))) {
         return;
     }
+    size_t looks = (size_t)task->undecided + task->closed + task->opened + 1;
+    if (looks > outlook->looks_left) {
+        outlook->looks_left = 0; /* what follows from here on is not told */
+        return;
+    }
+    outlook->looks_left -= looks;
     enum ways ways = forecast_ways(task, is_skipped, &outlook->states);
     if (ways == WAYS_CLOSED && !is_skipped && (touch == NULL || !touch->was_skipped)) {
         struct edit_result *result = &batch->result;

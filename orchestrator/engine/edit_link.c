@@ -54,12 +54,7 @@ static void make_order(struct batch *batch)
         batch->engine->order = order_new();
     }
     if (constellation->order_next == 0 && batch->edges_added > 0) {
-        struct order_build build;
-        struct cycle cycle;
-        order_build_init(&build, constellation);
-        order_build_work(&build, SIZE_MAX);
-        CHECK(order_build_succeeded(&build, &cycle));
-        order_build_done(&build);
+        order_build_whole(constellation);
     }
 }
 

@@ -230,6 +230,7 @@ static void tick(struct engine *engine)
     fire_timers(engine);
     size_t budget = decision_work(engine, ENGINE_SLICE);
     budget = constellation_work(engine, budget);
+    budget = reopen_work(engine, budget);
     decision_work(engine, budget);
     rank_work(engine);
     ask_for_inputs(engine);
@@ -315,8 +316,8 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
 int64_t engine_next_deadline(const struct engine *engine)
 {
     if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
-        engine->prepare.first != NULL || engine->ranks_first != NULL ||
-        (!engine->blocked && heap_top(&engine->active) != NULL)) {
+        engine->reopening_first != NULL || engine->prepare.first != NULL ||
+        engine->ranks_first != NULL || (!engine->blocked && heap_top(&engine->active) != NULL)) {
         return INT64_MIN; /* a slice is left */
     }
     int64_t least = INT64_MAX;

@@ -181,6 +181,24 @@ void hold_approval(struct engine *engine, struct task *task)
     name_task(engine, hold, task);
 }
 
+struct hold *hold_reopening(struct engine *engine, struct constellation *constellation,
+                            enum hold_origin kind, const uint32_t *tasks, size_t count,
+                            struct str actor)
+{
+    struct hold_record record = {
+        .scope = HOLD_ALL,
+        .origin = kind,
+        .on_expiry = HOLD_EXPIRY_RELEASE,
+    };
+    struct hold *hold = place(engine, constellation, record, 0, actor,
+                              kind == HOLD_RERUN ? STR("a rerun of many tasks is being made")
+                                                 : STR("a retry of many tasks is being made"));
+    for (size_t i = 0; i < count; i++) {
+        name_task(engine, hold, constellation_task(constellation, tasks[i]));
+    }
+    return hold;
+}
+
 /* All behind the root, breadth first. False: more than one hold may name. */
 static bool collect_descendants(struct constellation *constellation, const struct task *root,
                                 uint32_t **ret_list, size_t *ret_count)
@@ -425,6 +443,11 @@ void hold_release(struct engine *engine, const struct event *event)
     if (hold == NULL || hold->constellation != constellation) {
         engine_reply(engine, request, ERR_NOT_FOUND, id,
                      event->release.hold_id == 0 ? STR("it is not paused") : STR("no such hold"));
+        return;
+    }
+    if (hold->record.origin >= HOLD_RERUN) {
+        engine_reply(engine, request, ERR_CONFLICT, id,
+                     STR("constellation_reopening: it ends by itself when that is made"));
         return;
     }
     if (!event->release.approved) {

@@ -6,8 +6,8 @@
 #include "orchestrator/engine/model.h"
 #include "orchestrator/engine/order.h"
 
-/* A body of so many bytes costs a slice as much as a row. */
-enum { BYTES_A_ROW = 256 };
+/* What costs a slice as much as a row: so many bytes of a body, so many steps of the order. */
+enum { BYTES_A_ROW = 256, ORDER_STEPS_A_ROW = 16 };
 
 void intake_free(struct intake *intake)
 {
@@ -17,6 +17,10 @@ void intake_free(struct intake *intake)
         }
         for (size_t i = 0; i < intake->policies_count; i++) {
             intake->policies[i]->tasks--;
+        }
+        if (intake->order != NULL) {
+            order_build_done(intake->order);
+            mem_free(intake->order);
         }
         mem_free(intake->classes);
         mem_free(intake->policies);
@@ -205,6 +209,24 @@ static void complete(struct engine *engine, struct constellation *constellation)
     constellation_queue_job(engine, constellation, JOB_OPEN);
 }
 
+/* With every task and edge there, and nobody who could change them: the first edit finds the order
+   made. It costs no row, only time. */
+static size_t put_in_order(struct constellation *constellation, size_t budget)
+{
+    struct intake *intake = constellation->intake;
+    if (intake->order == NULL) {
+        intake->order = mem_alloc(sizeof *intake->order);
+        order_build_init(intake->order, constellation);
+    }
+    size_t left = order_build_work(intake->order, budget * ORDER_STEPS_A_ROW);
+    if (order_build_is_finished(intake->order)) {
+        struct cycle cycle;
+        bool is_acyclic = order_build_succeeded(intake->order, &cycle);
+        CHECK(is_acyclic); /* plan.h: it was checked where it was read */
+    }
+    return left / ORDER_STEPS_A_ROW;
+}
+
 size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget)
 {
     struct intake *intake = constellation->intake;
@@ -217,8 +239,12 @@ size_t intake_work(struct engine *engine, struct constellation *constellation, s
         add_edge(engine, constellation);
         budget--;
     }
-    if (intake->tasks_in == intake->plan->tasks_count &&
-        intake->edges_in == intake->plan->edges_count) {
+    bool is_in = intake->tasks_in == intake->plan->tasks_count &&
+                 intake->edges_in == intake->plan->edges_count;
+    if (is_in && budget > 0 && constellation->order_next == 0) {
+        budget = put_in_order(constellation, budget);
+    }
+    if (is_in && constellation->order_next != 0) {
         complete(engine, constellation);
     }
     return budget;

@@ -142,6 +142,9 @@ static enum err derive_constellation(struct engine *engine, struct constellation
         }
     }
     const struct constellation_record *record = &constellation->record;
+    if (constellation->order_next == 0) {
+        order_build_whole(constellation); /* no turn waits for it here */
+    }
     bool stops = record->cancel_requested || record->stopping;
     if (stops || constellation->ordinary == 0) {
         constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
@@ -150,6 +153,9 @@ static enum err derive_constellation(struct engine *engine, struct constellation
     rank_begin(engine, constellation);
     for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
         hold_arm(engine, hold);
+        if (hold->record.origin >= HOLD_RERUN) {
+            reopen_resume(engine, hold);
+        }
     }
     return ERR_NONE;
 }

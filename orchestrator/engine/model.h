@@ -17,6 +17,8 @@ enum { CHUNK_SHIFT = 10, CHUNK_SIZE = 1 << CHUNK_SHIFT };
 struct constellation;
 struct device;
 struct newcomer;
+struct order_build;
+struct reopening;
 
 /* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
 struct class
@@ -286,6 +288,7 @@ struct constellation {
     unsigned jobs_due; /* bits: those that follow */
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
+    struct reopening *reopening;    /* a retry or rerun that takes more than a turn */
     struct constellation *job_next; /* of the jobs */
     struct constellation *ended_next;
     bool ended; /* on the list of those that go with the turn, if nothing reopens them */
@@ -308,6 +311,7 @@ struct intake {
     size_t actor_length;
     uint32_t tasks_in;
     uint32_t edges_in;
+    struct order_build *order; /* of a plan that is not written along its edges; last of all */
 };
 
 struct asked {
@@ -338,6 +342,7 @@ struct engine {
     struct constellation *last;
     struct constellation *jobs_first;
     struct constellation *jobs_last;
+    struct reopening *reopening_first;
     struct constellation *ended_first; /* freed when the turn ends, if they are final still */
     uint64_t live_tasks;
 
@@ -519,12 +524,17 @@ struct renewal {
     size_t count;
     size_t capacity;
 };
+void renewal_list(struct renewal *renewal, const struct task *task); /* nothing changes by it */
 /* The task waits again; one that is not skipped begins another round. */
 void renewal_add(struct engine *engine, struct renewal *renewal, struct task *task);
 /* What they decided is erased where it has not been used, what was skipped for that waits again
    (unless keep_skipped), and all of them are decided anew. */
 void renewal_spread(struct engine *engine, struct constellation *constellation,
                     struct renewal *renewal, bool keep_skipped);
+/* The steps of that, one edge each: out of one that waits again, and into it. */
+void renewal_erase(struct engine *engine, struct constellation *constellation,
+                   struct renewal *renewal, struct edge *edge, bool keep_skipped);
+void renewal_decide(struct engine *engine, struct constellation *constellation, uint32_t edge);
 void renewal_done(struct renewal *renewal);
 /* What is not finally is about to go on: finally tasks that have run are added, for another round. */
 void renewal_add_finals(struct engine *engine, struct constellation *constellation,
@@ -532,6 +542,20 @@ void renewal_add_finals(struct engine *engine, struct constellation *constellati
 /* A final one runs again; nothing if it is not final. */
 void constellation_reopen(struct engine *engine, struct constellation *constellation,
                           struct str actor);
+
+/* --- reopen_job.c --- */
+/* Whether what would begin again with these tasks, by index, is more than a turn should take. */
+bool reopen_is_large(struct constellation *constellation, const uint32_t *tasks, size_t count,
+                     enum hold_origin kind);
+/* Does it in slices, under a hold that the caller's turn makes durable, and answers then. Nobody
+   else may reopen or edit the constellation meanwhile. */
+void reopen_begin(struct engine *engine, struct constellation *constellation, const uint32_t *tasks,
+                  size_t count, enum hold_origin kind, const uint64_t *request, struct str actor);
+/* After a load that has found such a hold. */
+void reopen_resume(struct engine *engine, struct hold *hold);
+/* It is given up, if there is one: the constellation is being stopped, or is freed (`quietly`). */
+void reopen_drop(struct engine *engine, struct constellation *constellation, bool quietly);
+size_t reopen_work(struct engine *engine, size_t budget);
 
 /* --- constellation.c --- */
 struct constellation *constellation_new(struct engine *engine,
@@ -589,6 +613,10 @@ void hold_approval(struct engine *engine, struct task *task);
 /* The one of a task with this origin (HOLD_APPROVAL, HOLD_FAILURE), or NULL. */
 struct hold *hold_of_root(const struct constellation *constellation, int64_t task_id,
                           enum hold_origin origin);
+/* One on all of the constellation that names tasks (its kinds stand at HOLD_RERUN). */
+struct hold *hold_reopening(struct engine *engine, struct constellation *constellation,
+                            enum hold_origin kind, const uint32_t *tasks, size_t count,
+                            struct str actor);
 /* Ends it: what it held goes on. actor: who, or why. */
 void hold_end(struct engine *engine, struct hold *hold, struct str actor);
 /* The holds of a constellation that has ended: their rows go. */

@@ -85,6 +85,17 @@ bool order_build_succeeded(const struct order_build *build, struct cycle *ret_cy
     return true;
 }
 
+void order_build_whole(struct constellation *constellation)
+{
+    struct order_build build;
+    struct cycle cycle;
+    order_build_init(&build, constellation);
+    order_build_work(&build, SIZE_MAX);
+    bool is_acyclic = order_build_succeeded(&build, &cycle);
+    CHECK(is_acyclic);
+    order_build_done(&build);
+}
+
 struct order *order_new(void)
 {
     return mem_alloc(sizeof(struct order));
@@ -222,16 +233,6 @@ static bool place(struct order *order, struct constellation *constellation, stru
     return true;
 }
 
-static void build_anew(struct constellation *constellation)
-{
-    struct order_build build;
-    struct cycle cycle;
-    order_build_init(&build, constellation);
-    order_build_work(&build, SIZE_MAX);
-    CHECK(order_build_succeeded(&build, &cycle));
-    order_build_done(&build);
-}
-
 /* The search is over: what it marked is unmarked, and a large one gives its memory back. */
 static void clear(struct order *order)
 {
@@ -269,7 +270,7 @@ bool order_insert(struct order *order, struct constellation *constellation, uint
         /* The labels have run out at one end. This takes some thousand million inserts: it may be
            linear. In the new order there is room. */
         CHECK(!is_new);
-        build_anew(constellation);
+        order_build_whole(constellation);
     }
     return true;
 }

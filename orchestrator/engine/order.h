@@ -47,6 +47,8 @@ size_t order_build_work(struct order_build *build, size_t budget);
 bool order_build_is_finished(const struct order_build *build);
 /* When it is finished: false if there is a cycle; then no task has been given a place. */
 bool order_build_succeeded(const struct order_build *build, struct cycle *ret_cycle);
+/* All of it now; there is no cycle. */
+void order_build_whole(struct constellation *constellation);
 
 /* The same by whoever has all tasks in an order of their own: each gives its place among so many, and
    when all have one, that is the order. */

@@ -84,6 +84,11 @@ enum hold_origin {
     HOLD_PAUSE = 2,    /* of the whole; at most one */
     HOLD_APPROVAL = 3, /* of one task, from its spec; has no deadline */
     HOLD_FAILURE = 4,  /* root failed: what its failure closes waits */
+    /* A rerun or retry that takes more than a turn is being made: names what was asked for. HOLD_ALL; it
+       ends by itself, and a restart goes on with it. */
+    HOLD_RERUN = 5,
+    HOLD_RETRY = 6,
+    HOLD_RETRY_KEPT = 7, /* what was skipped stays so */
 };
 
 enum hold_expiry {

@@ -23,6 +23,15 @@ static void begin_round(struct engine *engine, struct task *task)
     history->number = record->round;
 }
 
+void renewal_list(struct renewal *renewal, const struct task *task)
+{
+    if (renewal->count == renewal->capacity) {
+        renewal->capacity = renewal->capacity == 0 ? 16 : renewal->capacity * 2;
+        renewal->list = mem_resize(renewal->list, renewal->capacity * sizeof renewal->list[0]);
+    }
+    renewal->list[renewal->count++] = task->index;
+}
+
 void renewal_add(struct engine *engine, struct renewal *renewal, struct task *task)
 {
     struct constellation *constellation = task->constellation;
@@ -39,11 +48,7 @@ void renewal_add(struct engine *engine, struct renewal *renewal, struct task *ta
         hold_of_root(constellation, task->record.id, HOLD_APPROVAL) == NULL) {
         hold_approval(engine, task); /* what was skipped has lost its own */
     }
-    if (renewal->count == renewal->capacity) {
-        renewal->capacity = renewal->capacity == 0 ? 16 : renewal->capacity * 2;
-        renewal->list = mem_resize(renewal->list, renewal->capacity * sizeof renewal->list[0]);
-    }
-    renewal->list[renewal->count++] = task->index;
+    renewal_list(renewal, task);
 }
 
 /* What a decision led to stands: an attempt, or a gate that has opened. */
@@ -52,39 +57,48 @@ static bool is_used(const struct task *to)
     return task_has_started(to) || to->record.state == TASK_SUCCEEDED;
 }
 
+void renewal_erase(struct engine *engine, struct constellation *constellation,
+                   struct renewal *renewal, struct edge *edge, bool keep_skipped)
+{
+    struct task *to = constellation_task(constellation, edge->to);
+    bool is_skipped = to->record.state == TASK_SKIPPED;
+    if (is_used(to) || (is_skipped && keep_skipped)) {
+        return;
+    }
+    if (edge->decision != EDGE_UNDECIDED) {
+        decision_erase(engine, constellation, edge);
+    }
+    if (is_skipped && forecast_ways(to, true, NULL) != WAYS_CLOSED) {
+        renewal_add(engine, renewal, to);
+    }
+}
+
 static void erase_out(struct engine *engine, struct renewal *renewal, const struct task *task,
                       bool keep_skipped)
 {
-    struct constellation *constellation = task->constellation;
     for (uint32_t at = task->first_out; at != 0;) {
-        struct edge *edge = constellation_edge(constellation, at - 1);
-        struct task *to = constellation_task(constellation, edge->to);
+        struct edge *edge = constellation_edge(task->constellation, at - 1);
         at = edge->next_out;
-        bool is_skipped = to->record.state == TASK_SKIPPED;
-        if (is_used(to) || (is_skipped && keep_skipped)) {
-            continue;
-        }
-        if (edge->decision != EDGE_UNDECIDED) {
-            decision_erase(engine, constellation, edge);
-        }
-        if (is_skipped && forecast_ways(to, true, NULL) != WAYS_CLOSED) {
-            renewal_add(engine, renewal, to);
-        }
+        renewal_erase(engine, task->constellation, renewal, edge, keep_skipped);
     }
+}
+
+void renewal_decide(struct engine *engine, struct constellation *constellation, uint32_t index)
+{
+    struct edge *edge = constellation_edge(constellation, index);
+    if (edge->decision != EDGE_UNDECIDED) {
+        decision_erase(engine, constellation, edge);
+    }
+    decision_queue_edge(engine, constellation, index);
 }
 
 /* All that leads into it, by what is now. */
 static void decide_in(struct engine *engine, struct task *task)
 {
-    struct constellation *constellation = task->constellation;
     for (uint32_t at = task->first_in; at != 0;) {
         uint32_t index = at - 1;
-        struct edge *edge = constellation_edge(constellation, index);
-        at = edge->next_in;
-        if (edge->decision != EDGE_UNDECIDED) {
-            decision_erase(engine, constellation, edge);
-        }
-        decision_queue_edge(engine, constellation, index);
+        at = constellation_edge(task->constellation, index)->next_in;
+        renewal_decide(engine, task->constellation, index);
     }
 }
 

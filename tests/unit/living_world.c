@@ -294,6 +294,7 @@ struct living *living_new(uint32_t slots)
     struct living *living = mem_alloc(sizeof *living);
     living->engine = engine_new(&CONFIG);
     living->now = (struct moment){ 1000, 1700000000000 };
+    living->slots = slots;
     connect_device(living, slots);
     return living;
 }
@@ -423,9 +424,9 @@ void living_check(struct living *living)
     }
 }
 
-void living_compare(struct living *living)
+static struct engine *load(struct living *living, const struct engine_config *config)
 {
-    struct engine *other = engine_new(&CONFIG);
+    struct engine *other = engine_new(config);
     for (int64_t id = 1; id <= living->last_id; id++) {
         const struct class_record *class = map_get(&living->classes, (uint64_t)id);
         const struct policy_record *policy = map_get(&living->policies, (uint64_t)id);
@@ -450,6 +451,23 @@ void living_compare(struct living *living)
     if (engine_load_end(other, living->now, &reason) != ERR_NONE) {
         fail_msg("%s", reason.text);
     }
+    return other;
+}
+
+void living_restart(struct living *living)
+{
+    struct engine_config config = CONFIG;
+    config.epoch = ++living->restarts + 1;
+    config.next_task_id = config.next_edge_id = config.next_hold_id = living->last_id + 1;
+    struct engine *other = load(living, &config);
+    engine_free(living->engine);
+    living->engine = other;
+    connect_device(living, living->slots);
+}
+
+void living_compare(struct living *living)
+{
+    struct engine *other = load(living, &CONFIG);
     struct buf ours = { 0 };
     struct buf theirs = { 0 };
     engine_dump(living->engine, &ours);

@@ -28,6 +28,8 @@ struct living {
     struct device_record device; /* texts are the engine's */
     int64_t last_id;             /* the highest of any kind */
     uint32_t revisions;
+    uint32_t slots;
+    uint32_t restarts;
     /* Of the last turn. */
     struct {
         int64_t task_id;
@@ -61,6 +63,8 @@ void living_revive(struct living *living);
 /* Fails the test if the engine breaks an invariant, or another loaded from the book prints otherwise. */
 void living_check(struct living *living);
 void living_compare(struct living *living);
+/* The daemon starts anew: what the book has is loaded, and the device comes back with nothing. */
+void living_restart(struct living *living);
 /* 0: none. */
 int64_t living_find_hold(struct living *living, enum hold_origin origin, int64_t root);
 struct edge_record *living_edge(struct living *living, int64_t id);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -466,20 +467,25 @@ static void an_edit_reopens_what_has_ended(void **state)
 static void more_placements_than_there_may_be_are_refused(void **state)
 {
     (void)state;
-    enum { MANY = ENGINE_CLASSES_MAX };
+    enum { STEP = 1000, MANY = ENGINE_CLASSES_MAX };
     struct living *living = world(1, false); /* which has one already */
-    struct edit_operation *operations = mem_array(MANY, sizeof *operations);
-    struct plan_class *classes = mem_array(MANY, sizeof *classes);
-    for (size_t i = 0; i < MANY; i++) {
-        operations[i] = add((int64_t)i);
-        classes[i] = ANY;
-        operations[i].write.class = &classes[i];
+    struct edit_operation operations[STEP];
+    struct plan_class classes[STEP];
+    char names[STEP][16];
+    size_t count = 1;
+    for (; count + STEP <= MANY; count += STEP) {
+        for (size_t i = 0; i < STEP; i++) {
+            operations[i] = add((int64_t)i);
+            classes[i] = ANY;
+            snprintf(names[i], sizeof names[i], "d%zu", count + i);
+            classes[i].device = str_of(names[i]);
+            operations[i].write.class = &classes[i];
+        }
+        assert_int_equal(edit(living, operations, STEP, false), ERR_NONE);
     }
-    edit(living, operations, MANY, false);
+    edit(living, operations, STEP, false); /* the last ones again are no new ones, but may be */
     expect_refused(living, EDIT_CODE_TOO_MANY_CLASSES, EDIT_WHOLE);
-    assert_int_equal(edit(living, operations, MANY - 1, true), ERR_NONE);
-    mem_free(operations);
-    mem_free(classes);
+    assert_int_equal(edit(living, operations, MANY - count, true), ERR_NONE);
     end_world(living);
 }
 

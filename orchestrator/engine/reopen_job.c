@@ -1,0 +1,339 @@
+/* A retry or rerun of more than a turn should take. It goes on slice by slice under a hold on the whole
+   constellation: that keeps everything behind it from starting on what is half taken back, and its row,
+   which names the tasks that were asked for, is what a restart goes on from. A step that was made before
+   a restart finds nothing left to do. The steps:
+     REACH   a rerun only: everything behind the tasks; refused if some of that is under way
+     ADD     they wait again
+     ERASE   what they decided is taken back; what was skipped for it is added
+     DECIDE  what leads into all of them is decided anew */
+#include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
+
+/* Tasks and edges that are still one turn's. */
+enum { REOPEN_AT_ONCE_MAX = 1000, ROWS_A_TASK = 4 };
+
+enum step {
+    STEP_REACH,
+    STEP_ADD,
+    STEP_ERASE,
+    STEP_DECIDE,
+};
+
+struct reopening {
+    struct constellation *constellation;
+    struct hold *hold;
+    bool has_request; /* it has not been answered */
+    bool is_resumed;
+    uint64_t request;
+    struct renewal reach; /* those that were asked for, first, and what is behind them */
+    size_t roots;
+    struct renewal again; /* those that wait again */
+    unsigned char *seen;  /* a bit a task, by index */
+    size_t seen_bytes;
+    enum step step;
+    size_t at;     /* in the list of the step */
+    uint32_t edge; /* of that task: index + 1 */
+    bool begun;
+    struct reopening *next;
+};
+
+static bool see(struct reopening *reopening, uint32_t task)
+{
+    unsigned char bit = (unsigned char)(1U << (task & 7U));
+    CHECK(task / 8 < reopening->seen_bytes);
+    bool is_new = (reopening->seen[task / 8] & bit) == 0;
+    reopening->seen[task / 8] |= bit;
+    return is_new;
+}
+
+bool reopen_is_large(struct constellation *constellation, const uint32_t *tasks, size_t count,
+                     enum hold_origin kind)
+{
+    struct map seen = { 0 };
+    uint32_t list[REOPEN_AT_ONCE_MAX];
+    size_t listed = 0;
+    size_t looks = 0;
+    for (size_t i = 0; i < count && i < REOPEN_AT_ONCE_MAX; i++) {
+        list[listed++] = tasks[i];
+        map_put(&seen, (uint64_t)tasks[i] + 1, list);
+    }
+    bool is_large = count > REOPEN_AT_ONCE_MAX;
+    for (size_t i = 0; i < listed && !is_large; i++) {
+        const struct task *task = constellation_task(constellation, list[i]);
+        looks += (size_t)task->undecided + task->closed + task->opened;
+        for (uint32_t at = task->first_out; at != 0 && !is_large; looks++) {
+            const struct edge *edge = constellation_edge(constellation, at - 1);
+            const struct task *to = constellation_task(constellation, edge->to);
+            at = edge->next_out;
+            bool follows =
+                kind == HOLD_RERUN || (kind == HOLD_RETRY && to->record.state == TASK_SKIPPED);
+            if (follows && map_get(&seen, (uint64_t)edge->to + 1) == NULL) {
+                is_large = listed == REOPEN_AT_ONCE_MAX;
+                if (!is_large) {
+                    list[listed++] = edge->to;
+                    map_put(&seen, (uint64_t)edge->to + 1, list);
+                }
+            }
+            is_large = is_large || looks > REOPEN_AT_ONCE_MAX;
+        }
+        is_large = is_large || looks > REOPEN_AT_ONCE_MAX;
+    }
+    map_done(&seen);
+    return is_large;
+}
+
+static struct reopening *queue(struct engine *engine, struct hold *hold)
+{
+    struct constellation *constellation = hold->constellation;
+    struct reopening *reopening = mem_alloc(sizeof *reopening);
+    CHECK(constellation->reopening == NULL);
+    reopening->constellation = constellation;
+    reopening->hold = hold;
+    reopening->step = hold->record.origin == HOLD_RERUN ? STEP_REACH : STEP_ADD;
+    reopening->seen_bytes = constellation->tasks / 8 + 1;
+    reopening->seen = mem_alloc(reopening->seen_bytes);
+    constellation->reopening = reopening;
+    struct reopening **last = &engine->reopening_first;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = reopening;
+    return reopening;
+}
+
+static void name_root(struct reopening *reopening, const struct task *task)
+{
+    if (see(reopening, task->index)) {
+        renewal_list(&reopening->reach, task);
+        reopening->roots++;
+    }
+}
+
+void reopen_begin(struct engine *engine, struct constellation *constellation, const uint32_t *tasks,
+                  size_t count, enum hold_origin kind, const uint64_t *request, struct str actor)
+{
+    struct reopening *reopening =
+        queue(engine, hold_reopening(engine, constellation, kind, tasks, count, actor));
+    if (request != NULL) {
+        reopening->has_request = true;
+        reopening->request = *request;
+    }
+    for (size_t i = 0; i < count; i++) {
+        name_root(reopening, constellation_task(constellation, tasks[i]));
+    }
+}
+
+void reopen_resume(struct engine *engine, struct hold *hold)
+{
+    struct reopening *reopening = queue(engine, hold);
+    reopening->is_resumed = true;
+    for (size_t i = 0; i < hold->tasks_count; i++) {
+        const struct task *task = constellation_find_task(hold->constellation, hold->tasks[i]);
+        CHECK(task != NULL); /* nobody may edit it */
+        name_root(reopening, task);
+    }
+}
+
+static void end(struct engine *engine, struct reopening *reopening)
+{
+    struct reopening **at = &engine->reopening_first;
+    while (*at != reopening) {
+        at = &(*at)->next;
+    }
+    *at = reopening->next;
+    reopening->constellation->reopening = NULL;
+    renewal_done(&reopening->reach);
+    renewal_done(&reopening->again);
+    mem_free(reopening->seen);
+    mem_free(reopening);
+}
+
+static void answer(struct engine *engine, struct reopening *reopening, enum err err, struct str why)
+{
+    if (reopening->has_request) {
+        reopening->has_request = false;
+        engine_reply(engine, reopening->request, err, reopening->constellation->record.id, why);
+    }
+}
+
+void reopen_drop(struct engine *engine, struct constellation *constellation, bool quietly)
+{
+    struct reopening *reopening = constellation->reopening;
+    if (reopening == NULL) {
+        return;
+    }
+    struct hold *hold = reopening->hold;
+    if (!quietly) {
+        answer(engine, reopening, ERR_CONFLICT,
+               STR("constellation_stopping: it was stopped before that was made"));
+    }
+    end(engine, reopening);
+    if (!quietly) {
+        hold_end(engine, hold, STR("the constellation is being stopped"));
+    }
+}
+
+static bool is_under_way(const struct task *task)
+{
+    return task_has_started(task) && !task_state_is_final((enum task_state)task->record.state);
+}
+
+/* Walks the edges of the task at which the step stands: false when there are no more of them. */
+static bool next_edge(struct reopening *reopening, uint32_t first, bool is_out, uint32_t *ret_edge)
+{
+    if (!reopening->begun) {
+        reopening->begun = true;
+        reopening->edge = first;
+    }
+    if (reopening->edge == 0) {
+        reopening->begun = false;
+        reopening->at++;
+        return false;
+    }
+    *ret_edge = reopening->edge - 1;
+    const struct edge *edge = constellation_edge(reopening->constellation, *ret_edge);
+    reopening->edge = is_out ? edge->next_out : edge->next_in;
+    return true;
+}
+
+/* Of what is resumed some has been made already; nothing behind it has started since. */
+static bool reach_one(struct engine *engine, struct reopening *reopening)
+{
+    struct constellation *constellation = reopening->constellation;
+    const struct task *task =
+        constellation_task(constellation, reopening->reach.list[reopening->at]);
+    uint32_t edge = 0;
+    if (is_under_way(task)) {
+        struct hold *hold = reopening->hold;
+        answer(engine, reopening, ERR_CONFLICT,
+               engine_text(engine, "task_running: task %lld depends on it and is under way",
+                           (long long)task->record.id));
+        end(engine, reopening);
+        hold_end(engine, hold, STR("it was refused"));
+        constellation_settle(engine, constellation);
+        return false;
+    }
+    if (next_edge(reopening, task->first_out, true, &edge)) {
+        const struct task *to =
+            constellation_task(constellation, constellation_edge(constellation, edge)->to);
+        if (see(reopening, to->index)) {
+            renewal_list(&reopening->reach, to);
+        }
+    }
+    return true;
+}
+
+static size_t add_one(struct engine *engine, struct reopening *reopening)
+{
+    size_t at = reopening->at++;
+    struct task *task = constellation_task(reopening->constellation, reopening->reach.list[at]);
+    enum task_state state = (enum task_state)task->record.state;
+    if (task_state_is_final(state) && (at < reopening->roots || state != TASK_SKIPPED)) {
+        renewal_add(engine, &reopening->again, task);
+        return ROWS_A_TASK;
+    }
+    if (reopening->is_resumed && state == TASK_WAITING && !task_has_started(task)) {
+        renewal_list(&reopening->again, task);
+    }
+    return 1;
+}
+
+static void erase_one(struct engine *engine, struct reopening *reopening)
+{
+    struct constellation *constellation = reopening->constellation;
+    const struct task *task =
+        constellation_task(constellation, reopening->again.list[reopening->at]);
+    uint32_t edge = 0;
+    see(reopening, task->index);
+    if (!next_edge(reopening, task->first_out, true, &edge)) {
+        return;
+    }
+    struct edge *out = constellation_edge(constellation, edge);
+    const struct task *to = constellation_task(constellation, out->to);
+    bool was_waiting = to->record.state == TASK_WAITING && !task_has_started(to);
+    renewal_erase(engine, constellation, &reopening->again, out,
+                  reopening->hold->record.origin == HOLD_RETRY_KEPT);
+    /* It may have been added before the restart, and what is behind it not. */
+    if (reopening->is_resumed && was_waiting && see(reopening, to->index)) {
+        renewal_list(&reopening->again, to);
+    }
+}
+
+static void decide_one(struct engine *engine, struct reopening *reopening)
+{
+    struct constellation *constellation = reopening->constellation;
+    const struct task *task =
+        constellation_task(constellation, reopening->again.list[reopening->at]);
+    uint32_t edge = 0;
+    if (next_edge(reopening, task->first_in, false, &edge)) {
+        renewal_decide(engine, constellation, edge);
+    }
+}
+
+/* All that is behind is known: from here on it is sure to be made. */
+static void admit(struct engine *engine, struct reopening *reopening)
+{
+    reopening->step = STEP_ADD;
+    reopening->at = 0;
+    answer(engine, reopening, ERR_NONE, STR(""));
+}
+
+/* In edges and rows. 0: the reopening is over. */
+static size_t work_one(struct engine *engine, struct reopening *reopening)
+{
+    size_t cost = 1;
+    switch (reopening->step) {
+    case STEP_REACH:
+        if (reopening->at == reopening->reach.count) {
+            admit(engine, reopening);
+        } else if (!reach_one(engine, reopening)) {
+            return 0;
+        }
+        break;
+    case STEP_ADD:
+        if (reopening->at < reopening->reach.count) {
+            cost = add_one(engine, reopening);
+            break;
+        }
+        answer(engine, reopening, ERR_NONE, STR(""));
+        if (reopening->constellation->ordinary > 0) {
+            renewal_add_finals(engine, reopening->constellation, &reopening->again);
+        }
+        reopening->step = STEP_ERASE;
+        reopening->at = 0;
+        break;
+    case STEP_ERASE:
+        if (reopening->at < reopening->again.count) {
+            erase_one(engine, reopening);
+            break;
+        }
+        reopening->step = STEP_DECIDE;
+        reopening->at = 0;
+        break;
+    case STEP_DECIDE:
+        if (reopening->at == reopening->again.count) {
+            return 0;
+        }
+        decide_one(engine, reopening);
+        break;
+    }
+    return cost;
+}
+
+size_t reopen_work(struct engine *engine, size_t budget)
+{
+    while (budget > 0 && engine->reopening_first != NULL) {
+        struct reopening *reopening = engine->reopening_first;
+        struct constellation *constellation = reopening->constellation;
+        size_t cost = work_one(engine, reopening);
+        if (cost == 0 && constellation->reopening == reopening) {
+            struct hold *hold = reopening->hold;
+            end(engine, reopening);
+            hold_end(engine, hold, STR("it has been made"));
+            constellation_settle(engine, constellation);
+            cost = 1;
+        }
+        budget -= cost < budget ? cost : budget;
+    }
+    return budget;
+}
