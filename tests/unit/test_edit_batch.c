@@ -204,7 +204,7 @@ static void one_operation_too_many_is_refused(void **state)
         buf_append_text(&text, ",0");
     }
     buf_append_text(&text, "]}");
-    expect_fault(buf_text(&text), "too_large", "/operations", "100001 operations");
+    expect_fault(buf_text(&text), "too_large", "/operations", "501 operations");
     buf_done(&text);
 }
 

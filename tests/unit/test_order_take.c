@@ -99,14 +99,18 @@ static void a_plan_that_comes_in_its_order_needs_none_made(void **state)
     living_free(living);
 }
 
-static void the_order_of_any_other_plan_is_made_over_turns(void **state)
+/* As what was revived is before it has been ranked. */
+static void lose_order(struct living *living)
+{
+    inside(living, 1)->order_lost = true;
+    inside(living, 1)->order_next = 0;
+}
+
+static void the_order_of_any_other_plan_is_made_before_it_runs(void **state)
 {
     (void)state;
     struct living *living = living_new(1);
     take_in(living, TASKS, true);
-    assert_true(inside(living, 1)->order_lost);
-    assert_int_equal(inside(living, 1)->order_next, 0);
-    living_settle(living);
     expect_order(inside(living, 1));
     /* It is the one that edits go on with. */
     assert_int_equal(add_edge(living, 1, 9, 2), ERR_NONE);
@@ -117,12 +121,12 @@ static void the_order_of_any_other_plan_is_made_over_turns(void **state)
     living_free(living);
 }
 
-static void an_edit_before_that_makes_it_itself(void **state)
+static void an_edit_of_one_that_has_none_makes_it_itself(void **state)
 {
     (void)state;
     struct living *living = living_new(1);
     take_in(living, TASKS, true);
-    assert_true(inside(living, 1)->order_lost);
+    lose_order(living);
     assert_int_equal(add_edge(living, 1, 2, 9), ERR_CONFLICT);
     assert_int_equal(add_edge(living, 1, 9, 2), ERR_NONE);
     expect_order(inside(living, 1));
@@ -136,6 +140,7 @@ static void a_lost_order_survives_edits_that_add_tasks_alone(void **state)
     (void)state;
     struct living *living = living_new(1);
     take_in(living, TASKS, true);
+    lose_order(living);
     struct edit_operation operation = { .kind = EDIT_ADD_TASK };
     operation.write.task = -1;
     operation.write.plan = &PLAIN;
@@ -198,8 +203,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_that_comes_in_its_order_needs_none_made),
-        cmocka_unit_test(the_order_of_any_other_plan_is_made_over_turns),
-        cmocka_unit_test(an_edit_before_that_makes_it_itself),
+        cmocka_unit_test(the_order_of_any_other_plan_is_made_before_it_runs),
+        cmocka_unit_test(an_edit_of_one_that_has_none_makes_it_itself),
         cmocka_unit_test(a_lost_order_survives_edits_that_add_tasks_alone),
         cmocka_unit_test(ids_are_found_with_gaps_between_them),
     };
