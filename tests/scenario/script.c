@@ -155,11 +155,26 @@ static bool answer_questions(struct script *script)
     return good;
 }
 
+/* A constellation that has ended is not held any more: it is loaded in the turn, as the API does. */
+static bool revive(struct script *script, const struct event *event)
+{
+    struct world *world = &script->world;
+    int64_t id = event->reopen.constellation_id;
+    struct reason reason = { "" };
+    return engine_constellation(world->engine, id) != NULL ||
+           (store_load_constellation(world->store, world->engine, id, &reason) == ERR_NONE &&
+            engine_load_revived(world->engine, id, world->now, &reason) == ERR_NONE) ||
+           complain(script, reason.text);
+}
+
 static bool turn(struct script *script, const struct event *event)
 {
     struct world *world = &script->world;
     struct reason reason = { "" };
     CHECK(store_begin(world->store, &reason) == ERR_NONE);
+    if (event != NULL && event->kind == EVENT_REOPEN && !revive(script, event)) {
+        return false;
+    }
     if (event != NULL) {
         step(world, event);
     }
@@ -202,6 +217,8 @@ struct draft {
     size_t limits_count;
     size_t tasks_count;
     size_t edges_count;
+    int64_t deadline_ms;
+    bool fail_fast;
 };
 
 static int64_t amount_milli(const char *text)
@@ -278,26 +295,56 @@ static uint32_t retry_bits(struct script *script)
     return bits;
 }
 
+/* KEY[:KIND][!][?CONDITION]; ! is required, as by a reference. */
+static struct plan_edge one_need(struct script *script, char *text)
+{
+    struct plan_edge edge = { .when = EDGE_WHEN_SUCCESS, .named = true };
+    char *condition = strchr(text, '?');
+    if (condition != NULL) {
+        *condition++ = 0;
+        edge.condition = keep(script, condition);
+    }
+    size_t length = strlen(text);
+    if (length > 0 && text[length - 1] == '!') {
+        text[length - 1] = 0;
+        edge.required = true;
+    }
+    char *kind = strchr(text, ':');
+    if (kind != NULL) {
+        *kind++ = 0;
+        while (strcmp(edge_when_name(edge.when), kind) != 0) {
+            CHECK(edge.when != EDGE_WHEN_ALWAYS);
+            edge.when = (enum edge_when)(edge.when + 1);
+        }
+    }
+    return edge;
+}
+
 static bool add_needs(struct script *script, struct draft *draft, const char *needs)
 {
     char list[512];
     snprintf(list, sizeof list, "%s", needs);
     char *rest = NULL;
     for (char *key = strtok_r(list, ",", &rest); key != NULL; key = strtok_r(NULL, ",", &rest)) {
-        size_t from = 0;
-        while (from < draft->tasks_count && !str_is(draft->tasks[from].key, key)) {
-            from++;
+        struct plan_edge edge = one_need(script, key);
+        edge.from = task_above(draft, key);
+        edge.to = (uint32_t)draft->tasks_count;
+        if (edge.from-- == 0 || draft->edges_count == WORLD_TASKS_MAX) {
+            return complain(script, "needs a task that does not stand above, or too many");
         }
-        if (from == draft->tasks_count) {
-            return complain(script, "needs a task that does not stand above");
-        }
-        draft->edges[draft->edges_count++] = (struct plan_edge){
-            .from = (uint32_t)from,
-            .to = (uint32_t)draft->tasks_count,
-            .when = EDGE_WHEN_SUCCESS,
-        };
+        draft->edges[draft->edges_count++] = edge;
     }
     return true;
+}
+
+static uint16_t task_flags(const struct script *script)
+{
+    unsigned flags = 0;
+    flags |= flag(script, "any") ? TASK_JOIN_ANY : 0U;
+    flags |= flag(script, "gate") ? TASK_GATE : 0U;
+    flags |= flag(script, "finally") ? TASK_FINALLY : 0U;
+    flags |= flag(script, "allow-failure") ? TASK_ALLOW_FAILURE : 0U;
+    return (uint16_t)flags;
 }
 
 static bool add_task(struct script *script, struct draft *draft)
@@ -329,7 +376,9 @@ static bool add_task(struct script *script, struct draft *draft)
         .retry_on = retry_bits(script),
         .queue_timeout_ms = number(script, "queue", 0),
         .start_timeout_ms = number(script, "start", 0),
+        .hold_on_failure_ms = number(script, "hold-on-failure", 0),
     };
+    const char *approval = option(script, "hold");
     draft->tasks[at] = (struct plan_task){
         .key = keep(script, script->words[1]),
         .body = STR("body"),
@@ -337,6 +386,8 @@ static bool add_task(struct script *script, struct draft *draft)
         .policy_index = (uint32_t)at,
         .priority = (int32_t)number(script, "priority", 0),
         .has_references = flag(script, "refs"),
+        .flags = task_flags(script),
+        .hold = keep(script, approval == NULL ? "" : approval),
     };
     draft->tasks_count++;
     return true;
@@ -386,7 +437,11 @@ static bool command_plan(struct script *script)
         if (strcmp(script->words[0], "end") == 0) {
             break;
         }
-        if (strcmp(script->words[0], "limit") == 0) {
+        if (strcmp(script->words[0], "fail-fast") == 0) {
+            draft->fail_fast = true;
+        } else if (strcmp(script->words[0], "deadline") == 0) {
+            draft->deadline_ms = strtoll(script->words[1], NULL, 10);
+        } else if (strcmp(script->words[0], "limit") == 0) {
             CHECK(draft->limits_count < sizeof draft->limits / sizeof draft->limits[0]);
             draft->limits[draft->limits_count++] =
                 (struct plan_limit){ keep(script, script->words[1]),
@@ -410,6 +465,8 @@ static bool command_plan(struct script *script)
         .edges_count = draft->edges_count,
         .limits = draft->limits,
         .limits_count = draft->limits_count,
+        .deadline_ms = draft->deadline_ms,
+        .fail_fast = draft->fail_fast,
     };
     struct event event = { .kind = EVENT_SUBMIT };
     event.submit.plan = plan;
@@ -607,15 +664,110 @@ static bool command_close(struct script *script)
 
 /* --- the rest --- */
 
+static int64_t plan_id(const struct script *script)
+{
+    const struct world *world = &script->world;
+    for (size_t i = 0; i < world->plans_count; i++) {
+        if (strcmp(world->plans[i].name, script->words[1]) == 0) {
+            return world->plans[i].id;
+        }
+    }
+    return 0;
+}
+
 static bool command_cancel(struct script *script)
 {
     struct event event = { .kind = EVENT_CANCEL };
     event.cancel.actor = STR("test");
-    for (size_t i = 0; i < script->world.plans_count; i++) {
-        if (strcmp(script->world.plans[i].name, script->words[1]) == 0) {
-            event.cancel.constellation_id = script->world.plans[i].id;
+    event.cancel.constellation_id = plan_id(script);
+    return turns(script, &event);
+}
+
+/* The tasks of a list of keys, of any plan. */
+static size_t task_ids(const struct script *script, const char *keys, int64_t *ids, size_t max)
+{
+    const struct world *world = &script->world;
+    char list[512];
+    snprintf(list, sizeof list, "%s", keys);
+    char *rest = NULL;
+    size_t count = 0;
+    for (char *key = strtok_r(list, ",", &rest); key != NULL; key = strtok_r(NULL, ",", &rest)) {
+        for (size_t i = 0; i < world->tasks_count && count < max; i++) {
+            if (strcmp(world->tasks[i].key, key) == 0) {
+                ids[count++] = world->tasks[i].id;
+            }
         }
     }
+    return count;
+}
+
+static bool command_hold(struct script *script)
+{
+    int64_t ids[WORLD_TASKS_MAX];
+    const char *behind = option(script, "behind");
+    const char *tasks = option(script, "tasks");
+    bool pauses = strcmp(script->words[0], "pause") == 0;
+    struct event event = { .kind = EVENT_HOLD };
+    event.hold.request = 1;
+    event.hold.constellation_id = plan_id(script);
+    event.hold.scope = behind != NULL ? HOLD_DESCENDANTS : tasks != NULL ? HOLD_TASKS : HOLD_ALL;
+    event.hold.origin = pauses ? HOLD_PAUSE : HOLD_BY_REQUEST;
+    event.hold.on_expiry = flag(script, "fails") ? HOLD_EXPIRY_FAIL : HOLD_EXPIRY_RELEASE;
+    event.hold.length_ms = number(script, "for", 0);
+    event.hold.task_ids = ids;
+    if (event.hold.scope != HOLD_ALL) {
+        event.hold.task_ids_count =
+            task_ids(script, behind != NULL ? behind : tasks, ids, WORLD_TASKS_MAX);
+    }
+    event.hold.owner = STR("test");
+    return turns(script, &event);
+}
+
+/* release and resume end the newest hold that was asked for, or the pause; approve and deny that of a
+   task. */
+static bool command_release(struct script *script)
+{
+    struct world *world = &script->world;
+    const char *verb = script->words[0];
+    bool approves = strcmp(verb, "approve") == 0;
+    bool is_approval = approves || strcmp(verb, "deny") == 0;
+    struct event event = { .kind = EVENT_RELEASE };
+    int64_t id = 0;
+    event.release.request = 1;
+    event.release.approved = !is_approval || approves;
+    event.release.actor = STR("test");
+    event.release.constellation_id = is_approval ? 0 : plan_id(script);
+    if (is_approval) {
+        CHECK(task_ids(script, script->words[1], &id, 1) == 1);
+        for (size_t i = 0; i < world->plans_count; i++) {
+            if (engine_task(world->engine, world->plans[i].id, id) != NULL) {
+                event.release.constellation_id = world->plans[i].id;
+            }
+        }
+    }
+    struct hold_view hold = { .record = NULL };
+    while (strcmp(verb, "resume") != 0 && event.release.hold_id == 0 &&
+           engine_next_hold(world->engine, event.release.constellation_id, &hold)) {
+        bool is_it = is_approval ? hold.record->origin == HOLD_APPROVAL &&
+                                       hold.record->root_task_id == id
+                                 : hold.record->origin == HOLD_BY_REQUEST ||
+                                       hold.record->origin == HOLD_FAILURE;
+        event.release.hold_id = is_it ? hold.record->id : 0;
+    }
+    return turns(script, &event);
+}
+
+static bool command_reopen(struct script *script)
+{
+    int64_t ids[WORLD_TASKS_MAX];
+    struct event event = { .kind = EVENT_REOPEN };
+    event.reopen.request = 1;
+    event.reopen.constellation_id = plan_id(script);
+    event.reopen.task_ids = ids;
+    event.reopen.task_ids_count = task_ids(script, script->words[2], ids, WORLD_TASKS_MAX);
+    event.reopen.rerun = strcmp(script->words[0], "rerun") == 0;
+    event.reopen.keep_skipped = flag(script, "keep-skipped");
+    event.reopen.actor = STR("test");
     return turns(script, &event);
 }
 
@@ -762,6 +914,14 @@ static bool run_command(struct script *script)
         { "output", command_output },
         { "finished", command_finished },
         { "cancel", command_cancel },
+        { "hold", command_hold },
+        { "pause", command_hold },
+        { "release", command_release },
+        { "resume", command_release },
+        { "approve", command_release },
+        { "deny", command_release },
+        { "retry", command_reopen },
+        { "rerun", command_reopen },
         { "wait", command_wait },
         { "state", command_state },
         { "waits", command_waits },

@@ -6,13 +6,17 @@
      plan NAME … end              submit; inside: task KEY [needs=a,b] [on=SELECTOR] [device=D]
                                   [attempts=N] [lost=N] [max=BYTES] [timeout=MS] [grace=MS] [stop] [priority=N] [refs]
                                   [once] [on-end=exit,…] [queue=MS] [start=MS] [strategy=S] [same=KEY] [other=KEY]
-                                  [resource=NAME:N] [tool=NAME] [limit=NAME:N]; and: limit NAME CAPACITY
+                                  [resource=NAME:N] [tool=NAME] [limit=NAME:N] [any] [gate] [finally] [allow-failure]
+                                  [hold=REASON] [hold-on-failure=MS]; and: limit NAME CAPACITY, fail-fast, deadline MS.
+                                  A need is KEY[:KIND][!][?CONDITION]; ! is required, as a reference makes it
      hello DEVICE [slots=N] [journal=J] [boot=B] [process=N] [session=N|last] [bound=D] [ahead]
                   [held=KEY#N:STATE,…] [has=RESOURCE:N] [tool=NAME] [LABEL=VALUE]…
      ready|ping DEVICE            close|goodbye DEVICE
      started DEVICE KEY#N         output DEVICE KEY#N BYTES
      finished DEVICE KEY#N OUTCOME [CODE] [out=BYTES] [reason=WORD]
      cancel NAME                  prepare-fails REASON (the next turn's answers)
+     hold NAME [tasks=a,b|behind=a] [for=MS [fails]]       pause|resume NAME     release NAME (its newest hold)
+     approve|deny KEY             retry NAME KEY,… [keep-skipped]                rerun NAME KEY,…
      wait MS                      state KEY STATE          waits KEY KIND (explains: and why each device does not)
      resolve KEY succeeded|failed|retry                    drain|undrain DEVICE   status DEVICE STATUS
      restart                      a new engine from the records of the old one */
