@@ -380,13 +380,14 @@ void edit_check_size(struct batch *batch)
                      STR("nothing would be left: cancel the constellation instead"));
         return;
     }
-    if (tasks > PLAN_TASKS_MAX || engine->live_tasks + added > ENGINE_LIVE_TASKS_MAX) {
+    if (tasks > engine->config.plan_tasks_max ||
+        engine->live_tasks + added > ENGINE_LIVE_TASKS_MAX) {
         batch_refuse(batch, NULL, EDIT_CODE_TOO_MANY_TASKS,
-                     tasks > PLAN_TASKS_MAX
+                     tasks > engine->config.plan_tasks_max
                          ? STR("a constellation may have 1,000,000 tasks")
                          : STR("too many unfinished tasks; try again when some have ended"));
     }
-    if (edges > PLAN_EDGES_MAX) {
+    if (edges > engine->config.plan_edges_max) {
         batch_refuse(batch, NULL, EDIT_CODE_TOO_MANY_EDGES,
                      STR("a constellation may have 4,000,000 dependencies"));
     }

@@ -22,6 +22,12 @@ struct engine *engine_new(const struct engine_config *config)
     if (engine->config.next_hold_id == 0) {
         engine->config.next_hold_id = 1; /* 0 names the pause */
     }
+    if (engine->config.plan_tasks_max == 0) {
+        engine->config.plan_tasks_max = PLAN_TASKS_MAX;
+    }
+    if (engine->config.plan_edges_max == 0) {
+        engine->config.plan_edges_max = PLAN_EDGES_MAX;
+    }
     engine->next_class_id = 1;
     engine->next_policy_id = 1;
     engine->next_device_id = 1;

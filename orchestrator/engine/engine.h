@@ -47,6 +47,9 @@ struct engine_config {
     int64_t next_task_id;
     int64_t next_edge_id;
     int64_t next_hold_id;
+    /* How far edits may make a plan grow; 0: PLAN_TASKS_MAX and PLAN_EDGES_MAX. */
+    uint32_t plan_tasks_max;
+    uint32_t plan_edges_max;
 };
 
 struct engine;

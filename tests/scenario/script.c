@@ -748,10 +748,10 @@ static bool command_release(struct script *script)
     struct hold_view hold = { .record = NULL };
     while (strcmp(verb, "resume") != 0 && event.release.hold_id == 0 &&
            engine_next_hold(world->engine, event.release.constellation_id, &hold)) {
-        bool is_it = is_approval ? hold.record->origin == HOLD_APPROVAL &&
-                                       hold.record->root_task_id == id
-                                 : hold.record->origin == HOLD_BY_REQUEST ||
-                                       hold.record->origin == HOLD_FAILURE;
+        bool is_it =
+            is_approval
+                ? hold.record->origin == HOLD_APPROVAL && hold.record->root_task_id == id
+                : hold.record->origin == HOLD_BY_REQUEST || hold.record->origin == HOLD_FAILURE;
         event.release.hold_id = is_it ? hold.record->id : 0;
     }
     return turns(script, &event);

@@ -8,3 +8,6 @@ asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_livi
 asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)
+asterism_test(unit_living_limits SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_limits.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK engine msg base)

@@ -299,6 +299,43 @@ static void a_rerun_of_many_is_refused_when_some_of_it_is_under_way(void **state
     living_free(living);
 }
 
+/* Both come in one turn: the cancel takes what has not started, and what it spares goes on. */
+static void a_hold_that_expires_with_a_cancel_lets_go_what_is_spared(void **state)
+{
+    (void)state;
+    struct living *living = living_new(1);
+    const struct plan_task tasks[] = {
+        PLAIN, PLAIN, { .key = { "k", 1 }, .body = { "b", 1 }, .flags = TASK_FINALLY }
+    };
+    struct plan plan;
+    struct event event = submission(&plan, 3, NULL, 0);
+    mem_free((void *)(uintptr_t)plan.tasks);
+    plan.tasks = tasks;
+    living_turn(living, &event, 1);
+    living_settle(living);
+    struct event hold = { .kind = EVENT_HOLD };
+    hold.hold.constellation_id = 1;
+    hold.hold.scope = HOLD_ALL;
+    hold.hold.origin = HOLD_BY_REQUEST;
+    hold.hold.on_expiry = HOLD_EXPIRY_FAIL;
+    hold.hold.length_ms = 1000;
+    hold.hold.owner = STR("ada");
+    living_turn(living, &hold, 1);
+    finish(living, 1, 0);
+    living->now.boot_ms += 1000;
+    living->now.wall_ms += 1000;
+    struct event cancel = { .kind = EVENT_CANCEL };
+    cancel.cancel.constellation_id = 1;
+    living_turn(living, &cancel, 1);
+    living_settle(living);
+    living_check(living);
+    assert_int_equal(living_task(living, 2)->state, TASK_CANCELLED);
+    assert_int_equal(living_task(living, 3)->state, TASK_ASSIGNED);
+    finish(living, 3, 0);
+    assert_int_equal(living->constellation.state, CONSTELLATION_CANCELLED);
+    living_free(living);
+}
+
 static void a_plan_written_backwards_has_its_order_when_it_is_taken_in(void **state)
 {
     (void)state;
@@ -353,6 +390,7 @@ int main(void)
         cmocka_unit_test(an_edit_brings_back_all_that_was_skipped),
         cmocka_unit_test(what_is_being_made_is_left_alone_but_for_a_cancel),
         cmocka_unit_test(a_rerun_of_many_is_refused_when_some_of_it_is_under_way),
+        cmocka_unit_test(a_hold_that_expires_with_a_cancel_lets_go_what_is_spared),
         cmocka_unit_test(a_plan_written_backwards_has_its_order_when_it_is_taken_in),
         cmocka_unit_test(the_order_is_there_after_a_restart),
     };
