@@ -88,7 +88,7 @@ static void everything_that_a_batch_may_hold_is_read(void **state)
     assert_int_equal(batch->operations_count, 7);
     const struct batch_operation *list = batch->operations;
     assert_int_equal(list[0].kind, BATCH_ADD_TASK);
-    expect_str(list[0].text, "{\"run\":[\"echo\",1.50]}"); /* with the number's own text */
+    expect_str(list[0].text, "{\"run\":[\"echo\",\"1.50\"]}"); /* the number's own text */
     assert_int_equal(list[2].kind, BATCH_UPDATE_TASK);
     expect_str(list[2].text, "{\"priority\":3,\"env\":null}");
     assert_int_equal(list[3].when, EDGE_WHEN_FAILURE);
@@ -112,8 +112,8 @@ static void a_batch_may_be_written_as_yaml(void **state)
                         "  - {op: add_task, task: 7, spec: {run: [echo, 0x1f, no], noop: True}}\n");
     must(&reading);
     expect_str(reading.batch.operations[0].task, "7");
-    expect_str(reading.batch.text, "[{\"op\":\"add_task\",\"task\":7,\"spec\":{\"run\":[\"echo\","
-                                   "31,\"no\"],\"noop\":true}}]");
+    expect_str(reading.batch.text, "[{\"op\":\"add_task\",\"task\":\"7\",\"spec\":{\"run\":["
+                                   "\"echo\",\"0x1f\",\"no\"],\"noop\":true}}]");
     arena_done(&reading.arena);
 }
 
