@@ -87,15 +87,23 @@ static void end_approval(struct batch *batch, const struct task *task, const cha
     }
 }
 
+/* With its task, which does not go on for it. */
+static void drop_approval(struct batch *batch, struct task *task)
+{
+    struct hold *hold = hold_of_root(batch->constellation, task->record.id, HOLD_APPROVAL);
+    if (hold != NULL) {
+        task->held -= (uint16_t)hold->tasks_count;
+        hold->tasks_count = 0;
+        hold_end(batch->engine, hold, STR("its task was removed"));
+    }
+}
+
 static void apply_removed_tasks(struct batch *batch)
 {
     for (size_t i = 0; i < batch->touches_count; i++) {
         struct task *task = constellation_task(batch->constellation, batch->touches[i].task);
         if (batch->touches[i].is_removed) {
-            end_approval(batch, task, "its task was removed");
-            if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
-                task_unqueue(batch->engine, task); /* the approval was all that it waited for */
-            }
+            drop_approval(batch, task);
             effects_add(batch->engine->effects, EFFECT_REMOVE_TASK)->id = task->record.id;
             storage_drop_task(batch->engine, task);
         }

@@ -241,17 +241,25 @@ static enum err find_tasks(struct constellation *constellation, const struct eve
         return ERR_LIMIT;
     }
     uint32_t *list = mem_array(ids + 1, sizeof *list);
-    for (size_t i = 0; i < ids; i++) {
+    struct map seen = { 0 };
+    size_t count = 0;
+    bool all_there = true;
+    for (size_t i = 0; i < ids && all_there; i++) {
         const struct task *task = constellation_find_task(constellation, event->hold.task_ids[i]);
-        if (task == NULL) {
-            mem_free(list);
-            *ret_why = "no such task";
-            return ERR_NOT_FOUND;
+        all_there = task != NULL;
+        if (all_there && map_get(&seen, (uint64_t)task->index + 1) == NULL) {
+            map_put(&seen, (uint64_t)task->index + 1, list);
+            list[count++] = task->index;
         }
-        list[i] = task->index;
+    }
+    map_done(&seen);
+    if (!all_there) {
+        mem_free(list);
+        *ret_why = "no such task";
+        return ERR_NOT_FOUND;
     }
     *ret_list = list;
-    *ret_count = ids;
+    *ret_count = count;
     if (event->hold.scope != HOLD_DESCENDANTS) {
         return ERR_NONE;
     }

@@ -55,6 +55,14 @@ static uint32_t amount_of(const struct class *class, const struct limit *limit)
     return 0;
 }
 
+/* Another waits for it that goes before the class: what is free of it is kept for that one. */
+static bool is_kept(const struct limit *limit, const struct class *class)
+{
+    const struct heap_node *first = heap_top(&limit->parked);
+    return first != NULL && first != &class->active && heap_top(&class->ready) != NULL &&
+           placement_active_before(first, &class->active);
+}
+
 struct limit *limit_in_the_way(const struct engine *engine, const struct class *class)
 {
     const struct plan_class *plan = &class->record.plan;
@@ -64,7 +72,7 @@ struct limit *limit_in_the_way(const struct engine *engine, const struct class *
     const struct constellation *constellation = owner_of(engine, class);
     for (size_t i = 0; i < plan->limits_count; i++) {
         struct limit *limit = limit_at(constellation, plan->limits[i].limit);
-        if (plan->limits[i].amount > free_of(limit)) {
+        if (plan->limits[i].amount > free_of(limit) || is_kept(limit, class)) {
             return limit;
         }
     }

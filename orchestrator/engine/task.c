@@ -311,7 +311,9 @@ void task_consider(struct engine *engine, struct task *task)
         return;
     }
     bool is_gate = (task->record.flags & TASK_GATE) != 0;
-    if (engine->effects == NULL && (ways == WAYS_CLOSED || is_gate)) {
+    bool starts_clock = ways == WAYS_OPEN && task->record.wake_wall_ms == 0 &&
+                        task->policy->record.plan.queue_timeout_ms > 0;
+    if (engine->effects == NULL && (ways == WAYS_CLOSED || is_gate || starts_clock)) {
         /* Loading: a slice had not come to it before the last end. It is a change, and waits for a turn. */
         constellation_queue_job(engine, task->constellation, JOB_OPEN);
         return;
