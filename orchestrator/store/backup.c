@@ -266,6 +266,38 @@ enum err store_restore(const char *backup_dir, const char *data_dir, struct reas
     return err;
 }
 
+#define NOW   "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+#define DOUBT "the database was restored: it may have run in the time that was lost"
+
+/* What must not run twice may have run in the time that is lost, whatever this database says of it: every
+   unfinished once task waits for someone to decide. An attempt of one may still be reported; that its
+   device does not hold it proves nothing, since the proof may have been given to the lost database:
+   no session is as new as the one it is put into. 2 of p.effect: TASK_ONCE; states: record.h. */
+static const char doubt_sql[] =
+    "CREATE TEMP TABLE doubtful AS SELECT t.id, t.constellation_id, t.fence, t.state"
+    " FROM task t JOIN policy p ON p.id = t.policy_id JOIN constellation c"
+    " ON c.id = t.constellation_id"
+    " WHERE c.state = 2 AND p.effect = 2 AND t.state IN (1, 2, 3, 4, 9);"
+    "UPDATE attempt SET session = 9223372036854775807,"
+    " ended_wall_ms = iif(state < 4, " NOW
+    ", ended_wall_ms), state = max(state, iif(state < 4, 5, 0))"
+    " WHERE fence IN (SELECT fence FROM doubtful WHERE fence <> 0) AND state <> 4;"
+    "UPDATE task_row SET class_id = l.class_id, policy_id = l.policy_id, fence = l.fence,"
+    " priority = l.priority, attempts = l.attempts, tries = l.tries, lost = l.lost,"
+    " body_bytes = l.body_bytes, first_attempt = l.first_attempt, revision = l.revision,"
+    " round = l.round, flags = l.flags, has_references = l.has_references, prepared = l.prepared"
+    " FROM task_live l WHERE l.id = task_row.id AND l.id IN (SELECT id FROM doubtful);"
+    "DELETE FROM task_live WHERE id IN (SELECT id FROM doubtful);"
+    "UPDATE task_row SET state = 9, wake_wall_ms = 0, wake_length_ms = 0"
+    " WHERE id IN (SELECT id FROM doubtful);"
+    "UPDATE task_text SET reason = '" DOUBT "'"
+    " WHERE id IN (SELECT id FROM doubtful WHERE state <> 9);"
+    "INSERT INTO event(seq, wall_ms, kind, constellation_id, task_id, device_id, fence, state,"
+    " outcome, number, text) SELECT (SELECT coalesce(max(seq), 0) FROM event)"
+    " + row_number() OVER (ORDER BY d.id), " NOW ", 28, d.constellation_id, d.id,"
+    " coalesce(a.device_id, 0), d.fence, 0, 0, 0, '" DOUBT "'"
+    " FROM doubtful d LEFT JOIN attempt a ON a.fence = d.fence WHERE d.state <> 9;";
+
 static enum err accept(sqlite3 *db, struct reason *reason)
 {
     int64_t ahead = 0;
@@ -281,6 +313,9 @@ static enum err accept(sqlite3 *db, struct reason *reason)
     }
     /* Not only what was seen: other agents may hold receipts of this database's own last epochs that
        it does not remember either. */
+    if (err == ERR_NONE && sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+        err = reason_set(reason, ERR_IO, "the database cannot be written: %s", sqlite3_errmsg(db));
+    }
     if (err == ERR_NONE && sqlite3_exec(db,
                                         "INSERT INTO meta(key, value) SELECT 'accepted_epoch',"
                                         " max((SELECT value FROM meta WHERE key = 'ahead_epoch'),"
@@ -289,7 +324,11 @@ static enum err accept(sqlite3 *db, struct reason *reason)
                                         NULL, NULL, NULL) != SQLITE_OK) {
         err = reason_set(reason, ERR_IO, "the database cannot be written: %s", sqlite3_errmsg(db));
     }
-    return err;
+    if (err == ERR_NONE && (sqlite3_exec(db, doubt_sql, NULL, NULL, NULL) != SQLITE_OK ||
+                            sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)) {
+        err = reason_set(reason, ERR_IO, "the database cannot be written: %s", sqlite3_errmsg(db));
+    }
+    return err; /* what was begun goes with the connection */
 }
 
 enum err store_restore_accept(const char *data_dir, struct reason *reason)

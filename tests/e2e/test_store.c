@@ -17,6 +17,8 @@
 
 enum { LIMIT_MS = 40000 };
 
+static const char once_spec[] =
+    "name: flash\ntasks:\n  flash: {run: ['true'], effect: once, hold: 'now?'}\n";
 static const char noop_spec[] = "name: one\ntasks:\n  a: {shell: 'echo kept'}\n";
 
 static void run_verb(struct fleet *fleet, int code, const char *words, const char *verb,
@@ -72,7 +74,12 @@ static void a_restored_database_that_agents_have_overtaken_waits_for_acceptance(
     fleet_agent_start(fleet, agent);
     fleet_agents_connected(fleet, 1);
     char *backup = mem_copy_text(fleet_path(fleet, "backup"));
+    const char *id = submitted(fleet, fleet_write(fleet, "flash.yaml", once_spec));
+    char *flash = mem_format("%s/flash", id);
     run_verb(fleet, 0, "backed up", "backup", backup);
+    cli_expect(fleet, 0, "approved", "approve", "@last/flash",
+               NULL); /* the backup knows not of it */
+    cli_expect(fleet, 0, "succeeded", "wait", "@last", NULL);
     const char *spec = fleet_write(fleet, "one.yaml", noop_spec);
     cli_expect(fleet, 0, "succeeded", "run", spec, NULL); /* the backup does not know of it */
     fleet_daemon_kill(fleet);
@@ -96,6 +103,10 @@ static void a_restored_database_that_agents_have_overtaken_waits_for_acceptance(
     fleet_agent_start(fleet, agent);
     cli_expect(fleet, 0, "succeeded", "run", spec, NULL);
     assert_int_equal(ask_status(fleet, "GET", "/readyz", NULL), 200);
+    cli_expect(fleet, 0, "unknown", "show", flash, NULL); /* it must not run again */
+    cli_expect(fleet, 0, "succeeded", "resolve", flash, "succeeded", NULL);
+    cli_expect(fleet, 0, "succeeded", "show", flash, NULL);
+    mem_free(flash);
     mem_free(backup);
     fleet_passed(fleet);
 }

@@ -572,6 +572,36 @@ static void a_restored_database_knows_that_receipts_of_the_lost_one_are_ahead(vo
     assert_false(world_is_ahead(world, lost.epoch, lost.start_id, 99));
 }
 
+/* The sample's first task runs, the other waits for it. */
+static void an_accepted_loss_leaves_what_must_not_run_twice_to_someone(void **state)
+{
+    struct store_world *world = world_of(state);
+    struct buf text = { 0 };
+    char backup[128];
+    world_add_sample(world);
+    world_commit(world);
+    take_backup(world, backup);
+    struct store_start first = world->start;
+    world_reopen(world);
+    struct store_start lost = world->start;
+    restore(world, backup);
+    assert_true(world_is_ahead(world, lost.epoch, lost.start_id, 77));
+    world_close(world);
+    query(world, "UPDATE policy SET effect = 2"); /* once */
+    struct reason reason = { { 0 } };
+    if (store_restore_accept(world->data_dir, &reason) != ERR_NONE) {
+        fail_msg("%s", reason.text);
+    }
+    world_open(world);
+    world_dump(world, &text);
+    assert_non_null(strstr(buf_text(&text), "task 1 unknown"));
+    assert_non_null(strstr(buf_text(&text), "task 2 unknown"));
+    assert_non_null(strstr(buf_text(&text), "attempt 77 after 0 lost")); /* and may come back */
+    assert_true(world->start.last_seq >= 2);
+    assert_true(world->start.epoch > first.epoch);
+    buf_done(&text);
+}
+
 static void a_backup_goes_only_into_an_empty_directory(void **state)
 {
     struct store_world *world = world_of(state);
@@ -635,6 +665,7 @@ int main(void)
         ROW(a_restored_database_knows_that_receipts_of_the_lost_one_are_ahead),
         ROW(a_backup_goes_only_into_an_empty_directory),
         ROW(a_damaged_backup_is_not_restored),
+        ROW(an_accepted_loss_leaves_what_must_not_run_twice_to_someone),
         ROW(a_loss_is_not_accepted_while_a_daemon_runs),
     };
     return cmocka_run_group_tests_name("store on a disk", tests, NULL, NULL);
