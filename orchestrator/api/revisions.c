@@ -14,19 +14,6 @@ enum { LIST_DEFAULT = 50, UNDO_REASON_BYTES_MAX = 1000, UNDO_SCAN_PAGE = 200 };
 #define UNDO_WORDS "undo of revision "
 #define REDO_WORDS "redo of revision "
 
-static const char *author_name(enum author_kind kind)
-{
-    switch (kind) {
-    case AUTHOR_USER:
-        return "user";
-    case AUTHOR_RULE:
-        return "rule";
-    case AUTHOR_PLANNER:
-        return "planner";
-    }
-    return "user";
-}
-
 void view_revision(struct json_out *out, const struct revision_record *revision)
 {
     json_out_object(out, NULL);
@@ -34,7 +21,7 @@ void view_revision(struct json_out *out, const struct revision_record *revision)
     json_out_uint(out, "base_revision", revision->base);
     json_out_time(out, "at", revision->wall_ms);
     json_out_object(out, "author");
-    json_out_text(out, "kind", author_name(revision->author_kind));
+    json_out_text(out, "kind", author_kind_name(revision->author_kind));
     json_out_str(out, "name", revision->author);
     json_out_object_end(out);
     json_out_str_or_null(out, "reason", revision->reason);

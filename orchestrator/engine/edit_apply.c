@@ -265,8 +265,8 @@ static void extend_holds(struct batch *batch)
 {
     struct constellation *constellation = batch->constellation;
     bool is_any = false;
-    for (const struct hold *hold = constellation->holds; hold != NULL && !is_any;
-         hold = hold->next) {
+    for (const struct hold *hold = constellation->holds;
+         hold != constellation->root_holds_first && !is_any; hold = hold->next) {
         is_any = hold->record.scope == HOLD_DESCENDANTS;
     }
     if (!is_any) {
@@ -334,10 +334,7 @@ static void add_revision(struct batch *batch)
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_EDITED);
     history->constellation_id = record->id;
     history->number = record->revision;
-    history->text =
-        edit->reason.length == 0
-            ? arena_str(arena, edit->author)
-            : engine_text(engine, "%.*s: %.*s", STR_ARG(edit->author), STR_ARG(edit->reason));
+    history->text = engine_by(engine, edit->author_kind, edit->author, edit->reason);
 }
 
 /* Not before the finally tasks have been called back: it may hold one of them. It may be gone with its

@@ -347,18 +347,6 @@ static bool has_room(const struct engine *engine, size_t classes, size_t policie
            engine->policies.count + policies <= ENGINE_CLASSES_MAX;
 }
 
-/* Classes that effects of this turn still speak of must not go. */
-static bool may_sweep(const struct engine *engine)
-{
-    for (size_t i = engine->effects->applied; i < engine->effects->count; i++) {
-        enum effect_kind kind = engine->effects->list[i].kind;
-        if (kind == EFFECT_ADD_CLASS || kind == EFFECT_ADD_POLICY) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void edit_check_size(struct batch *batch)
 {
     struct engine *engine = batch->engine;
@@ -394,9 +382,7 @@ void edit_check_size(struct batch *batch)
     size_t policies = 0;
     size_t classes = count_placements(batch, &policies);
     if (!has_room(engine, classes, policies)) {
-        if (may_sweep(engine)) {
-            placement_sweep(engine);
-        }
+        placement_sweep(engine);
         if (!has_room(engine, classes, policies)) {
             batch_refuse(batch, NULL, EDIT_CODE_TOO_MANY_CLASSES,
                          STR("too many distinct placements or retry policies are in use"));

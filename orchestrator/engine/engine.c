@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
@@ -161,6 +162,26 @@ struct str engine_text(struct engine *engine, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return arena_str(&engine->effects->arena, str_of(text));
+}
+
+struct str engine_by(struct engine *engine, enum author_kind kind, struct str name,
+                     struct str reason)
+{
+    struct str parts[] = { str_of(author_kind_name(kind)), STR(" "), name, STR(": "), reason };
+    size_t count = reason.length > 0 ? 5 : 3;
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        length += parts[i].length;
+    }
+    char *text = arena_alloc(&engine->effects->arena, length + 1);
+    struct str words = { text, length };
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].length > 0) {
+            memcpy(text, parts[i].data, parts[i].length);
+        }
+        text += parts[i].length;
+    }
+    return words;
 }
 
 int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms)

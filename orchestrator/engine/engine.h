@@ -156,7 +156,7 @@ struct hold_view {
     const int64_t *task_ids; /* that it names; one may have been removed since */
     size_t task_ids_count;
 };
-/* The holds of a constellation, the newest first: start with *ret_view zeroed. */
+/* The holds of a constellation, those of requests first, each kind the newest first: start with *ret_view zeroed. */
 bool engine_next_hold(const struct engine *engine, int64_t constellation_id,
                       struct hold_view *ret_view);
 bool engine_find_hold(const struct engine *engine, int64_t constellation_id, int64_t hold_id,

@@ -20,16 +20,27 @@ static void explain_dependencies(const struct task *task, struct wait *wait)
     }
 }
 
+static void add_hold(struct wait *wait, const struct hold *hold)
+{
+    wait->count++;
+    if (wait->holds_count < WAIT_LIST_MAX) {
+        wait->holds[wait->holds_count++] = hold->record.id;
+    }
+}
+
 static void explain_hold(const struct task *task, struct wait *wait)
 {
+    const struct constellation *constellation = task->constellation;
     wait->kind = WAIT_HELD;
-    for (const struct hold *hold = task->constellation->holds; hold != NULL; hold = hold->next) {
+    for (const struct hold *hold = constellation->holds; hold != constellation->root_holds_first;
+         hold = hold->next) {
         if (hold->record.scope == HOLD_ALL || hold_names(hold, task->record.id)) {
-            wait->count++;
-            if (wait->holds_count < WAIT_LIST_MAX) {
-                wait->holds[wait->holds_count++] = hold->record.id;
-            }
+            add_hold(wait, hold);
         }
+    }
+    const struct hold *approval = hold_of_root(constellation, task->record.id, HOLD_APPROVAL);
+    if (approval != NULL) {
+        add_hold(wait, approval);
     }
 }
 

@@ -18,17 +18,43 @@ static uint64_t root_key(int64_t task_id, enum hold_origin origin)
     return (uint64_t)task_id * 2 + (origin == HOLD_FAILURE);
 }
 
+static bool is_of_root(const struct hold *hold)
+{
+    return hold->record.origin == HOLD_FAILURE || hold->record.origin == HOLD_APPROVAL;
+}
+
+/* Those of requests stand first, a few at the most: there may be as many of the others as tasks, and
+   what looks for one of those must not go through these. */
+static void enlist(struct constellation *constellation, struct hold *hold)
+{
+    struct hold *after = NULL;
+    if (is_of_root(hold)) {
+        after = constellation->root_holds_first != NULL ? constellation->root_holds_first->previous
+                                                        : constellation->holds;
+        while (after != NULL && after->next != constellation->root_holds_first) {
+            after = after->next;
+        }
+        constellation->root_holds_first = hold;
+    }
+    hold->previous = after;
+    hold->next = after == NULL ? constellation->holds : after->next;
+    if (hold->next != NULL) {
+        hold->next->previous = hold;
+    }
+    if (after == NULL) {
+        constellation->holds = hold;
+    } else {
+        after->next = hold;
+    }
+}
+
 struct hold *hold_new(struct engine *engine, struct constellation *constellation,
                       const struct hold_record *record)
 {
     struct hold *hold = mem_alloc(sizeof *hold);
     hold->record = *record;
     hold->constellation = constellation;
-    hold->next = constellation->holds;
-    if (hold->next != NULL) {
-        hold->next->previous = hold;
-    }
-    constellation->holds = hold;
+    enlist(constellation, hold);
     constellation->holds_count += record->origin == HOLD_BY_REQUEST || record->origin == HOLD_PAUSE;
     constellation->holds_all += record->scope == HOLD_ALL;
     if (record->origin == HOLD_FAILURE) {
@@ -37,7 +63,7 @@ struct hold *hold_new(struct engine *engine, struct constellation *constellation
         CHECK(root != NULL);
         root->failure_held = true;
     }
-    if (record->origin == HOLD_FAILURE || record->origin == HOLD_APPROVAL) {
+    if (is_of_root(hold)) {
         map_put(&constellation->root_holds, root_key(record->root_task_id, record->origin), hold);
     }
     map_put(&engine->holds, (uint64_t)record->id, hold);
@@ -56,6 +82,9 @@ void hold_free(struct engine *engine, struct hold *hold)
     if (heap_holds(&hold->timer)) {
         heap_remove(&engine->hold_timers, &hold->timer);
     }
+    if (constellation->root_holds_first == hold) {
+        constellation->root_holds_first = hold->next;
+    }
     if (hold->previous != NULL) {
         hold->previous->next = hold->next;
     } else {
@@ -64,7 +93,7 @@ void hold_free(struct engine *engine, struct hold *hold)
     if (hold->next != NULL) {
         hold->next->previous = hold->previous;
     }
-    if (hold->record.origin == HOLD_FAILURE || hold->record.origin == HOLD_APPROVAL) {
+    if (is_of_root(hold)) {
         map_remove(&constellation->root_holds,
                    root_key(hold->record.root_task_id, hold->record.origin));
     }
@@ -149,9 +178,8 @@ static struct hold *place(struct engine *engine, struct constellation *constella
         history->constellation_id = record.constellation_id;
         history->task_id = record.root_task_id;
         history->number = record.id;
-        history->text = reason.length > 0
-                            ? engine_text(engine, "%.*s: %.*s", STR_ARG(owner), STR_ARG(reason))
-                            : effect->hold.owner;
+        history->text = engine_by(engine, record.origin == HOLD_FAILURE ? AUTHOR_RULE : AUTHOR_USER,
+                                  owner, reason);
     }
     return hold;
 }
@@ -275,7 +303,8 @@ static enum err find_tasks(struct constellation *constellation, const struct eve
 
 static struct hold *find_pause(const struct constellation *constellation)
 {
-    for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+    for (struct hold *hold = constellation->holds; hold != constellation->root_holds_first;
+         hold = hold->next) {
         if (hold->record.origin == HOLD_PAUSE) {
             return hold;
         }
@@ -428,7 +457,8 @@ void hold_expired(struct engine *engine, struct hold *hold)
 void hold_expiry_done(struct engine *engine, struct constellation *constellation)
 {
     struct hold *next = NULL;
-    for (struct hold *hold = constellation->holds; hold != NULL; hold = next) {
+    for (struct hold *hold = constellation->holds; hold != constellation->root_holds_first;
+         hold = next) {
         next = hold->next;
         if (hold->record.scope == HOLD_ALL && hold->record.on_expiry == HOLD_EXPIRY_FAIL &&
             hold->record.deadline_wall_ms != 0 && !heap_holds(&hold->timer)) {
@@ -473,7 +503,8 @@ void hold_release(struct engine *engine, const struct event *event)
 
 void hold_extend(struct engine *engine, const struct task *from, struct task *task)
 {
-    for (struct hold *hold = task->constellation->holds; hold != NULL; hold = hold->next) {
+    for (struct hold *hold = task->constellation->holds;
+         hold != task->constellation->root_holds_first; hold = hold->next) {
         bool below =
             hold->record.scope == HOLD_DESCENDANTS &&
             (hold->record.root_task_id == from->record.id || hold_names(hold, from->record.id));

@@ -269,10 +269,25 @@ static void drop_class(struct engine *engine, struct class *class)
     placement_free_class(class);
 }
 
+/* Classes that effects of this turn still speak of must not go. */
+static bool may_sweep(const struct engine *engine)
+{
+    for (size_t i = engine->effects->applied; i < engine->effects->count; i++) {
+        enum effect_kind kind = engine->effects->list[i].kind;
+        if (kind == EFFECT_ADD_CLASS || kind == EFFECT_ADD_POLICY) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Of each map one is looked at after the other; what is dropped is taken out afterwards, since a map must
    not change while it is walked. */
 void placement_sweep(struct engine *engine)
 {
+    if (!may_sweep(engine)) {
+        return;
+    }
     struct map kept = { 0 };
     size_t at = 0;
     uint64_t id = 0;

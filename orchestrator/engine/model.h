@@ -267,7 +267,8 @@ struct constellation {
     uint32_t failed_hard;    /* without allow_failure */
     uint32_t cancelled_hard; /* likewise */
     bool finally_open;       /* all else has ended */
-    struct hold *holds;
+    struct hold *holds; /* of requests, the newest first; then those of approvals and failures */
+    struct hold *root_holds_first; /* of these */
     struct map root_holds; /* approvals by 2 × their task's id, and 1 more of its hold_on_failure */
     uint32_t holds_count;  /* of requests */
     uint32_t holds_all;    /* on the whole of it */
@@ -397,6 +398,9 @@ struct engine {
 /* --- engine.c --- */
 struct history *engine_history(struct engine *engine, enum history_kind kind);
 struct msg *engine_send(struct engine *engine, uint64_t channel, enum msg_kind kind);
+/* Who did it and why, whole: "user ada: the NAS is gone". */
+struct str engine_by(struct engine *engine, enum author_kind kind, struct str name,
+                     struct str reason);
 /* A stored deadline on the clock of this boot: the wall clock may have jumped, the length bounds it. */
 int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms);
 /* Whether what carries this mark must be put on the list of what is saved; then it is marked. */

@@ -152,3 +152,16 @@ const char *strategy_name(enum strategy strategy)
     }
     return "none";
 }
+
+const char *author_kind_name(enum author_kind kind)
+{
+    switch (kind) {
+    case AUTHOR_USER:
+        return "user";
+    case AUTHOR_RULE:
+        return "rule";
+    case AUTHOR_PLANNER:
+        return "planner";
+    }
+    return "user";
+}

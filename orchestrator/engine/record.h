@@ -174,6 +174,8 @@ enum author_kind {
     AUTHOR_PLANNER = 3,
 };
 
+const char *author_kind_name(enum author_kind kind);
+
 /* One applied edit. Text is borrowed. */
 struct revision_record {
     int64_t constellation_id;
@@ -248,10 +250,10 @@ enum history_kind {
     HISTORY_TOKEN_CREATED = 18,       /* text = token name, role, actor */
     HISTORY_TOKEN_REVOKED = 19,       /* text = token name, actor */
     HISTORY_RESTORE_BLOCKED = 20,     /* device, text: a receipt is ahead of this database */
-    HISTORY_CONSTELLATION_EDITED = 22,   /* number = revision, text = actor and reason */
+    HISTORY_CONSTELLATION_EDITED = 22,   /* number = revision, text = kind, name and reason */
     HISTORY_CONSTELLATION_REOPENED = 23, /* text = actor */
     HISTORY_CONSTELLATION_STOPPING = 24, /* text = why: fail_fast or the deadline */
-    HISTORY_HOLD_PLACED = 25,            /* task = root, number = hold, text = owner and reason */
+    HISTORY_HOLD_PLACED = 25,            /* task = root, number = hold, text = as of an edit */
     HISTORY_HOLD_RELEASED = 26,          /* number = hold, text = actor, or that it expired */
     HISTORY_TASK_REOPENED = 27,          /* number = round */
     HISTORY_TASK_UNKNOWN = 28,           /* fence, device, text = reason */

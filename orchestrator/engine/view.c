@@ -141,7 +141,7 @@ bool engine_is_paused(const struct engine *engine, int64_t constellation_id)
     const struct hold *hold =
         constellation == NULL || constellation->holds_all == 0 ? NULL : constellation->holds;
     while (hold != NULL && hold->record.origin != HOLD_PAUSE) {
-        hold = hold->next;
+        hold = hold->next == constellation->root_holds_first ? NULL : hold->next;
     }
     return hold != NULL;
 }

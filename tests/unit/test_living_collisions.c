@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -254,6 +255,37 @@ static void a_gate_that_is_removed_with_its_approval_does_not_open(void **state)
     end_world(living);
 }
 
+static void an_edit_is_told_with_who_made_it_and_all_of_why(void **state)
+{
+    (void)state;
+    char reason[1024];
+    char expected[1100];
+    struct living *living = living_new(1);
+    struct plan_task tasks[2] = { { .priority = 1 }, { .priority = 0 } };
+    struct plan plan = { 0 };
+    memset(reason, 'w', sizeof reason);
+    begin(living, &plan, tasks, 2);
+    struct edit_operation operation = { .kind = EDIT_REMOVE_TASK };
+    operation.task = 2;
+    struct edit edit = { .constellation_id = 1,
+                         .operations = &operation,
+                         .operations_count = 1,
+                         .author_kind = AUTHOR_PLANNER,
+                         .author = STR("ada"),
+                         .reason = { reason, sizeof reason } };
+    assert_int_equal(living_edit(living, &edit), ERR_NONE);
+    const struct history *history = find_history(living, HISTORY_CONSTELLATION_EDITED);
+    if (history == NULL) {
+        fail_msg("no event");
+        return;
+    }
+    int length =
+        snprintf(expected, sizeof expected, "planner ada: %.*s", (int)sizeof reason, reason);
+    assert_int_equal(history->text.length, length);
+    assert_memory_equal(history->text.data, expected, history->text.length);
+    end_world(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_cancel_stops_what_runs_while_a_hold_expires),
         cmocka_unit_test(a_task_that_is_named_twice_is_held_once),
         cmocka_unit_test(a_gate_that_is_removed_with_its_approval_does_not_open),
+        cmocka_unit_test(an_edit_is_told_with_who_made_it_and_all_of_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
