@@ -7,6 +7,7 @@
 #include "orchestrator/api/edit_lookup.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/view.h"
+#include "orchestrator/spec/spec_text.h"
 
 enum {
     CONTEXT_BYTES_DEFAULT = 32 * 1024,
@@ -241,10 +242,23 @@ static enum err write_tasks(struct context *context)
     return err;
 }
 
+/* Its description may weigh more than there is room for: then it is cut. */
+static void write_constellation(struct context *context)
+{
+    struct query_constellation shown = *context->constellation;
+    view_constellation(context->api, &context->out, NULL, &shown);
+    if (context->body->length > context->bytes_max / 2) {
+        buf_clear(context->body);
+        context->out = (struct json_out){ .buf = context->body };
+        shown.description = spec_text_cut(shown.description, context->bytes_max / 16);
+        view_constellation(context->api, &context->out, NULL, &shown);
+    }
+}
+
 static enum err write_context(struct context *context)
 {
     struct json_out *out = &context->out;
-    view_constellation(context->api, out, NULL, context->constellation);
+    write_constellation(context);
     json_out_int(out, "seq", context->api->seq);
     enum err err = edit_lookup_top(context->api->config.store, context->constellation->record.id,
                                    &context->api->arena, &context->top, context->reason);

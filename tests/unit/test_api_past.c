@@ -59,7 +59,7 @@ static struct answer ask(struct trial *trial, const char *method, const char *re
 
 static void edit(struct trial *trial, const char *operations, int status)
 {
-    char body[1024];
+    char body[5000];
     snprintf(body, sizeof(body), "{\"operations\": [%s]}", operations);
     struct answer answer = ask(trial, "POST", "/edits", body, status);
     answer_done(&answer);
@@ -210,6 +210,22 @@ static void a_refusal_says_which_revision_is_the_head(void **state)
     }
 }
 
+static void a_long_description_does_not_break_the_size_of_a_context(void **state)
+{
+    enum { BYTES = 2048 };
+    struct trial *trial = *state;
+    char words[4001];
+    memset(words, 'w', sizeof(words) - 1);
+    words[sizeof(words) - 1] = '\0';
+    char set[4100];
+    snprintf(set, sizeof(set), "{\"op\": \"set\", \"description\": \"%s\"}", words);
+    edit(trial, set, 200);
+    struct answer answer = ask(trial, "GET", "/context?max_bytes=2048", NULL, 200);
+    assert_true(answer.body_bytes <= BYTES);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "plan")), 3);
+    answer_done(&answer);
+}
+
 static void a_limit_is_not_lowered_below_what_a_task_takes(void **state)
 {
     struct trial *trial = *state;
@@ -323,6 +339,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_says_which_revision_is_the_head, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_long_description_does_not_break_the_size_of_a_context,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
