@@ -2,6 +2,7 @@
 #ifndef ORCHESTRATOR_API_EDITS_H
 #define ORCHESTRATOR_API_EDITS_H
 
+#include "orchestrator/api/edit_lookup.h"
 #include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/api/job.h"
 #include "orchestrator/api/submit_worker.h"
@@ -33,5 +34,10 @@ enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
                     struct reason *reason);
 enum err edits_answer(struct api *api, struct job *job, const struct effect *effect,
                       struct reason *reason);
+
+/* undo_set.c: what a revision has set and its inverse would set back, but is something else by now, is
+   added to the faults. */
+void undo_check_set(const struct batch *done, const struct batch *inverse,
+                    const struct edit_top *top, uint32_t revision, struct edit_faults *faults);
 
 #endif

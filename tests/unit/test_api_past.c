@@ -120,6 +120,20 @@ static void an_undo_of_one_setting_leaves_what_was_set_since(void **state)
     expect_plan(trial, 5, "limits", "{\"gpu\":2}");
 }
 
+static void an_undo_does_not_set_back_what_was_set_again(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"deadline\": \"1h\", \"limits\": {\"gpu\": 1}}", 200);
+    edit(trial, "{\"op\": \"set\", \"deadline\": \"2h\", \"limits\": {\"gpu\": 2}}", 200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 3}}", 200);
+    take_back(trial, "/undo", "{\"revision\": 2}", 0);
+    take_back(trial, "/undo", "{\"revision\": 3}", 0);
+    take_back(trial, "/undo", "{\"revision\": 4}", 4);
+    take_back(trial, "/undo", "{\"revision\": 3}", 3);
+    take_back(trial, "/undo", NULL, 2);
+    expect_plan(trial, 7, "deadline", "");
+}
+
 static void undo_and_redo_pass_over_what_has_changed_nothing(void **state)
 {
     struct trial *trial = *state;
@@ -341,6 +355,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_long_description_does_not_break_the_size_of_a_context,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_undo_does_not_set_back_what_was_set_again, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
