@@ -208,6 +208,30 @@ static void one_operation_too_many_is_refused(void **state)
     buf_done(&text);
 }
 
+static void one_expectation_too_many_is_refused(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        struct buf text = { 0 };
+        buf_append_text(&text, "{\"operations\": [{\"op\": \"remove_task\", \"task\": \"a\"}], "
+                               "\"expect\": [{\"task\": \"a\"}");
+        for (int i = 1; i < EDIT_EXPECTS_MAX + over; i++) {
+            buf_append_text(&text, ",{\"task\": \"a\"}");
+        }
+        buf_append_text(&text, "]}");
+        if (over == 0) {
+            struct reading reading;
+            read_text(&reading, buf_text(&text));
+            assert_int_equal(reading.faults.count, 0);
+            assert_int_equal(reading.batch.expects_count, EDIT_EXPECTS_MAX);
+            arena_done(&reading.arena);
+        } else {
+            expect_fault(buf_text(&text), "too_large", "/expect", "10001 expectations");
+        }
+        buf_done(&text);
+    }
+}
+
 static void what_sets_a_key_takes_its_place(void **state)
 {
     (void)state;
@@ -242,6 +266,7 @@ int main(void)
         cmocka_unit_test(each_value_is_checked),
         cmocka_unit_test(no_more_faults_are_listed_than_allowed),
         cmocka_unit_test(one_operation_too_many_is_refused),
+        cmocka_unit_test(one_expectation_too_many_is_refused),
         cmocka_unit_test(what_sets_a_key_takes_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -455,6 +455,45 @@ static void groups_by_hand_are_needed_by_name(void **state)
     refuse("name: n\ntasks: {\"a@\": {noop: true}}", "bad_key", "/tasks/a@", "cannot be the key");
 }
 
+/* One more than there may be of them is refused, as many as there may be are not. `many` is written between
+   `before` and `after`, with its number for %d. */
+static void reach(const char *before, const char *many, const char *after, int max,
+                  const char *code, const char *path, const char *words)
+{
+    for (int over = 0; over < 2; over++) {
+        struct buf text = { 0 };
+        buf_append_text(&text, before);
+        for (int i = 0; i < max + over; i++) {
+            const char *number = strchr(many, '#');
+            buf_printf(&text, "%s%.*s%d%s", i > 0 ? "," : "", (int)(number - many), many, i,
+                       number + 1);
+        }
+        buf_append_text(&text, after);
+        if (over == 0) {
+            parse(buf_text(&text));
+        } else {
+            refuse(buf_text(&text), code, path, words);
+        }
+        buf_done(&text);
+        arena_done(&arena);
+    }
+}
+
+static void places_and_limits_are_so_many_and_no_more(void **state)
+{
+    (void)state;
+    reach("{\"name\":\"n\",\"limits\":{", "\"l#\":1", "},\"tasks\":{\"a\":{\"noop\":true}}}",
+          PLAN_LIMITS_MAX, "too_large", "/limits", "has 65 limits; at most 64");
+    reach("{\"name\":\"n\",\"limits\":{\"l0\":1,\"l1\":1,\"l2\":1,\"l3\":1,\"l4\":1},"
+          "\"tasks\":{\"a\":{\"noop\":true,\"limits\":{",
+          "\"l#\":1", "}}}}", PLAN_TASK_LIMITS_MAX, "too_large", "/tasks/a/limits",
+          "has 5 limits; at most 4");
+    reach("{\"name\":\"n\",\"tasks\":{\"a\":{\"noop\":true,\"resources\":{", "\"r#\":1", "}}}}",
+          PLAN_RESOURCES_MAX, "too_large", "/tasks/a/resources", "at most 16");
+    reach("{\"name\":\"n\",\"tasks\":{\"a\":{\"noop\":true,\"tools\":[", "\"t#\"", "]}}}",
+          PLAN_TOOLS_MAX, "too_large", "/tasks/a/tools", "at most 32");
+}
+
 /* A million tasks of two megabytes each would not fit anywhere. */
 static void what_each_and_defaults_multiply_has_a_limit(void **state)
 {
@@ -536,6 +575,7 @@ int main(void)
         TEST(an_each_that_is_wrong_is_told_once),
         TEST(each_goes_over_devices),
         TEST(groups_by_hand_are_needed_by_name),
+        TEST(places_and_limits_are_so_many_and_no_more),
         TEST(what_each_and_defaults_multiply_has_a_limit),
         TEST(values_that_are_filled_in_have_a_limit),
         TEST(a_condition_with_its_values_has_a_limit),
