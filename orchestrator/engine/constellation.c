@@ -192,7 +192,9 @@ static size_t walk_tasks(struct engine *engine, struct constellation *constellat
                 task_cancel(engine, task);
             }
         } else if (constellation->job == JOB_EXPIRE) {
-            if (task->record.state == TASK_WAITING && !task_has_started(task)) {
+            /* What a stop spares is there to run after it. */
+            bool stops = constellation->record.cancel_requested || constellation->record.stopping;
+            if (task->record.state == TASK_WAITING && !task_has_started(task) && !stops) {
                 task_fail(engine, task, STR("it was held, and nobody acted in time"));
             } else {
                 task_consider(engine, task);

@@ -148,6 +148,8 @@ static void a_hold_that_expires_under_fail_fast_ends_with_it(void **state)
     expect_state(living, 2, TASK_FAILED);
     assert_int_equal(engine_holds_count(living->engine, 1), 0);
     finish(living, 1, OUTCOME_CANCELLED);
+    expect_state(living, 4, TASK_ASSIGNED);
+    finish(living, 4, OUTCOME_EXITED);
     assert_null(engine_constellation(living->engine, 1));
     end_world(living);
 }
