@@ -1,9 +1,9 @@
 /* Revisions: the edits that have been applied, one after the other. undo.c takes them back. */
 
+#include "orchestrator/api/revisions.h"
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/json_out.h"
-#include "orchestrator/api/revisions.h"
 
 enum { LIST_DEFAULT = 50 };
 
