@@ -370,7 +370,7 @@ static void check(struct world *world)
     if (daemon->turns % 50 == 0) {
         promise_check_reasons(world);
     }
-    if (daemon->turns % 100 == 0 || world->options.sabotage == SABOTAGE_LOSE_ROW) {
+    if (daemon->turns % 120 == 0 || world->options.sabotage == SABOTAGE_LOSE_ROW) {
         promise_check_store(world);
     }
 }

@@ -3,7 +3,7 @@
 #include "tests/sim/books.h"
 #include "tests/sim/world.h"
 
-enum { GARBAGE_ROOM = 64, GARBAGE_HUGE = 1500 };
+enum { GARBAGE_ROOM = 64, GARBAGE_HUGE = 400 };
 
 static const struct book_task *any(struct world *world,
                                    const struct book_constellation *constellation)

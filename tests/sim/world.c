@@ -74,9 +74,9 @@ static void begin(struct world *world)
     world->lost_after_ms = world->lease_ms * between(world, 2, 4);
     world->faults_end_ms =
         WORLD_BEGIN_MS + between(world, small ? 5000 : 30000, small ? 20000 : 120000);
-    world->tasks_max = small ? 14 : 130;
-    world->tasks_min = small ? 8 : 100;
-    world->check_every = world->options.seed % 2 == 0 ? 1 : 5;
+    world->tasks_max = small ? 14 : 110;
+    world->tasks_min = small ? 8 : 80;
+    world->check_every = world->options.seed % 2 == 0 ? 2 : 7;
     fault_choose(world);
     daemon_start(world);
     unsigned hosts = (unsigned)between(world, 3, 4);
