@@ -131,10 +131,16 @@ void decision_erase(struct engine *engine, struct constellation *constellation, 
     if (task_has_started(to)) {
         return;
     }
-    if ((to->queue == QUEUE_READY || to->queue == QUEUE_PREPARE) && !task_is_ready(to)) {
+    /* Ready by another way (join: any), but its inputs are to be filled in anew. */
+    bool is_stale = to->queue == QUEUE_READY && to->record.prepared;
+    bool is_listed = to->queue == QUEUE_READY || to->queue == QUEUE_PREPARE;
+    if (is_stale || (is_listed && !task_is_ready(to))) {
         task_unqueue(engine, to);
     }
     task_drop_inputs(engine, to);
+    if (is_stale) {
+        task_consider(engine, to);
+    }
 }
 
 void decision_queue_edge(struct engine *engine, struct constellation *constellation, uint32_t index)
