@@ -148,6 +148,18 @@ static inline bool book_task_has_started(const struct book_task *task)
 {
     return task->record.attempts > task->record.first_attempt;
 }
+static inline bool book_attempt_is_live(enum attempt_state state)
+{
+    return state == ATTEMPT_SENT || state == ATTEMPT_RUNNING || state == ATTEMPT_STOPPING;
+}
+/* Its constellation is being stopped, and the task is not spared. */
+static inline bool book_task_must_stop(const struct book_task *task)
+{
+    const struct constellation_record *record = &task->constellation->record;
+    return (task->spec->plan.flags & TASK_FINALLY) != 0
+               ? record->cancel_finally
+               : record->cancel_requested || record->stopping;
+}
 bool book_task_is_held(const struct book_task *task);
 /* All that it depends on lets it start; nothing of it can any more. By the decisions as stored. */
 bool book_task_is_open(const struct book_task *task);

@@ -184,7 +184,8 @@ static void sabotage_results(struct host *host)
     size_t count = 0;
     uint64_t *fences = journal_twin_fences(&host->journal, &count);
     for (size_t i = 0; i < count; i++) {
-        if (journal_twin_get(&host->journal, fences[i])->state == HELD_FINISHED) {
+        const struct agent_record *row = journal_twin_get(&host->journal, fences[i]);
+        if (row->state == HELD_FINISHED && !row->once) {
             agent_effects_add(&effects, AGENT_EFFECT_REMOVE)->fence = fences[i];
         }
     }

@@ -82,6 +82,25 @@ static void check_placed(struct world *world, const struct segment *segment)
     }
 }
 
+/* What an edit puts behind what a hold on descendants holds is held by it too. */
+static void check_growth(struct world *world, const struct book_edge *added)
+{
+    const struct book_constellation *constellation = added->constellation;
+    const struct book_task *to = added->to;
+    bool is_open = to->record.state == TASK_WAITING && !book_task_has_started(to);
+    for (const struct book_hold *hold = constellation->holds; hold != NULL && is_open;
+         hold = hold->next) {
+        bool below = hold->record.scope == HOLD_DESCENDANTS &&
+                     (hold->record.root_task_id == added->from->id ||
+                      books_hold_names(hold, added->from->id));
+        if (below && !books_hold_names(hold, to->id)) {
+            promise_broken(world, "the hold",
+                           "task %" PRId64 " is put behind hold %" PRId64 " and not held", to->id,
+                           hold->record.id);
+        }
+    }
+}
+
 static bool is_due(const struct world *world, const struct book_hold *hold)
 {
     /* Over a restart only the wall clock knows when that is. */
@@ -204,6 +223,12 @@ void promise_holds(struct world *world, const struct segment *segment)
         }
     }
     check_placed(world, segment);
+    for (size_t i = 0; i < segment->count && segment_is_done(segment) && !world->broken; i++) {
+        const struct effect *effect = &segment->list[i];
+        if (effect->kind == EFFECT_ADD_EDGE) {
+            check_growth(world, books_edge(books, effect->edge.record.id));
+        }
+    }
 }
 
 void promise_check_holds_loaded(struct world *world, const struct book_constellation *constellation)

@@ -1,4 +1,4 @@
-/* Inside the checker: the plans that its books hold, and what edits and decisions make of them. */
+/* Inside the checker: its files, each of which looks at one kind of what a turn has committed. */
 #ifndef TESTS_SIM_PROMISE_PLAN_H
 #define TESTS_SIM_PROMISE_PLAN_H
 
@@ -7,15 +7,24 @@
 
 struct world;
 
-/* Rows of plans in a segment that is no edit: those of a submission, and no others. */
+/* promise_plan.c: rows of plans in a segment that is no edit: those of a submission, and no others. */
 void promise_plan_rows(struct world *world, const struct segment *segment);
-/* An edit that was applied: P2, P3, and that its rows are the whole of it. */
+/* promise_edit.c: an edit that was applied: P2, P3, and that its rows are the whole of it. */
 void promise_edit_applied(struct world *world, const struct segment *segment);
 /* An edit that was refused, or has failed: nothing has come of it, and there was a cause. */
 void promise_edit_refused(struct world *world, const struct segment *segment);
 
-/* By the books alone: why it must be refused; NULL: it breaks no rule. */
+/* promise_judge.c: by the books alone, why it must be refused; NULL: it breaks no rule. */
 const char *promise_judge_edit(struct world *world, const struct wish *wish);
+
+/* promise_attempt.c: new attempts, what became of others, and results. */
+void promise_attempts(struct world *world, const struct segment *segment);
+
+/* promise_task.c: its row; and, when all rows are in the books, whether its new state has a cause. */
+void promise_task_saved(struct world *world, const struct segment *segment,
+                        const struct task_record *record);
+void promise_task_moved(struct world *world, const struct segment *segment,
+                        const struct book_task *task);
 
 /* promise_decision.c: when tasks and attempts are in the books. */
 void promise_decisions(struct world *world, const struct turn_log *log,

@@ -7,7 +7,7 @@ add_executable(sim ${sim_sources} ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
 target_link_libraries(sim PRIVATE store spec wire engine agent_engine msg sys base strict_flags)
 target_compile_definitions(sim PRIVATE _GNU_SOURCE)
 
-add_test(NAME sim COMMAND sim --seeds 1060)
+add_test(NAME sim COMMAND sim --seeds 1020)
 add_test(NAME sim_twice COMMAND sim --seeds 12 --from 5000 --twice)
 set_tests_properties(sim sim_twice PROPERTIES LABELS sim TIMEOUT 400)
 
@@ -22,7 +22,7 @@ asterism_sabotage(send-early P5)
 asterism_sabotage(forget-sync P5)
 asterism_sabotage(commit-twice P6)
 asterism_sabotage(forget-result P6)
-asterism_sabotage(lose-on-cut P7)
+asterism_sabotage(lose-on-cut "(P7|the protocol)") # the agent may be the first to notice
 asterism_sabotage(ignore-slots P8)
 asterism_sabotage(drop-ack P9)
 asterism_sabotage(lose-row P10)
