@@ -117,6 +117,7 @@ void constellation_cancel(struct engine *engine, const struct event *event)
         struct history *history = engine_history(engine, HISTORY_CONSTELLATION_CANCEL);
         history->constellation_id = id;
         history->text = arena_str(&engine->effects->arena, event->cancel.actor);
+        hold_end_failures(engine, constellation, event->cancel.actor);
     }
     engine_reply(engine, event->cancel.request, ERR_NONE, id, str_of(""));
 }
@@ -134,6 +135,7 @@ void constellation_stop(struct engine *engine, struct constellation *constellati
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_STOPPING);
     history->constellation_id = record->id;
     history->text = str_of(why);
+    hold_end_failures(engine, constellation, str_of(why));
 }
 
 bool constellation_ends_before(const struct heap_node *a, const struct heap_node *b)

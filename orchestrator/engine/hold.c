@@ -413,6 +413,18 @@ void hold_end(struct engine *engine, struct hold *hold, struct str actor)
     mem_free(tasks);
 }
 
+void hold_end_failures(struct engine *engine, struct constellation *constellation, struct str actor)
+{
+    while (constellation->failure_holds > 0) {
+        /* From the front each time: one that ends may take others with it. */
+        struct hold *hold = constellation->holds;
+        while (hold->record.origin != HOLD_FAILURE) {
+            hold = hold->next;
+        }
+        hold_end(engine, hold, actor);
+    }
+}
+
 void hold_end_all(struct engine *engine, struct constellation *constellation)
 {
     while (constellation->holds != NULL) {

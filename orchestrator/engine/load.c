@@ -103,15 +103,20 @@ static bool has_undecided_out(const struct task *task)
     return false;
 }
 
+/* Whether the finally tasks had their turn already: an edit in the first turn has to know it. */
+static bool is_all_else_over(const struct engine *engine, const struct constellation *constellation)
+{
+    const struct task *task = engine->decide.first;
+    while (task != NULL &&
+           (task->constellation != constellation || (task->record.flags & TASK_FINALLY) != 0)) {
+        task = task->next;
+    }
+    return task == NULL && constellation->ordinary == 0 && constellation->failure_holds == 0;
+}
+
 static enum err derive_task(struct engine *engine, struct task *task, struct reason *reason)
 {
     enum task_state state = (enum task_state)task->record.state;
-    if (task_state_is_final(state)) {
-        if (has_undecided_out(task)) {
-            decision_task_final(engine, task);
-        }
-        return ERR_NONE;
-    }
     bool under_way = state == TASK_ASSIGNED || state == TASK_RUNNING;
     bool has_live = task->attempt != NULL && task->attempt->record.state != ATTEMPT_LOST;
     if (under_way != has_live && state != TASK_UNKNOWN) {
@@ -136,9 +141,19 @@ static enum err derive_constellation(struct engine *engine, struct constellation
                                      struct reason *reason)
 {
     for (uint32_t i = 0; i < constellation->tasks; i++) {
-        enum err err = derive_task(engine, constellation_task(constellation, i), reason);
-        if (err != ERR_NONE) {
-            return err;
+        struct task *task = constellation_task(constellation, i);
+        if (task_state_is_final((enum task_state)task->record.state) && has_undecided_out(task)) {
+            decision_task_final(engine, task);
+        }
+    }
+    constellation->finally_open = is_all_else_over(engine, constellation);
+    for (uint32_t i = 0; i < constellation->tasks; i++) {
+        struct task *task = constellation_task(constellation, i);
+        if (!task_state_is_final((enum task_state)task->record.state)) {
+            enum err err = derive_task(engine, task, reason);
+            if (err != ERR_NONE) {
+                return err;
+            }
         }
     }
     const struct constellation_record *record = &constellation->record;

@@ -623,6 +623,9 @@ struct hold *hold_reopening(struct engine *engine, struct constellation *constel
                             struct str actor);
 /* Ends it: what it held goes on. actor: who, or why. */
 void hold_end(struct engine *engine, struct hold *hold, struct str actor);
+/* A cancel, fail_fast or a deadline leaves nobody anything to act on. */
+void hold_end_failures(struct engine *engine, struct constellation *constellation,
+                       struct str actor);
 /* The holds of a constellation that has ended: their rows go. */
 void hold_end_all(struct engine *engine, struct constellation *constellation);
 void hold_expired(struct engine *engine, struct hold *hold);

@@ -119,6 +119,12 @@ static bool is_ended(const struct segment *segment, const struct book_hold *hold
              constellation_state_is_final(effect->constellation.record->state))) {
             return true;
         }
+        if (effect->kind == EFFECT_SAVE_CONSTELLATION && hold->record.origin == HOLD_FAILURE &&
+            effect->constellation.record->id == hold->constellation->id &&
+            (effect->constellation.record->cancel_requested ||
+             effect->constellation.record->stopping)) {
+            return true; /* a failure leaves nobody anything to act on then */
+        }
         bool is_task = effect->kind == EFFECT_ADD_TASK || effect->kind == EFFECT_SAVE_TASK;
         if (is_task && hold->record.origin == HOLD_APPROVAL &&
             effect->task.record->id == hold->record.root_task_id &&

@@ -311,6 +311,15 @@ void model_run(struct model *model)
 
 /* --- What happens --- */
 
+static void end_failure_holds(struct model *model)
+{
+    for (int h = 0; h < model->holds_top; h++) {
+        if (model->holds[h].used && model->holds[h].origin == HOLD_FAILURE) {
+            model_release(model, &model->holds[h], true);
+        }
+    }
+}
+
 static void failure_counts(struct model *model, int task)
 {
     if (model->fail_fast && (model->tasks[task].flags & (TASK_ALLOW_FAILURE | TASK_FINALLY)) == 0 &&
@@ -318,6 +327,7 @@ static void failure_counts(struct model *model, int task)
         model->stopping = true;
         model->stops++;
         model->has_cancel_job = true;
+        end_failure_holds(model);
     }
 }
 
@@ -379,6 +389,7 @@ bool model_cancel(struct model *model)
         model->cancel_finally = model->cancel;
         model->cancel = true;
         model->has_cancel_job = true;
+        end_failure_holds(model);
     }
     return true;
 }
