@@ -49,15 +49,14 @@ void promise_verdict(struct world *world, const struct book_constellation *const
     unsigned failed = count_tasks(constellation, TASK_FAILED, 0);
     unsigned cancelled = count_tasks(constellation, TASK_CANCELLED, 0);
     unsigned skipped = count_tasks(constellation, TASK_SKIPPED, 0);
-    enum constellation_state due = CONSTELLATION_SUCCEEDED;
-    if (record->cancel_requested) {
-        due = CONSTELLATION_CANCELLED;
-    } else if (record->deadline_passed ||
-               count_tasks(constellation, TASK_FAILED, TASK_ALLOW_FAILURE) > 0) {
-        due = CONSTELLATION_FAILED;
-    } else if (count_tasks(constellation, TASK_CANCELLED, TASK_ALLOW_FAILURE) > 0) {
-        due = CONSTELLATION_CANCELLED;
-    }
+    bool has_failed =
+        record->deadline_passed || count_tasks(constellation, TASK_FAILED, TASK_ALLOW_FAILURE) > 0;
+    bool is_cancelled =
+        record->cancel_requested ||
+        (!has_failed && count_tasks(constellation, TASK_CANCELLED, TASK_ALLOW_FAILURE) > 0);
+    enum constellation_state due = is_cancelled ? CONSTELLATION_CANCELLED
+                                   : has_failed ? CONSTELLATION_FAILED
+                                                : CONSTELLATION_SUCCEEDED;
     bool counted = record->succeeded == succeeded && record->failed == failed &&
                    record->cancelled == cancelled && record->skipped == skipped;
     if (succeeded + failed + cancelled + skipped != constellation->tasks_count || !counted ||
