@@ -11,3 +11,6 @@ asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c
 asterism_test(unit_living_limits SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_limits.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)
+asterism_test(unit_living_storm SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_storm.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK engine msg base)

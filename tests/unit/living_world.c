@@ -263,20 +263,23 @@ void living_settle(struct living *living)
     }
 }
 
-static void connect_device(struct living *living, uint32_t slots)
+void living_connect(struct living *living, bool died)
 {
+    living->boots += died;
+    char boot_id[32];
+    snprintf(boot_id, sizeof boot_id, "boot-%u", living->boots);
     static const struct str executors[] = { { "noop", 4 } };
     struct msg msg = { .kind = MSG_HELLO };
     msg.hello = (struct msg_hello){
         .device = STR("desktop"),
         .agent_version = STR("1"),
-        .boot_id = STR("boot"),
-        .process_id = 1,
+        .boot_id = str_of(boot_id),
+        .process_id = 1 + living->boots,
         .journal_id = STR("journal"),
         .profile = { .os = STR("linux"),
                      .arch = STR("x"),
                      .hostname = STR("desktop"),
-                     .slots = slots,
+                     .slots = living->slots,
                      .executors = executors,
                      .executors_count = 1 },
     };
@@ -295,7 +298,7 @@ struct living *living_new(uint32_t slots)
     living->engine = engine_new(&CONFIG);
     living->now = (struct moment){ 1000, 1700000000000 };
     living->slots = slots;
-    connect_device(living, slots);
+    living_connect(living, false);
     return living;
 }
 
@@ -462,7 +465,7 @@ void living_restart(struct living *living)
     struct engine *other = load(living, &config);
     engine_free(living->engine);
     living->engine = other;
-    connect_device(living, living->slots);
+    living_connect(living, false);
 }
 
 void living_compare(struct living *living)

@@ -30,6 +30,7 @@ struct living {
     uint32_t revisions;
     uint32_t slots;
     uint32_t restarts;
+    uint32_t boots;
     /* Of the last turn. */
     struct {
         int64_t task_id;
@@ -51,6 +52,9 @@ struct living {
 
 struct living *living_new(uint32_t slots);
 void living_free(struct living *living);
+/* The device comes back and says nothing of what it had: what was sent to it has never begun, or, if the
+   machine has started anew meanwhile, is gone. */
+void living_connect(struct living *living, bool died);
 /* Steps the events in one turn and stores what comes of them. */
 void living_turn(struct living *living, struct event *events, size_t count);
 /* More turns until nothing is left to do at once. */
