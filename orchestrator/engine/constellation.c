@@ -43,7 +43,7 @@ void constellation_free(struct engine *engine, struct constellation *constellati
         }
     }
     storage_free_slots(constellation);
-    reopen_drop(engine, constellation, true);
+    reopen_drop(engine, constellation);
     while (constellation->holds != NULL) {
         hold_free(engine, constellation->holds);
     }
@@ -92,6 +92,14 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
     engine->jobs_last = constellation;
 }
 
+/* What is half taken back is made whole first: then this follows. */
+static void queue_cancel(struct engine *engine, struct constellation *constellation)
+{
+    if (constellation->reopening == NULL) {
+        constellation_queue_job(engine, constellation, JOB_CANCEL);
+    }
+}
+
 void constellation_cancel(struct engine *engine, const struct event *event)
 {
     int64_t id = event->cancel.constellation_id;
@@ -112,8 +120,7 @@ void constellation_cancel(struct engine *engine, const struct event *event)
         record->cancel_finally = record->cancel_requested; /* asked for a second time */
         record->cancel_requested = true;
         constellation_save(engine, constellation);
-        reopen_drop(engine, constellation, false);
-        constellation_queue_job(engine, constellation, JOB_CANCEL);
+        queue_cancel(engine, constellation);
         struct history *history = engine_history(engine, HISTORY_CONSTELLATION_CANCEL);
         history->constellation_id = id;
         history->text = arena_str(&engine->effects->arena, event->cancel.actor);
@@ -130,8 +137,7 @@ void constellation_stop(struct engine *engine, struct constellation *constellati
     }
     record->stopping = true;
     constellation_save(engine, constellation);
-    reopen_drop(engine, constellation, false);
-    constellation_queue_job(engine, constellation, JOB_CANCEL);
+    queue_cancel(engine, constellation);
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_STOPPING);
     history->constellation_id = record->id;
     history->text = str_of(why);

@@ -232,7 +232,7 @@ void decision_evaluated(struct engine *engine, const struct event *event)
 static size_t work_pending(struct engine *engine, size_t budget)
 {
     while (budget > 0 && engine->pending_first < engine->pending_count &&
-           engine->asked_count < ENGINE_EVALUATE_MAX) {
+           engine->asked_count < engine->config.evaluate_max) {
         struct asked at = engine->pending[engine->pending_first++];
         struct edge *edge = constellation_edge(at.constellation, at.edge);
         const struct task *from = constellation_task(at.constellation, edge->from);
@@ -281,7 +281,7 @@ size_t decision_work(struct engine *engine, size_t budget)
             engine->decide_edge = 0;
         }
         while (budget > 0 && engine->decide_edge != 0 &&
-               engine->asked_count < ENGINE_EVALUATE_MAX) {
+               engine->asked_count < engine->config.evaluate_max) {
             uint32_t index = engine->decide_edge - 1;
             struct edge *edge = constellation_edge(task->constellation, index);
             engine->decide_edge = edge->next_out;

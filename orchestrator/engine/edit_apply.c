@@ -364,7 +364,7 @@ static void renew(struct batch *batch)
             renewal_list(&skipped, task);
         }
     }
-    if (reopen_is_large(constellation, skipped.list, skipped.count, HOLD_RETRY)) {
+    if (reopen_is_large(engine, constellation, skipped.list, skipped.count, HOLD_RETRY)) {
         reopen_begin(engine, constellation, skipped.list, skipped.count, HOLD_RETRY, NULL,
                      batch->edit->author);
         renewal_done(&skipped);

@@ -12,6 +12,21 @@
 /* Marks rise over all turns: each turn has this many of its own. */
 static const uint64_t MARKS_A_TURN = 1 << 24;
 
+static void set_limit(uint32_t *limit, uint32_t otherwise)
+{
+    *limit = *limit == 0 ? otherwise : *limit;
+}
+
+static void set_limits(struct engine_config *config)
+{
+    set_limit(&config->plan_tasks_max, PLAN_TASKS_MAX);
+    set_limit(&config->plan_edges_max, PLAN_EDGES_MAX);
+    set_limit(&config->slice, ENGINE_SLICE);
+    set_limit(&config->evaluate_max, ENGINE_EVALUATE_MAX);
+    set_limit(&config->reopen_max, ENGINE_REOPEN_MAX);
+    CHECK(config->reopen_max <= ENGINE_REOPEN_MAX);
+}
+
 struct engine *engine_new(const struct engine_config *config)
 {
     CHECK(config->epoch > 0 && config->epoch <= FENCE_EPOCH_MAX);
@@ -23,12 +38,7 @@ struct engine *engine_new(const struct engine_config *config)
     if (engine->config.next_hold_id == 0) {
         engine->config.next_hold_id = 1; /* 0 names the pause */
     }
-    if (engine->config.plan_tasks_max == 0) {
-        engine->config.plan_tasks_max = PLAN_TASKS_MAX;
-    }
-    if (engine->config.plan_edges_max == 0) {
-        engine->config.plan_edges_max = PLAN_EDGES_MAX;
-    }
+    set_limits(&engine->config);
     engine->next_class_id = 1;
     engine->next_policy_id = 1;
     engine->next_device_id = 1;
@@ -255,7 +265,7 @@ static void ask_for_inputs(struct engine *engine)
 static void tick(struct engine *engine)
 {
     fire_timers(engine);
-    size_t budget = decision_work(engine, ENGINE_SLICE);
+    size_t budget = decision_work(engine, engine->config.slice);
     budget = constellation_work(engine, budget);
     budget = reopen_work(engine, budget);
     decision_work(engine, budget);

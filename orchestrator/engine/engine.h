@@ -17,10 +17,12 @@
 #include "orchestrator/engine/record.h"
 
 enum {
-    ENGINE_SLICE = 4096,                       /* rows that one turn may touch in sliced work */
-    ENGINE_PREPARE_MAX = 256,                  /* inputs asked for in one turn */
-    ENGINE_EVALUATE_MAX = 1024,                /* conditions likewise */
-    ENGINE_HOLDS_MAX = 32,                     /* by request on one constellation */
+    ENGINE_SLICE = 4096,        /* rows that one turn may touch in sliced work */
+    ENGINE_PREPARE_MAX = 256,   /* inputs asked for in one turn */
+    ENGINE_EVALUATE_MAX = 1024, /* conditions likewise */
+    ENGINE_REOPEN_MAX =
+        1000,              /* tasks and dependencies begun again at once: more of them by slices */
+    ENGINE_HOLDS_MAX = 32, /* by request on one constellation */
     ENGINE_HOLD_TASKS_MAX = 10000,             /* that one hold names */
     ENGINE_ASSIGN_MAX = 2048,                  /* assignments in one turn */
     ENGINE_ASSIGN_BYTES_MAX = 4 * 1024 * 1024, /* bodies in one turn, and at one device that has not
@@ -50,6 +52,11 @@ struct engine_config {
     /* How far edits may make a plan grow; 0: PLAN_TASKS_MAX and PLAN_EDGES_MAX. */
     uint32_t plan_tasks_max;
     uint32_t plan_edges_max;
+    /* What a turn takes on of long work; 0: ENGINE_SLICE, ENGINE_EVALUATE_MAX, ENGINE_REOPEN_MAX. A test
+       that takes less sees every state in which a turn can leave it. */
+    uint32_t slice;
+    uint32_t evaluate_max;
+    uint32_t reopen_max;
 };
 
 struct engine;

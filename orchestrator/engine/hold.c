@@ -381,9 +381,7 @@ static void end_failure(struct engine *engine, struct constellation *constellati
     struct task *root = constellation_find_task(constellation, root_task_id);
     root->failure_held = false;
     if (root->record.state == TASK_FAILED) {
-        if (root->queue == QUEUE_NONE) {
-            decision_task_final(engine, root); /* once more: what was left closes now */
-        }
+        decision_task_final(engine, root); /* once more: what was left closes now */
         task_failure_counts(engine, root);
     }
 }

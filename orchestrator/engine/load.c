@@ -161,9 +161,6 @@ static enum err derive_constellation(struct engine *engine, struct constellation
         order_build_whole(constellation); /* no turn waits for it here */
     }
     bool stops = record->cancel_requested || record->stopping;
-    if (stops || constellation->ordinary == 0) {
-        constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
-    }
     constellation_arm(engine, constellation);
     rank_begin(engine, constellation);
     for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
@@ -171,6 +168,9 @@ static enum err derive_constellation(struct engine *engine, struct constellation
         if (hold->record.origin >= HOLD_RERUN) {
             reopen_resume(engine, hold);
         }
+    }
+    if (constellation->reopening == NULL && (stops || constellation->ordinary == 0)) {
+        constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
     }
     return ERR_NONE;
 }

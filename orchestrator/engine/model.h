@@ -549,16 +549,15 @@ void constellation_reopen(struct engine *engine, struct constellation *constella
 
 /* --- reopen_job.c --- */
 /* Whether what would begin again with these tasks, by index, is more than a turn should take. */
-bool reopen_is_large(struct constellation *constellation, const uint32_t *tasks, size_t count,
-                     enum hold_origin kind);
+bool reopen_is_large(const struct engine *engine, struct constellation *constellation,
+                     const uint32_t *tasks, size_t count, enum hold_origin kind);
 /* Does it in slices, under a hold that the caller's turn makes durable, and answers then. Nobody
    else may reopen or edit the constellation meanwhile. */
 void reopen_begin(struct engine *engine, struct constellation *constellation, const uint32_t *tasks,
                   size_t count, enum hold_origin kind, const uint64_t *request, struct str actor);
 /* After a load that has found such a hold. */
 void reopen_resume(struct engine *engine, struct hold *hold);
-/* It is given up, if there is one: the constellation is being stopped, or is freed (`quietly`). */
-void reopen_drop(struct engine *engine, struct constellation *constellation, bool quietly);
+void reopen_drop(struct engine *engine, struct constellation *constellation); /* of memory only */
 size_t reopen_work(struct engine *engine, size_t budget);
 
 /* --- constellation.c --- */

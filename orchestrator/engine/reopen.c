@@ -103,8 +103,8 @@ static void collect(struct asking *asking)
     if (asking->err != ERR_NONE) {
         return;
     }
-    asking->is_large =
-        reopen_is_large(asking->constellation, asking->list, asking->count, kind_of(event));
+    asking->is_large = reopen_is_large(asking->engine, asking->constellation, asking->list,
+                                       asking->count, kind_of(event));
     if (asking->is_large && asking->roots > ENGINE_HOLD_TASKS_MAX) {
         asking->err = ERR_LIMIT;
         asking->why = STR("too_large: name at most 10,000 tasks");

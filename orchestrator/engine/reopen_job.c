@@ -9,8 +9,7 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-/* Tasks and edges that are still one turn's. */
-enum { REOPEN_AT_ONCE_MAX = 1000, ROWS_A_TASK = 4 };
+enum { ROWS_A_TASK = 4 };
 
 enum step {
     STEP_REACH,
@@ -46,18 +45,19 @@ static bool see(struct reopening *reopening, uint32_t task)
     return is_new;
 }
 
-bool reopen_is_large(struct constellation *constellation, const uint32_t *tasks, size_t count,
-                     enum hold_origin kind)
+bool reopen_is_large(const struct engine *engine, struct constellation *constellation,
+                     const uint32_t *tasks, size_t count, enum hold_origin kind)
 {
     struct map seen = { 0 };
-    uint32_t list[REOPEN_AT_ONCE_MAX];
+    uint32_t list[ENGINE_REOPEN_MAX];
+    const size_t max = engine->config.reopen_max;
     size_t listed = 0;
     size_t looks = 0;
-    for (size_t i = 0; i < count && i < REOPEN_AT_ONCE_MAX; i++) {
+    for (size_t i = 0; i < count && i < max; i++) {
         list[listed++] = tasks[i];
         map_put(&seen, (uint64_t)tasks[i] + 1, list);
     }
-    bool is_large = count > REOPEN_AT_ONCE_MAX;
+    bool is_large = count > max;
     for (size_t i = 0; i < listed && !is_large; i++) {
         const struct task *task = constellation_task(constellation, list[i]);
         looks += (size_t)task->undecided + task->closed + task->opened;
@@ -68,15 +68,15 @@ bool reopen_is_large(struct constellation *constellation, const uint32_t *tasks,
             bool follows =
                 kind == HOLD_RERUN || (kind == HOLD_RETRY && to->record.state == TASK_SKIPPED);
             if (follows && map_get(&seen, (uint64_t)edge->to + 1) == NULL) {
-                is_large = listed == REOPEN_AT_ONCE_MAX;
+                is_large = listed == max;
                 if (!is_large) {
                     list[listed++] = edge->to;
                     map_put(&seen, (uint64_t)edge->to + 1, list);
                 }
             }
-            is_large = is_large || looks > REOPEN_AT_ONCE_MAX;
+            is_large = is_large || looks > max;
         }
-        is_large = is_large || looks > REOPEN_AT_ONCE_MAX;
+        is_large = is_large || looks > max;
     }
     map_done(&seen);
     return is_large;
@@ -156,21 +156,24 @@ static void answer(struct engine *engine, struct reopening *reopening, enum err 
     }
 }
 
-void reopen_drop(struct engine *engine, struct constellation *constellation, bool quietly)
+void reopen_drop(struct engine *engine, struct constellation *constellation)
 {
-    struct reopening *reopening = constellation->reopening;
-    if (reopening == NULL) {
-        return;
+    if (constellation->reopening != NULL) {
+        end(engine, constellation->reopening);
     }
+}
+
+/* Its hold with it: what it has kept goes on, or is cancelled, if that was asked for meanwhile. */
+static void let_go(struct engine *engine, struct reopening *reopening, const char *why)
+{
+    struct constellation *constellation = reopening->constellation;
     struct hold *hold = reopening->hold;
-    if (!quietly) {
-        answer(engine, reopening, ERR_CONFLICT,
-               STR("constellation_stopping: it was stopped before that was made"));
-    }
     end(engine, reopening);
-    if (!quietly) {
-        hold_end(engine, hold, STR("the constellation is being stopped"));
+    if (constellation->record.cancel_requested || constellation->record.stopping) {
+        constellation_queue_job(engine, constellation, JOB_CANCEL);
     }
+    hold_end(engine, hold, str_of(why));
+    constellation_settle(engine, constellation);
 }
 
 static bool is_under_way(const struct task *task)
@@ -204,13 +207,10 @@ static bool reach_one(struct engine *engine, struct reopening *reopening)
         constellation_task(constellation, reopening->reach.list[reopening->at]);
     uint32_t edge = 0;
     if (is_under_way(task)) {
-        struct hold *hold = reopening->hold;
         answer(engine, reopening, ERR_CONFLICT,
                engine_text(engine, "task_running: task %lld depends on it and is under way",
                            (long long)task->record.id));
-        end(engine, reopening);
-        hold_end(engine, hold, STR("it was refused"));
-        constellation_settle(engine, constellation);
+        let_go(engine, reopening, "it was refused");
         return false;
     }
     if (next_edge(reopening, task->first_out, true, &edge)) {
@@ -253,6 +253,7 @@ static void erase_one(struct engine *engine, struct reopening *reopening)
     bool was_waiting = to->record.state == TASK_WAITING && !task_has_started(to);
     renewal_erase(engine, constellation, &reopening->again, out,
                   reopening->hold->record.origin == HOLD_RETRY_KEPT);
+    decision_queue_edge(engine, constellation, edge); /* if it was denied, or expired, meanwhile */
     /* It may have been added before the restart, and what is behind it not. */
     if (reopening->is_resumed && was_waiting && see(reopening, to->index)) {
         renewal_list(&reopening->again, to);
@@ -327,10 +328,7 @@ size_t reopen_work(struct engine *engine, size_t budget)
         struct constellation *constellation = reopening->constellation;
         size_t cost = work_one(engine, reopening);
         if (cost == 0 && constellation->reopening == reopening) {
-            struct hold *hold = reopening->hold;
-            end(engine, reopening);
-            hold_end(engine, hold, STR("it has been made"));
-            constellation_settle(engine, constellation);
+            let_go(engine, reopening, "it has been made");
             cost = 1;
         }
         budget -= cost < budget ? cost : budget;

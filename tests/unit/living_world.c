@@ -292,10 +292,24 @@ void living_connect(struct living *living, bool died)
     living_turn(living, &event, 1);
 }
 
+static struct engine_config config_of(const struct living *living)
+{
+    struct engine_config config = CONFIG;
+    config.slice = config.evaluate_max = config.reopen_max = living->slice;
+    return config;
+}
+
 struct living *living_new(uint32_t slots)
 {
+    return living_new_slow(slots, 0);
+}
+
+struct living *living_new_slow(uint32_t slots, uint32_t slice)
+{
     struct living *living = mem_alloc(sizeof *living);
-    living->engine = engine_new(&CONFIG);
+    living->slice = slice;
+    const struct engine_config config = config_of(living);
+    living->engine = engine_new(&config);
     living->now = (struct moment){ 1000, 1700000000000 };
     living->slots = slots;
     living_connect(living, false);
@@ -459,7 +473,7 @@ static struct engine *load(struct living *living, const struct engine_config *co
 
 void living_restart(struct living *living)
 {
-    struct engine_config config = CONFIG;
+    struct engine_config config = config_of(living);
     config.epoch = ++living->restarts + 1;
     config.next_task_id = config.next_edge_id = config.next_hold_id = living->last_id + 1;
     struct engine *other = load(living, &config);

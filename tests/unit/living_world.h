@@ -29,6 +29,7 @@ struct living {
     int64_t last_id;             /* the highest of any kind */
     uint32_t revisions;
     uint32_t slots;
+    uint32_t slice; /* 0: as much as the daemon's */
     uint32_t restarts;
     uint32_t boots;
     /* Of the last turn. */
@@ -51,6 +52,8 @@ struct living {
 };
 
 struct living *living_new(uint32_t slots);
+/* One whose turns take on so little of long work that it is seen half done (see engine_config). */
+struct living *living_new_slow(uint32_t slots, uint32_t slice);
 void living_free(struct living *living);
 /* The device comes back and says nothing of what it had: what was sent to it has never begun, or, if the
    machine has started anew meanwhile, is gone. */
