@@ -9,7 +9,8 @@
 void submission_add_devices(struct api *api, struct job_submit *submit)
 {
     static const char word[] = "each";
-    if (memmem(submit->text.data, submit->text.length, word, sizeof(word) - 1) == NULL) {
+    if (submit->text.length == 0 ||
+        memmem(submit->text.data, submit->text.length, word, sizeof(word) - 1) == NULL) {
         return;
     }
     struct arena *arena = &submit->arena;

@@ -362,17 +362,17 @@ static void a_process_is_stopped_for_its_silence_and_not_while_it_speaks(void **
 {
     struct rig *rig = *state;
     rig->body.executor = EXECUTOR_SHELL;
-    rig->body.silence_timeout_ms = 300;
+    rig->body.silence_timeout_ms = 1500;
     rig->body.output_bytes_max = 4; /* what is dropped counts as well */
-    rig->body.shell = STR("for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done");
+    rig->body.shell = STR("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.25; done");
     const struct rig_end *end = rig_wait(rig, rig_start(rig));
     assert_int_equal(end->outcome, OUTCOME_EXITED);
 
     rig->body.shell = STR("echo first; exec sleep 3600");
     end = rig_wait(rig, rig_start(rig));
     assert_int_equal(end->outcome, OUTCOME_TIMED_OUT);
-    assert_string_equal(end->reason, "put out nothing for 300ms");
-    assert_in_range(end->duration_ms, 299, 60000);
+    assert_string_equal(end->reason, "put out nothing for 1500ms");
+    assert_in_range(end->duration_ms, 1499, 60000);
 }
 
 static void a_missing_helper_is_an_error_of_exec_new(void **state)
