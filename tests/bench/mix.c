@@ -7,7 +7,7 @@ static const uint64_t SEED = 20261123; /* the same edits every time */
 
 const char *mix_kind_name(enum mix_kind kind)
 {
-    static const char *const NAMES[MIX_KINDS] = {
+    static const char *const names[MIX_KINDS] = {
         [MIX_ADD_TASK] = "add_task",
         [MIX_REMOVE_TASK] = "remove_task",
         [MIX_UPDATE_TASK] = "update_task",
@@ -15,7 +15,7 @@ const char *mix_kind_name(enum mix_kind kind)
         [MIX_UPDATE_EDGE] = "update_dependency",
         [MIX_REMOVE_EDGE] = "remove_dependency",
     };
-    return NAMES[kind];
+    return names[kind];
 }
 
 static uint64_t pair(uint32_t from, uint32_t to)

@@ -16,41 +16,41 @@
 struct living_task {
     const char *key;
     const char *role; /* "": a gate */
-    unsigned ms;
     const char *text;
     const char *keys; /* further ones of the spec */
     const char *state;
+    unsigned ms;
     unsigned begun;
 };
 
 #define FAILS_ONCE "mkdir \"$MARKS-$KEY\" 2>/dev/null && exit 1; echo $KEY"
 
 static const struct living_task tasks[] = {
-    { "count", "desktop", 80, "echo 7", "", "succeeded", 2 },
-    { "fails", "server", 120, "exit 3", "allow_failure: true", "failed", 1 },
-    { "flaky", "edge", 60, FAILS_ONCE, "retry: {max_attempts: 2, backoff: 100ms}", "succeeded", 2 },
-    { "many", "edge", 70, "echo $KEY", "needs: {task: count, if: \"number > 5\"}", "succeeded", 2 },
-    { "more", "edge", 50, "echo $KEY", "needs: {task: count, if: \"number > 50\"}", "skipped", 0 },
-    { "behind", "edge", 50, "echo $KEY", "needs: more", "skipped", 0 },
-    { "mourn", "server", 90, "echo $KEY",
-      "needs: {task: fails, when: failure, if: \"exit_code = 3\"}", "succeeded", 1 },
-    { "close", "server", 50, "echo $KEY", "needs: {task: fails, when: finished}", "succeeded", 1 },
-    { "anyway", "desktop", 60, "echo $KEY", "needs: [{task: behind, when: always}, many]",
-      "succeeded", 2 },
-    { "first", "server", 70, "echo $KEY", "join: any, needs: [more, mourn]", "succeeded", 2 },
-    { "gate", "", 0, "", "needs: [mourn, close, flaky]", "succeeded", 0 },
-    { "approve", "", 0, "", "needs: gate, hold: \"go on?\"", "succeeded", 0 },
-    { "after", "edge", 80, "echo $KEY", "needs: approve, effect: once", "succeeded", 1 },
-    { "deny", "", 0, "", "needs: gate, hold: \"never?\", allow_failure: true", "failed", 0 },
-    { "undo", "desktop", 60, "echo $KEY", "needs: {task: deny, when: failure}", "succeeded", 1 },
-    { "breaks", "server", 50, FAILS_ONCE, "hold_on_failure: 1h", "succeeded", 2 },
-    { "mend", "desktop", 60, "echo $KEY", "needs: {task: breaks, when: failure}", "succeeded", 1 },
-    { "stuck", "edge", 50, "echo $KEY", "needs: breaks", "succeeded", 1 },
-    { "held", "desktop", 50, "echo $KEY", "needs: gate", "succeeded", 1 },
-    { "last", "server", 50, "echo \"$KEY $IN\"",
+    { "count", "desktop", "echo 7", "", "succeeded", 80, 2 },
+    { "fails", "server", "exit 3", "allow_failure: true", "failed", 120, 1 },
+    { "flaky", "edge", FAILS_ONCE, "retry: {max_attempts: 2, backoff: 100ms}", "succeeded", 60, 2 },
+    { "many", "edge", "echo $KEY", "needs: {task: count, if: \"number > 5\"}", "succeeded", 70, 2 },
+    { "more", "edge", "echo $KEY", "needs: {task: count, if: \"number > 50\"}", "skipped", 50, 0 },
+    { "behind", "edge", "echo $KEY", "needs: more", "skipped", 50, 0 },
+    { "mourn", "server", "echo $KEY", "needs: {task: fails, when: failure, if: \"exit_code = 3\"}",
+      "succeeded", 90, 1 },
+    { "close", "server", "echo $KEY", "needs: {task: fails, when: finished}", "succeeded", 50, 1 },
+    { "anyway", "desktop", "echo $KEY", "needs: [{task: behind, when: always}, many]", "succeeded",
+      60, 2 },
+    { "first", "server", "echo $KEY", "join: any, needs: [more, mourn]", "succeeded", 70, 2 },
+    { "gate", "", "", "needs: [mourn, close, flaky]", "succeeded", 0, 0 },
+    { "approve", "", "", "needs: gate, hold: \"go on?\"", "succeeded", 0, 0 },
+    { "after", "edge", "echo $KEY", "needs: approve, effect: once", "succeeded", 80, 1 },
+    { "deny", "", "", "needs: gate, hold: \"never?\", allow_failure: true", "failed", 0, 0 },
+    { "undo", "desktop", "echo $KEY", "needs: {task: deny, when: failure}", "succeeded", 60, 1 },
+    { "breaks", "server", FAILS_ONCE, "hold_on_failure: 1h", "succeeded", 50, 2 },
+    { "mend", "desktop", "echo $KEY", "needs: {task: breaks, when: failure}", "succeeded", 60, 1 },
+    { "stuck", "edge", "echo $KEY", "needs: breaks", "succeeded", 50, 1 },
+    { "held", "desktop", "echo $KEY", "needs: gate", "succeeded", 50, 1 },
+    { "last", "server", "echo \"$KEY $IN\"",
       "finally: true, env: {IN: \"${{ tasks.many.stdout || 'none' }} ${{ tasks.more.stdout || "
       "'none' }} ${{ tasks.stuck.stdout || 'none' }} ${{ tasks.deny.state || 'none' }}\"}",
-      "succeeded", 2 },
+      "succeeded", 50, 2 },
 };
 
 enum { TASKS_COUNT = sizeof tasks / sizeof tasks[0] };
