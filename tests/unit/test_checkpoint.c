@@ -23,7 +23,7 @@
 #include "tests/unit/watched_vfs.h"
 
 enum {
-    ROWS = 4000, /* a page each */
+    ROWS = 2 * CHECKPOINT_SOFT_FRAMES, /* a page each */
     COMMIT_ROWS = 100,
     COMMIT_FRAMES_MAX = COMMIT_ROWS + 10,
     FRAME_BYTES = 4096 + 24,
@@ -76,10 +76,14 @@ static int open_rig(void **state)
     snprintf(rig->path, sizeof rig->path, "%s/t.db", rig->directory);
     rig->db = connect(rig);
     run(rig->db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;"
-                 "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, fill BLOB NOT NULL);"
-                 "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 4000)"
-                 "INSERT INTO t SELECT n, 0, zeroblob(3000) FROM i;"
-                 "PRAGMA wal_checkpoint(TRUNCATE)");
+                 "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, fill BLOB NOT NULL)");
+    char fill[200];
+    snprintf(fill, sizeof fill,
+             "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)"
+             "INSERT INTO t SELECT n, 0, zeroblob(3000) FROM i;"
+             "PRAGMA wal_checkpoint(TRUNCATE)",
+             ROWS);
+    run(rig->db, fill);
     assert_int_equal(number(rig->db, "SELECT count(*) FROM t"), ROWS);
     const char *sql = "UPDATE t SET n = ?2 WHERE id = ?1";
     assert_int_equal(sqlite3_prepare_v2(rig->db, sql, -1, &rig->update, NULL), SQLITE_OK);
