@@ -481,7 +481,7 @@ static enum err run(struct loop *loop, struct reason *reason)
 
 enum err loop_run(const struct daemon_config *config, bool *ret_ran, struct reason *reason)
 {
-    struct loop loop = { .config = config };
+    struct loop loop = { .config = config, .slice = TURN_SLICE_FIRST };
     enum err err = open_all(&loop, reason);
     if (err != ERR_NONE) {
         close_all(&loop);

@@ -12,6 +12,8 @@
 #include "orchestrator/peer.h"
 #include "orchestrator/spec/condition.h"
 
+enum { TURN_SLICE_FIRST = 1024 };
+
 struct loop {
     const struct daemon_config *config;
     struct nest *nest;
@@ -30,7 +32,8 @@ struct loop {
     struct arena arena; /* what they point to */
     struct effects effects;
     struct buf wire;
-    bool woken; /* a turn is due although no event has arrived */
+    uint32_t slice; /* rows of long work that the next turn takes on */
+    bool woken;     /* a turn is due although no event has arrived */
     bool in_turn;
     bool stopping;
     enum err failed; /* of the store, outside a turn */

@@ -9,7 +9,13 @@
 #include "orchestrator/prepare.h"
 #include "orchestrator/store/retention.h"
 
-enum { PLAN_LARGE_TASKS = 10000 };
+enum {
+    PLAN_LARGE_TASKS = 10000,
+    /* Rows cost what the machine makes of them: the slice follows what the last ones took. Of the 20 ms
+       that a turn may take, the commit needs its part. */
+    SLICE_AIM_US = 8000,
+    SLICE_MIN = 256,
+};
 
 static const int64_t RETAIN_EVERY_MS = 60 * 1000;
 static const int64_t IDEMPOTENCY_KEEP_MS = (int64_t)7 * 24 * 3600 * 1000;
@@ -18,6 +24,9 @@ static const int64_t RETAIN_AGAIN_MS = 25; /* while there is more to delete */
 static void step(struct loop *loop, enum event_kind kind)
 {
     struct event event = { .kind = kind, .now = loop_now() };
+    if (kind == EVENT_TICK) {
+        event.tick.slice = loop->slice;
+    }
     engine_step(loop->engine, &event, &loop->effects);
 }
 
@@ -163,6 +172,18 @@ static void end(struct loop *loop)
     effects_clear(&loop->effects);
 }
 
+/* By a quarter of the way at a time: one slow turn is often somebody else's. */
+static void adapt_slice(struct loop *loop, int64_t work_us)
+{
+    if (!engine_slice_is_used_up(loop->engine)) {
+        return;
+    }
+    int64_t fits = loop->slice * (int64_t)SLICE_AIM_US / (work_us > 0 ? work_us : 1);
+    fits = fits < ENGINE_SLICE ? fits : ENGINE_SLICE;
+    int64_t slice = (3 * (int64_t)loop->slice + fits) / 4;
+    loop->slice = (uint32_t)(slice > SLICE_MIN ? slice : SLICE_MIN);
+}
+
 enum err turn_run(struct loop *loop, struct reason *reason)
 {
     int64_t began_us = clock_boot_us();
@@ -196,6 +217,7 @@ enum err turn_run(struct loop *loop, struct reason *reason)
     int64_t turn_us = clock_boot_us() - began_us;
     int64_t work_us = turn_us - (committed_us - commit_us);
     api_histogram_add(&loop->metrics.turn, turn_us);
+    adapt_slice(loop, work_us);
     if (work_us > (int64_t)loop->metrics.turn_work_max_us) {
         loop->metrics.turn_work_max_us = (uint64_t)work_us;
     }

@@ -262,13 +262,16 @@ static void ask_for_inputs(struct engine *engine)
     }
 }
 
-static void tick(struct engine *engine)
+static void tick(struct engine *engine, uint32_t slice)
 {
     fire_timers(engine);
-    size_t budget = decision_work(engine, engine->config.slice);
+    if (slice == 0 || slice > engine->config.slice) {
+        slice = engine->config.slice;
+    }
+    size_t budget = decision_work(engine, slice);
     budget = constellation_work(engine, budget);
     budget = reopen_work(engine, budget);
-    decision_work(engine, budget);
+    engine->slice_is_used_up = decision_work(engine, budget) == 0;
     rank_work(engine);
     ask_for_inputs(engine);
 }
@@ -341,13 +344,18 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
         fleet_drain(engine, event);
         break;
     case EVENT_TICK:
-        tick(engine);
+        tick(engine, event->tick.slice);
         break;
     case EVENT_DISPATCH:
         dispatch(engine);
         break;
     }
     engine->effects = NULL;
+}
+
+bool engine_slice_is_used_up(const struct engine *engine)
+{
+    return engine->slice_is_used_up;
 }
 
 int64_t engine_next_deadline(const struct engine *engine)

@@ -7,7 +7,7 @@
        for each EFFECT_PREPARE: store_apply, evaluate, engine_step(PREPARED)
        engine_step(DISPATCH); store_apply; store_commit; send; engine_turn_end
    Long work (a plan of a million tasks, a fan-out of 100,000) is cut into slices of ENGINE_SLICE rows a
-   turn; while some is left, engine_next_deadline() is in the past. */
+   turn, fewer if the TICK says so; while some is left, engine_next_deadline() is in the past. */
 #ifndef ORCHESTRATOR_ENGINE_ENGINE_H
 #define ORCHESTRATOR_ENGINE_ENGINE_H
 
@@ -89,6 +89,8 @@ enum err engine_load_revived(struct engine *engine, int64_t constellation_id, st
 enum err engine_load_end(struct engine *engine, struct moment now, struct reason *reason);
 
 void engine_step(struct engine *engine, const struct event *event, struct effects *effects);
+/* Of the last TICK: there was as much long work as it was allowed, or more. */
+bool engine_slice_is_used_up(const struct engine *engine);
 /* The boot time at which a TICK is due; INT64_MAX: never. */
 int64_t engine_next_deadline(const struct engine *engine);
 /* After the commit: frees what has ended. Pointers in effects are dead after this. */

@@ -121,6 +121,9 @@ struct event {
             bool draining;
             struct str actor;
         } drain;
+        struct {
+            uint32_t slice; /* rows of sliced work; 0, or more than the engine's own: that */
+        } tick;
     };
 };
 

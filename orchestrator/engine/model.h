@@ -337,6 +337,7 @@ struct engine {
     uint64_t refused_channel; /* the last one: the rest of its frame follows, and is ignored */
     struct effects *effects;  /* of the step */
     bool blocked;
+    bool slice_is_used_up; /* of the last TICK */
 
     struct map constellations; /* id → constellation */
     struct constellation *first;

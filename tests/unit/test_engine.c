@@ -16,7 +16,9 @@ struct rig {
     struct moment now;
     uint64_t *fences; /* assigned and not ended */
     size_t fences_count;
-    size_t rows_max; /* rows that the busiest turn wrote */
+    size_t rows_max;   /* rows that the busiest turn wrote */
+    size_t full_turns; /* whose slice was used up */
+    uint32_t slice;    /* that every TICK says; 0: none */
     size_t assigned;
     size_t plans_done;
     enum err reply;
@@ -83,7 +85,9 @@ static void turn(struct rig *rig, struct event *events, size_t count)
         events[i].now = rig->now;
         engine_step(rig->engine, &events[i], &rig->effects);
     }
+    tick.tick.slice = rig->slice;
     engine_step(rig->engine, &tick, &rig->effects);
+    rig->full_turns += engine_slice_is_used_up(rig->engine);
     engine_step(rig->engine, &dispatch, &rig->effects);
     look(rig);
     engine_turn_end(rig->engine);
@@ -221,6 +225,22 @@ static void a_large_plan_goes_in_by_slices(void **state)
     assert_int_equal(rig->assigned, TASKS);
     assert_int_equal(rig->finished, CONSTELLATION_SUCCEEDED);
     mem_free(edges);
+    rig_free(rig);
+}
+
+static void a_turn_takes_on_as_much_long_work_as_it_is_told(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new();
+    rig->slice = 100;
+    submit(rig, 1050, NULL, 0);
+    assert_int_equal(rig->rows_max, 100);
+    assert_in_range(rig->full_turns, 10, 40); /* the order and the first look take their rows too */
+    rig->slice = ENGINE_SLICE + 1;            /* the engine's own limit stands */
+    rig->full_turns = rig->rows_max = 0;
+    submit(rig, 2 * ENGINE_SLICE - 1, NULL, 0);
+    assert_int_equal(rig->rows_max, ENGINE_SLICE);
+    assert_true(rig->full_turns >= 1);
     rig_free(rig);
 }
 
@@ -393,6 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_plan_goes_in_by_slices),
+        cmocka_unit_test(a_turn_takes_on_as_much_long_work_as_it_is_told),
         cmocka_unit_test(a_long_chain_of_skipped_tasks_needs_no_stack),
         cmocka_unit_test(a_cancel_of_a_large_plan_goes_by_slices),
         cmocka_unit_test(more_live_tasks_than_the_limit_are_refused),
