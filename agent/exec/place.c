@@ -136,6 +136,8 @@ enum err place_make(struct place *place, uint64_t fence, struct reason *reason)
     while (workdir == NULL && is_disk_full(errno) && place_make_room(place)) {
         workdir = workdir_take(&place->workdirs, &place->trash);
     }
+    place->has_strays |= place->workdirs.has_lost;
+    place->workdirs.has_lost = false;
     if (workdir == NULL) {
         return reason_set(reason, ERR_IO, "cannot make a work directory: %s", strerror(errno));
     }

@@ -221,30 +221,6 @@ static bool is_past(const struct imprint *imprint, const struct timespec *now)
            (imprint->changed_s == now->tv_sec && (long)imprint->changed_ns < now->tv_nsec);
 }
 
-struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash)
-{
-    struct workdir *dir = dirs->idle;
-    if (dir != NULL) {
-        dirs->idle = dir->next_idle;
-        dirs->idle_count--;
-        dir->next_idle = NULL;
-    }
-    for (int i = 0; i < TAKEN_MAX && dir == NULL; i++) {
-        dir = make(dirs, trash);
-        if (dir == NULL && errno != EEXIST) {
-            return NULL;
-        }
-    }
-    if (dir != NULL) {
-        /* The clock that the file system reads too: it moves in ticks. */
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME_COARSE, &now);
-        dir->is_provable =
-            dirs->has_local_clock && is_past(&dir->outer, &now) && is_past(&dir->inner, &now);
-    }
-    return dir;
-}
-
 static bool still_holds(const struct workdirs *dirs, const char *name,
                         const struct imprint *imprint)
 {
@@ -274,6 +250,47 @@ static bool is_clean(const struct workdirs *dirs, struct workdir *dir)
     return is_as_new(dirs, outer, "work", &dir->outer) && is_as_new(dirs, inner, NULL, &dir->inner);
 }
 
+/* What was taken or kept at this moment: whether a change from now on shows in its time of change. */
+static void note_clock(const struct workdirs *dirs, struct workdir *dir)
+{
+    /* The clock that the file system reads too: it moves in ticks. */
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    dir->is_provable =
+        dirs->has_local_clock && is_past(&dir->outer, &now) && is_past(&dir->inner, &now);
+}
+
+/* An idle one that is as it was kept; those that are not go. NULL: there is none. */
+static struct workdir *take_idle(struct workdirs *dirs, struct trash *trash)
+{
+    while (dirs->idle != NULL) {
+        struct workdir *dir = dirs->idle;
+        dirs->idle = dir->next_idle;
+        dirs->idle_count--;
+        dir->next_idle = NULL;
+        if (workdir_is_untouched(dirs, dir) || is_clean(dirs, dir)) {
+            return dir;
+        }
+        dirs->has_lost |= !workdir_remove_take(dirs, dir, trash);
+    }
+    return NULL;
+}
+
+struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash)
+{
+    struct workdir *dir = take_idle(dirs, trash);
+    for (int i = 0; i < TAKEN_MAX && dir == NULL; i++) {
+        dir = make(dirs, trash);
+        if (dir == NULL && errno != EEXIST) {
+            return NULL;
+        }
+    }
+    if (dir != NULL) {
+        note_clock(dirs, dir);
+    }
+    return dir;
+}
+
 bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_untouched)
 {
     CHECK(dir->next_idle == NULL);
@@ -281,6 +298,7 @@ bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_u
         !(is_untouched || workdir_is_untouched(dirs, dir) || is_clean(dirs, dir))) {
         return false;
     }
+    note_clock(dirs, dir);
     dir->next_idle = dirs->idle;
     dirs->idle = dir;
     dirs->idle_count++;

@@ -40,7 +40,7 @@ struct workdir {
     uint64_t number;
     struct imprint outer; /* of NUMBER */
     struct imprint inner; /* of NUMBER/work */
-    bool is_provable;     /* any change since it was handed out shows in its time of change */
+    bool is_provable; /* any change since it was handed out, or kept, shows in its time of change */
     struct workdir *next_idle;
 };
 
@@ -51,13 +51,16 @@ struct workdirs {
     struct map by_number; /* struct workdir, all of them */
     struct workdir *idle;
     size_t idle_count;
+    bool
+        has_lost; /* an idle one was not where it was made: perhaps somebody moved it to beside that */
 };
 
 void workdirs_init(struct workdirs *dirs, int root_fd);
 /* Removes the idle ones. */
 void workdirs_done(struct workdirs *dirs, struct trash *trash);
 
-/* An empty one of its own. NULL with errno. */
+/* An empty one of its own: one that is idle is looked at once more, as something that an attempt has left
+   running may have come back to it. NULL with errno. */
 struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash);
 /* NUMBER itself, to go on from; never what a link that stands in its place leads to. -1 with errno:
    ENOTDIR if it is no directory any more. */

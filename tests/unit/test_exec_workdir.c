@@ -196,6 +196,25 @@ static void whatever_is_done_to_one_is_noticed(void **state)
     }
 }
 
+/* By what an attempt has left running, or by anybody who found its name. */
+static void what_is_done_to_an_idle_one_is_seen_by_no_attempt(void **state)
+{
+    struct bench *bench = *state;
+    for (size_t i = 0; i < 2 * sizeof spoilers / sizeof spoilers[0]; i++) {
+        struct workdir *dir = i % 2 == 0 ? take_provable(bench) : take(bench);
+        uint64_t number = dir->number;
+        assert_true(workdir_keep_if_clean(&bench->dirs, dir, i % 2 == 0));
+        dir->is_provable = i % 2 == 0 && dir->is_provable;
+        spoilers[i / 2](bench, dir);
+        dir = take(bench);
+        assert_int_not_equal(dir->number, number);
+        assert_true(workdir_keep_if_clean(&bench->dirs, dir, false));
+        (void)trash_add(&bench->trash, bench->fd, "moved");
+    }
+    assert_int_equal(bench->dirs.idle_count, 1);
+    assert_int_equal(bench->dirs.by_number.count, 1);
+}
+
 static void one_that_was_used_and_cleaned_is_kept(void **state)
 {
     struct bench *bench = *state;
@@ -241,6 +260,7 @@ int main(void)
         TEST(two_attempts_at_once_never_share_one),
         TEST(a_name_that_is_taken_is_passed_over),
         TEST(whatever_is_done_to_one_is_noticed),
+        TEST(what_is_done_to_an_idle_one_is_seen_by_no_attempt),
         TEST(one_that_was_used_and_cleaned_is_kept),
         TEST(of_idle_ones_there_is_a_limit),
         TEST(one_that_was_moved_away_is_told),
