@@ -248,7 +248,7 @@ static void check_whole(struct batch *batch)
     const struct edit *edit = batch->edit;
     const struct constellation_record *record = &batch->constellation->record;
     if (!constellation_state_is_final(record->state) &&
-        (record->cancel_requested || record->stopping) && !edit->dry_run) {
+        (record->cancel_requested || record->stopping)) {
         batch_refuse(batch, NULL, EDIT_CODE_CANCELLED, STR("the constellation is being stopped"));
     }
     if (batch->constellation->reopening != NULL) {

@@ -680,8 +680,7 @@ static void check_whole(struct checking *checking)
 {
     struct model *model = checking->model;
     const struct edit *edit = checking->edit;
-    if (model->state == CONSTELLATION_RUNNING && (model->cancel || model->stopping) &&
-        !edit->dry_run) {
+    if (model->state == CONSTELLATION_RUNNING && (model->cancel || model->stopping)) {
         problem(checking, NULL, EDIT_CODE_CANCELLED);
     }
     if (edit->base_revision > model->revision) {
