@@ -356,6 +356,14 @@ void hold_place(struct engine *engine, const struct event *event)
     engine_reply(engine, request, ERR_NONE, id, STR(""))->reply.hold_id = hold->record.id;
 }
 
+void hold_task_ended(struct engine *engine, struct task *task)
+{
+    struct hold *hold = hold_of_root(task->constellation, task->record.id, HOLD_APPROVAL);
+    if (hold != NULL && !hold->denied) {
+        hold_end(engine, hold, STR("its task has ended"));
+    }
+}
+
 /* Before its tasks are let go: that none of them is held by it any more. */
 static void let_go(struct engine *engine, struct constellation *constellation, const int64_t *tasks,
                    size_t tasks_count)
@@ -504,6 +512,7 @@ void hold_release(struct engine *engine, const struct event *event)
                          STR("only what waits for an approval can be denied"));
             return;
         }
+        hold->denied = true;
         fail_held(engine, constellation, hold,
                   engine_text(engine, "denied by %.*s", STR_ARG(event->release.actor)));
     }

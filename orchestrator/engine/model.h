@@ -156,6 +156,7 @@ struct hold {
     struct heap_node timer; /* in engine.hold_timers while it has a deadline */
     int64_t timer_boot_ms;
     struct map names;  /* of ids, once there are more than a few */
+    bool denied;       /* an approval: it ends when its task has failed for it */
     struct hold *next; /* of the constellation */
     struct hold *previous;
 };
@@ -614,6 +615,8 @@ void hold_arm(struct engine *engine, struct hold *hold);
 void hold_failure(struct engine *engine, struct task *task);
 /* Each round of a task with TASK_APPROVAL begins with one. */
 void hold_approval(struct engine *engine, struct task *task);
+void hold_task_ended(struct engine *engine,
+                     struct task *task); /* nobody is asked about it any more */
 /* The one of a task with this origin (HOLD_APPROVAL, HOLD_FAILURE), or NULL. */
 struct hold *hold_of_root(const struct constellation *constellation, int64_t task_id,
                           enum hold_origin origin);

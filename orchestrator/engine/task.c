@@ -192,6 +192,7 @@ static void end(struct engine *engine, struct task *task)
     }
     constellation->remaining--;
     constellation->ordinary -= (task->record.flags & TASK_FINALLY) == 0;
+    hold_task_ended(engine, task);
     if (task->record.state == TASK_FAILED && !task_must_stop(task)) {
         if (task->policy->record.plan.hold_on_failure_ms > 0) {
             hold_failure(engine, task);

@@ -109,7 +109,7 @@ static bool is_due(const struct world *world, const struct book_hold *hold)
            (unsure || world->now_ms - hold->placed_ms >= hold->record.length_ms);
 }
 
-/* Its constellation, or that its task is skipped, which nobody is asked about. */
+/* Its constellation, or its task, which nobody is asked about any more. */
 static bool is_ended(const struct segment *segment, const struct book_hold *hold)
 {
     for (size_t i = 0; i < segment->count; i++) {
@@ -128,7 +128,7 @@ static bool is_ended(const struct segment *segment, const struct book_hold *hold
         bool is_task = effect->kind == EFFECT_ADD_TASK || effect->kind == EFFECT_SAVE_TASK;
         if (is_task && hold->record.origin == HOLD_APPROVAL &&
             effect->task.record->id == hold->record.root_task_id &&
-            effect->task.record->state == TASK_SKIPPED) {
+            task_state_is_final((enum task_state)effect->task.record->state)) {
             return true;
         }
     }

@@ -234,6 +234,7 @@ static void stop_all(struct model *model)
     for (int t = 0; t < model->tasks_top; t++) {
         struct model_task *task = &model->tasks[t];
         if (task->used && task->state == TASK_WAITING && !is_spared(model, t)) {
+            end_approval(model, t);
             task->state = TASK_CANCELLED;
         }
     }
@@ -366,6 +367,7 @@ static void approve_later(struct model *model, int task)
 void model_finish(struct model *model, int task, enum task_state state)
 {
     bool counts = is_spared(model, task);
+    end_approval(model, task);
     model->tasks[task].state = state;
     if (state == TASK_FAILED && counts) {
         if (model->tasks[task].holds_failure) {
