@@ -169,8 +169,13 @@ void constellation_arm(struct engine *engine, struct constellation *constellatio
 
 void constellation_deadline_passed(struct engine *engine, struct constellation *constellation)
 {
+    struct constellation_record *record = &constellation->record;
     heap_remove(&engine->deadlines, &constellation->timer);
-    constellation->record.deadline_passed = true;
+    record->deadline_passed = true;
+    if (record->deadline_wall_ms > engine->now.wall_ms) {
+        /* The wall clock is late. Should the constellation begin again, this one is over. */
+        record->deadline_wall_ms = engine->now.wall_ms;
+    }
     constellation_save(engine, constellation);
     constellation_stop(engine, constellation, "the deadline has passed");
 }

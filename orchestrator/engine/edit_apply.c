@@ -38,6 +38,7 @@ static void reopen_if_needed(struct batch *batch)
                   (touch->is_rewired || touch->is_updated) &&
                   forecast_ways(task, true, NULL) != WAYS_CLOSED;
     }
+    batch->has_reopened = goes_on && constellation_state_is_final(constellation->record.state);
     if (goes_on) {
         constellation_reopen(batch->engine, batch->constellation, batch->edit->author);
     }
@@ -218,6 +219,9 @@ static void apply_set(struct batch *batch, const struct edit_operation *operatio
     record->fail_fast = operation->set.fail_fast;
     int64_t deadline_ms = operation->set.deadline_ms;
     int64_t wall_ms = deadline_ms == 0 ? 0 : record->created_wall_ms + deadline_ms;
+    if (batch->has_reopened && wall_ms <= batch->engine->now.wall_ms) {
+        deadline_ms = wall_ms = 0; /* it was for what is over, and not for what begins again */
+    }
     if (wall_ms != record->deadline_wall_ms) {
         record->deadline_wall_ms = wall_ms;
         record->deadline_length_ms = deadline_ms;

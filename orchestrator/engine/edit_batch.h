@@ -58,6 +58,7 @@ struct batch {
     struct edit_problem *problems; /* room for EDIT_PROBLEMS_MAX */
     size_t problems_count;
     bool more_problems;
+    bool has_reopened; /* a constellation that had ended: while it is applied */
     bool is_too_large; /* it is not even tried; nor looked at any further */
     struct edit_result result;
 };

@@ -153,9 +153,9 @@ void constellation_reopen(struct engine *engine, struct constellation *constella
     record->finished_wall_ms = 0;
     record->succeeded = record->failed = record->cancelled = record->skipped = 0;
     record->cancel_requested = record->cancel_finally = record->stopping = false;
-    if (record->deadline_passed || record->deadline_wall_ms <= engine->now.wall_ms) {
-        record->deadline_passed = false; /* it was for what is over */
-        record->deadline_wall_ms = record->deadline_length_ms = 0;
+    record->deadline_passed = false;
+    if (record->deadline_wall_ms <= engine->now.wall_ms) {
+        record->deadline_wall_ms = record->deadline_length_ms = 0; /* it was for what is over */
     }
     constellation->finally_open = true; /* until what is not finally goes on */
     constellation_arm(engine, constellation);

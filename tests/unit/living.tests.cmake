@@ -14,3 +14,6 @@ asterism_test(unit_living_limits SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_liv
 asterism_test(unit_living_storm SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_storm.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)
+asterism_test(unit_policy SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_policy.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK engine msg base)
