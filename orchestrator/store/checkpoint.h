@@ -10,10 +10,10 @@
 #include "common/base/err.h"
 
 enum {
-    CHECKPOINT_SOFT_FRAMES = 4000, /* the log is this much longer: the thread is asked */
+    CHECKPOINT_SOFT_FRAMES = 8000, /* the log is this much longer: the thread is asked */
     CHECKPOINT_REST_FRAMES = 256,  /* at most this is left: the writer ends it within its turn */
     /* The thread does not keep up: the writer waits for it and does all that is left. */
-    CHECKPOINT_HARD_FRAMES = 4 * CHECKPOINT_SOFT_FRAMES,
+    CHECKPOINT_HARD_FRAMES = 2 * CHECKPOINT_SOFT_FRAMES,
 };
 
 struct checkpointer;
