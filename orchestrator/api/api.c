@@ -5,7 +5,7 @@
 #include "common/sys/digest.h"
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/poll.h"
-#include "orchestrator/api/submit_worker.h"
+#include "orchestrator/api/worker.h"
 #include "orchestrator/store/query_event.h"
 
 enum err api_new(const struct api_config *config, struct api **ret_api, struct reason *reason)
@@ -21,7 +21,10 @@ enum err api_new(const struct api_config *config, struct api **ret_api, struct r
         err = query_event_range(config->store, &oldest, &api->seq, reason);
     }
     if (err == ERR_NONE) {
-        err = submit_worker_new(api, &api->worker, reason);
+        err = worker_new(api, API_PARSES_MAX, NULL, &api->parser, reason);
+    }
+    if (err == ERR_NONE) {
+        err = worker_new(api, API_READS_MAX, reader_new(config->store), &api->reader, reason);
     }
     if (err != ERR_NONE) {
         api_free(api);
@@ -36,7 +39,8 @@ void api_free(struct api *api)
     if (api == NULL) {
         return;
     }
-    submit_worker_free(api->worker);
+    worker_free(api->parser);
+    worker_free(api->reader);
     jobs_done(&api->jobs);
     streams_done(&api->streams);
     plans_done(&api->plans);
@@ -112,7 +116,7 @@ static void dispatch(struct api *api, const struct net_request *request)
 }
 
 /* What a call has put into the arena may go when no other one is under way around it. */
-static void leave(struct api *api)
+void api_leave(struct api *api)
 {
     streams_leave(&api->streams);
     if (api->streams.depth == 0) {
@@ -124,7 +128,7 @@ void api_request(struct api *api, const struct net_request *request)
 {
     streams_enter(&api->streams);
     dispatch(api, request);
-    leave(api);
+    api_leave(api);
 }
 
 void api_request_gone(struct api *api, uint64_t id)
@@ -133,14 +137,15 @@ void api_request_gone(struct api *api, uint64_t id)
     streams_enter(&api->streams);
     streams_gone(api, id);
     plans_gone(api, id);
-    leave(api);
+    worker_gone(api->reader, id);
+    api_leave(api);
 }
 
 void api_stream_drained(struct api *api, uint64_t id)
 {
     streams_enter(&api->streams);
     streams_drained(api, id);
-    leave(api);
+    api_leave(api);
 }
 
 void api_committed(struct api *api, const struct effects *effects)
@@ -156,7 +161,7 @@ void api_committed(struct api *api, const struct effects *effects)
     polls_committed(api, effects);
     changes_committed(api, effects);
     output_committed(api, effects);
-    leave(api);
+    api_leave(api);
 }
 
 int64_t api_next_deadline(const struct api *api)
@@ -170,7 +175,7 @@ void api_tick(struct api *api, struct moment now)
     streams_enter(&api->streams);
     streams_tick(api, now.boot_ms);
     plans_tick(api);
-    leave(api);
+    api_leave(api);
 }
 
 bool api_find_constellation(struct api *api, const struct api_call *call, struct str id,

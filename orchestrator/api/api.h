@@ -26,8 +26,10 @@ struct api;
 struct nest;
 
 enum {
-    API_INLINE_PARSE_BYTES_MAX = 1024 * 1024, /* a larger spec is parsed by the worker thread */
-    API_WORKER_JOBS_MAX = 4,                  /* large specs waiting or being parsed; 503 above */
+    API_INLINE_PARSE_BYTES_MAX = 1024 * 1024, /* a larger body is parsed by a worker */
+    API_WORKER_JOBS_MAX = 16,                 /* of any worker (worker.h) */
+    API_PARSES_MAX = 4,                       /* large bodies waiting or being parsed; 503 above */
+    API_READS_MAX = API_WORKER_JOBS_MAX,      /* long reads waiting or being read; 503 above */
     API_SUBMISSIONS_MAX = 256,                /* not yet answered; 503 above */
     API_MUTATIONS_MAX = 1024,             /* other changes queued for the next turn; 503 above */
     API_STREAMS_MAX = 1024,               /* open streams of all kinds; 503 above */
@@ -82,7 +84,7 @@ struct api_config {
 /* ERR_IO or ERR_CORRUPT with the reason if the store cannot be read. Everything in the config is
    borrowed for the life of the API. */
 enum err api_new(const struct api_config *config, struct api **ret_api, struct reason *reason);
-/* Waits for the worker thread. After net_free(), which still tells of requests that are gone; before
+/* Waits for the worker threads. After net_free(), which still tells of requests that are gone; before
    nest_free(), engine_free() and store_free(). */
 void api_free(struct api *api);
 

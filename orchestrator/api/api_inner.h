@@ -12,7 +12,7 @@
 #include "orchestrator/api/stream.h"
 #include "orchestrator/store/query.h"
 
-struct submit_worker;
+struct worker;
 
 struct api {
     struct api_config config;
@@ -24,13 +24,17 @@ struct api {
     struct jobs jobs;
     struct streams streams;
     struct plans plans;
-    struct submit_worker *worker;
+    struct worker *parser; /* large bodies, to plans and edits */
+    struct worker *reader; /* what is read by a snapshot */
 };
 
 static inline struct moment api_now(const struct api *api)
 {
     return api->config.host.now(api->config.host.context);
 }
+
+/* The end of a call from outside, which streams_enter() has begun: what it has put into the arena goes. */
+void api_leave(struct api *api);
 
 /* The constellation that the first parameter of the path means; false: it has been answered. */
 bool api_find_constellation(struct api *api, const struct api_call *call, struct str id,

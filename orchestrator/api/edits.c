@@ -68,16 +68,19 @@ static void refuse_unread(struct api *api, struct job *job)
     job_free(&api->jobs, job);
 }
 
-static void parse(struct job *job)
+static void parse(struct work *work, struct reader *reader)
 {
+    (void)reader;
+    struct job *job = work->owner;
     struct edit_job *edit = job->data;
     struct str text = { (const char *)job->submit.text.data, job->submit.text.length };
     edit->is_read =
         batch_read(text, SPEC_FORMAT_GUESS, &job->arena, &edit->batch, &edit->faults) == ERR_NONE;
 }
 
-static void parsed(struct api *api, struct job *job)
+static void parsed(struct api *api, struct work *work)
 {
+    struct job *job = work->owner;
     const struct edit_job *edit = job->data;
     if (edit->is_read) {
         job_queue(api, job);
@@ -229,12 +232,11 @@ void edits_handle(struct api *api, const struct api_call *call)
         return;
     }
     buf_append(&job->submit.text, request->body.data, request->body.length);
-    job->parse = parse;
-    job->parsed = parsed;
+    job->work = (struct work){ .run = parse, .done = parsed, .drop = job_drop, .owner = job };
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
-        parse(job);
-        parsed(api, job);
-    } else if (!submit_worker_take(api->worker, job)) {
+        parse(&job->work, NULL);
+        parsed(api, &job->work);
+    } else if (!worker_take(api->parser, &job->work)) {
         job_free(&api->jobs, job);
         reply_problem(api, request->id, PROBLEM_TOO_MANY,
                       "large bodies are being read already; try again");

@@ -5,7 +5,6 @@
 #include "orchestrator/api/edit_lookup.h"
 #include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/api/job.h"
-#include "orchestrator/api/submit_worker.h"
 
 /* What job.data is of an edit. */
 struct edit_job {

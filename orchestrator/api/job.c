@@ -47,6 +47,11 @@ void job_free(struct jobs *jobs, struct job *job)
     mem_free(job);
 }
 
+void job_drop(struct api *api, struct work *work)
+{
+    job_free(&api->jobs, work->owner);
+}
+
 static void free_list(struct jobs *jobs, struct job *job)
 {
     while (job != NULL) {

@@ -9,6 +9,7 @@
 #include "orchestrator/api/identity.h"
 #include "orchestrator/api/reply.h"
 #include "orchestrator/api/route.h"
+#include "orchestrator/api/worker.h"
 #include "orchestrator/spec/spec.h"
 
 enum {
@@ -75,10 +76,8 @@ struct job {
     struct job_submit submit;
     struct arena arena; /* what the two below and the type's own data need */
     struct job_once once;
-    void *data; /* the type's own; in the arena */
-    /* Of one with a large body: on the worker's thread, and then in the loop again. */
-    void (*parse)(struct job *job);
-    void (*parsed)(struct api *api, struct job *job);
+    void *data;       /* the type's own; in the arena */
+    struct work work; /* of one with a body that is parsed, by a worker if it is large */
     bool
         is_posted; /* with the engine: an EFFECT_REPLY follows; of a submission EFFECT_PLAN_DONE too */
     bool is_answered;
@@ -110,6 +109,7 @@ void jobs_done(struct jobs *jobs);
 struct job *job_new(struct api *api, const struct job_type *type,
                     const struct net_request *request);
 void job_free(struct jobs *jobs, struct job *job);
+void job_drop(struct api *api, struct work *work); /* its owner is a job that waits for a worker */
 /* Queues it for the next turn, and sees to it that there is one. */
 void job_queue(struct api *api, struct job *job);
 /* False: too many are queued; answered. */

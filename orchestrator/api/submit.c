@@ -6,7 +6,6 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/submission.h"
-#include "orchestrator/api/submit_worker.h"
 #include "orchestrator/api/view.h"
 #include "proto/wire.h"
 
@@ -98,8 +97,10 @@ static enum err encode_bodies(struct job_submit *submit)
 }
 
 /* Bytes to a plan, by either thread. */
-static void parse(struct job *job)
+static void parse(struct work *work, struct reader *reader)
 {
+    (void)reader;
+    struct job *job = work->owner;
     struct job_submit *submit = &job->submit;
     struct str text = { (const char *)submit->text.data, submit->text.length };
     if (submit->is_envelope && submission_open(submit, &text, &submit->refusal) != ERR_NONE) {
@@ -130,8 +131,9 @@ static void refuse(struct api *api, struct job *job)
 }
 
 /* Back on the loop: refuses it or queues it. */
-static void parsed(struct api *api, struct job *job)
+static void parsed(struct api *api, struct work *work)
 {
+    struct job *job = work->owner;
     if (!job->submit.is_valid) {
         refuse(api, job);
         return;
@@ -155,12 +157,11 @@ void submit_handle(struct api *api, const struct api_call *call)
     }
     buf_append(&job->submit.text, request->body.data, request->body.length);
     submission_add_devices(api, &job->submit);
-    job->parse = parse;
-    job->parsed = parsed;
+    job->work = (struct work){ .run = parse, .done = parsed, .drop = job_drop, .owner = job };
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
-        parse(job);
-        parsed(api, job);
-    } else if (!submit_worker_take(api->worker, job)) {
+        parse(&job->work, NULL);
+        parsed(api, &job->work);
+    } else if (!worker_take(api->parser, &job->work)) {
         job_free(&api->jobs, job);
         reply_problem(api, request->id, PROBLEM_TOO_MANY,
                       "large specs are being read already; try again");

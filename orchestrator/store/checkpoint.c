@@ -5,11 +5,13 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <time.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "orchestrator/store/sqlite_db.h"
+
+enum { ROOM_LOOK_MS = 20 }; /* between two looks of who waits to read */
 
 enum phase {
     PHASE_IDLE,
@@ -34,6 +36,7 @@ struct checkpointer {
     enum phase phase;
     bool stopping;
     bool waited_for; /* the writer stands still: no further pass */
+    int64_t commits; /* to see whether it is idle */
     int written;     /* the log's length, for the thread */
     int moved;       /* how much of it the thread has put into the database */
     int rc;          /* of the first failure */
@@ -106,6 +109,50 @@ static void *work(void *context)
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return NULL;
+}
+
+/* --- A thread that reads for long --- */
+
+static int written(struct checkpointer *self, int64_t *ret_commits)
+{
+    pthread_mutex_lock(&self->lock);
+    int frames = self->written;
+    *ret_commits = self->commits;
+    pthread_mutex_unlock(&self->lock);
+    return frames;
+}
+
+bool checkpointer_make_room(struct checkpointer *self, sqlite3 *own, const atomic_bool *stop)
+{
+    const struct timespec pause = { .tv_nsec = ROOM_LOOK_MS * 1000000L };
+    for (int waited_ms = 0; waited_ms < CHECKPOINT_ROOM_MS_MAX; waited_ms += ROOM_LOOK_MS) {
+        int64_t before = 0;
+        int64_t after = 0;
+        int moved = 0;
+        if (written(self, &before) <= CHECKPOINT_READ_FRAMES) {
+            return true;
+        }
+        int rc = pass(own, &moved); /* busy: the checkpointer's thread is at it */
+        int frames = written(self, &after);
+        if (frames <= CHECKPOINT_READ_FRAMES ||
+            (rc == SQLITE_OK && before == after && moved >= frames)) {
+            return true;
+        }
+        if (atomic_load(stop)) {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+void checkpointer_read_ended(struct checkpointer *self, sqlite3 *own)
+{
+    int64_t commits = 0;
+    int moved = 0;
+    if (written(self, &commits) > CHECKPOINT_SOFT_FRAMES) {
+        pass(own, &moved); /* its failure shows at the writer's next checkpoint */
+    }
 }
 
 /* --- The writer --- */
@@ -208,6 +255,7 @@ static enum phase exchange(struct checkpointer *self, bool wait, int *ret_rest, 
 {
     pthread_mutex_lock(&self->lock);
     self->written = self->length;
+    self->commits++;
     self->waited_for = wait;
     while (wait && self->phase == PHASE_ASKED) {
         pthread_cond_wait(&self->changed, &self->lock);

@@ -6,6 +6,8 @@
 #define ORCHESTRATOR_STORE_CHECKPOINT_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "common/base/err.h"
 
@@ -14,6 +16,9 @@ enum {
     CHECKPOINT_REST_FRAMES = 256,  /* at most this is left: the writer ends it within its turn */
     /* The thread does not keep up: the writer waits for it and does all that is left. */
     CHECKPOINT_HARD_FRAMES = 2 * CHECKPOINT_SOFT_FRAMES,
+    /* No long read is begun beyond that (checkpointer_make_room()). */
+    CHECKPOINT_READ_FRAMES = CHECKPOINT_HARD_FRAMES,
+    CHECKPOINT_ROOM_MS_MAX = 3000,
 };
 
 struct checkpointer;
@@ -28,5 +33,13 @@ void checkpointer_free(struct checkpointer *self);
 /* After each commit of the writer. Fails when a checkpoint has failed since the last call: the disk cannot
    be trusted any more. */
 enum err checkpointer_committed(struct checkpointer *self, struct reason *reason);
+
+/* Before a long read, in its thread: `own` is its connection, without a transaction. A read holds the log
+   where it is, and with one after the other it would never begin anew: so while it is long, this moves
+   it, and waits for the writer to end it. False: not within CHECKPOINT_ROOM_MS_MAX, or `stop` has become true.
+   With a writer that is idle it is true, since a read that finds all of the log moved does not hold it. */
+bool checkpointer_make_room(struct checkpointer *self, sqlite3 *own, const atomic_bool *stop);
+/* And after it: moves what it has held back, which would else be the writer's to wait for. */
+void checkpointer_read_ended(struct checkpointer *self, sqlite3 *own);
 
 #endif

@@ -18,6 +18,8 @@ enum err sqlite_err(int rc)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return ERR_BUSY;
+    case SQLITE_INTERRUPT: /* of a reader: see reader.h */
+        return ERR_TIMEOUT;
     case SQLITE_CONSTRAINT:
         return ERR_EXISTS;
     default:

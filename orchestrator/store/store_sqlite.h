@@ -6,6 +6,7 @@
        store_sqlite_load.c   rows to the engine
        store_sqlite_read.c   what the evaluator, the assignment and the API read
        checkpoint.c          the log into the database, beside the turns
+       reader.c              a second connection, for reading in a thread
        sqlite_db.c           statements and results */
 #ifndef ORCHESTRATOR_STORE_STORE_SQLITE_H
 #define ORCHESTRATOR_STORE_STORE_SQLITE_H

@@ -19,3 +19,6 @@ asterism_test(unit_store_plan
 asterism_test(unit_query_plan
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query_plan.c ${store_sample}
     LINK store engine base PkgConfig::SQLITE)
+asterism_test(unit_reader
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_reader.c ${store_bench}
+    LINK store engine base PkgConfig::SQLITE)

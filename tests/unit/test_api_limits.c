@@ -291,10 +291,10 @@ static void one_large_spec_more_than_the_worker_takes_is_refused(void **state)
     buf_append_text(&spec, "}");
     struct str text = { (const char *)spec.data, spec.length };
     struct request same = { "POST", CONSTELLATIONS, NULL, text, false };
-    ask_together(door, &same, API_WORKER_JOBS_MAX + 1);
-    expect_one_refused(door, API_WORKER_JOBS_MAX + 1, "HTTP/1.1 201 ");
-    close_crowd(door, API_WORKER_JOBS_MAX + 1);
-    assert_int_equal(constellations(door->house), API_WORKER_JOBS_MAX);
+    ask_together(door, &same, API_PARSES_MAX + 1);
+    expect_one_refused(door, API_PARSES_MAX + 1, "HTTP/1.1 201 ");
+    close_crowd(door, API_PARSES_MAX + 1);
+    assert_int_equal(constellations(door->house), API_PARSES_MAX);
     struct answer again = house_ask(door->house, &same);
     assert_int_equal(again.status, 201);
     answer_done(&again);

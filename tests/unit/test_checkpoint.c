@@ -220,6 +220,53 @@ static void a_long_read_keeps_its_state_and_the_log_begins_anew_after_it(void **
                     longest + CHECKPOINT_HARD_FRAMES + 2 * COMMIT_FRAMES_MAX);
 }
 
+/* A connection for long reads, as that of a reader. */
+static sqlite3 *connect_reader(const struct rig *rig)
+{
+    sqlite3 *db = connect(rig);
+    run(db, "PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0; PRAGMA user_version");
+    return db;
+}
+
+static void a_long_read_of_a_long_log_is_begun_when_it_does_not_hold_the_log(void **state)
+{
+    struct rig *rig = *state;
+    sqlite3 *reader = connect_reader(rig);
+    atomic_bool stop = false;
+    assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
+    run(reader, "BEGIN");
+    int64_t seen = number(reader, "SELECT sum(n) FROM t");
+    commit_times(rig, COMMITS_TO_HARD);
+    run(reader, "COMMIT");
+    checkpointer_read_ended(rig->checkpointer, reader);
+    assert_true(longest_log(rig) > CHECKPOINT_READ_FRAMES);
+    /* The writer is idle: it need not have ended the log. */
+    assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
+    run(reader, "BEGIN");
+    assert_true(number(reader, "SELECT sum(n) FROM t") > seen);
+    unsigned before = log_number(rig);
+    commit_times(rig, 1);
+    assert_true(log_number(rig) > before);
+    run(reader, "COMMIT");
+    sqlite3_close(reader);
+}
+
+static void no_long_read_is_begun_while_a_long_log_cannot_be_moved(void **state)
+{
+    struct rig *rig = *state;
+    sqlite3 *other = connect(rig); /* of another process, say */
+    sqlite3 *reader = connect_reader(rig);
+    atomic_bool stop = true; /* so that it looks once */
+    run(other, "BEGIN");
+    number(other, "SELECT sum(n) FROM t");
+    commit_times(rig, COMMITS_TO_HARD);
+    assert_false(checkpointer_make_room(rig->checkpointer, reader, &stop));
+    run(other, "COMMIT");
+    assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
+    sqlite3_close(reader);
+    sqlite3_close(other);
+}
+
 /* --- Who waits for whom --- */
 
 static void the_writer_does_no_more_than_the_rest_within_its_turn(void **state)
@@ -341,6 +388,8 @@ int main(void)
         ROW(the_log_of_a_writer_that_never_pauses_stays_bounded),
         ROW(a_thread_that_does_not_keep_up_is_waited_for),
         ROW(a_long_read_keeps_its_state_and_the_log_begins_anew_after_it),
+        ROW(a_long_read_of_a_long_log_is_begun_when_it_does_not_hold_the_log),
+        ROW(no_long_read_is_begun_while_a_long_log_cannot_be_moved),
         ROW(the_writer_does_no_more_than_the_rest_within_its_turn),
         ROW(a_close_waits_for_the_checkpoint_that_runs),
         ROW(one_thread_is_started_and_none_for_a_short_log),
