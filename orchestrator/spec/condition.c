@@ -21,6 +21,7 @@ struct compiled {
     size_t text_bytes;
     sqlite3_stmt *statement;
     size_t placeholders;
+    size_t calls;
 };
 
 struct condition_engine {
@@ -29,6 +30,7 @@ struct condition_engine {
     struct compiled ring; /* newer: the one that was used longest ago; older: the one used last */
     struct buf expression;
     uint64_t steps;
+    size_t work;
 };
 
 struct condition_engine *condition_engine_new(struct reason *reason)
@@ -91,8 +93,10 @@ static enum err compile(struct condition_engine *engine, struct str text,
         return ERR_NONE;
     }
     size_t placeholders = 0;
+    size_t calls = 0;
     sqlite3_stmt *statement = NULL;
-    enum err err = condition_scan(text, &engine->expression, &placeholders, ret_offset, reason);
+    enum err err =
+        condition_scan(text, &engine->expression, &placeholders, &calls, ret_offset, reason);
     if (err == ERR_NONE) {
         struct str expression = { (const char *)engine->expression.data,
                                   engine->expression.length };
@@ -110,6 +114,7 @@ static enum err compile(struct condition_engine *engine, struct str text,
     compiled->text_bytes = text.length;
     compiled->statement = statement;
     compiled->placeholders = placeholders;
+    compiled->calls = calls;
     strmap_put(&engine->compiled, text, compiled);
     ring_add(engine, compiled);
     *ret_compiled = compiled;
@@ -321,6 +326,17 @@ static enum condition_verdict run(struct condition_engine *engine, const struct 
     return refuse(engine, rc, reason);
 }
 
+/* Each call may go through all that there is. */
+static size_t work_of(const struct compiled *compiled, const struct condition_inputs *inputs,
+                      const struct condition_value *values)
+{
+    size_t bytes = inputs->output.length + inputs->stdout_data.length;
+    for (size_t i = 0; i < compiled->placeholders; i++) {
+        bytes += values[i].type == CONDITION_VALUE_TEXT ? values[i].text.length : 0;
+    }
+    return (1 + compiled->calls) * bytes;
+}
+
 enum condition_verdict condition_evaluate(struct condition_engine *engine, struct str text,
                                           const struct condition_inputs *inputs,
                                           const struct condition_value *values, size_t values_count,
@@ -329,6 +345,7 @@ enum condition_verdict condition_evaluate(struct condition_engine *engine, struc
     struct compiled *compiled = NULL;
     size_t offset = SIZE_MAX;
     engine->steps = 0;
+    engine->work = text.length;
     if (prepare(engine, text, &compiled, &offset, reason) != ERR_NONE) {
         return CONDITION_ERROR;
     }
@@ -337,6 +354,7 @@ enum condition_verdict condition_evaluate(struct condition_engine *engine, struc
                    compiled->placeholders, values_count);
         return CONDITION_ERROR;
     }
+    engine->work += work_of(compiled, inputs, values);
     enum condition_verdict verdict = run(engine, compiled, inputs, values, reason);
     /* Nothing of this evaluation is left for the next one, nor do we keep what the caller owns. */
     sqlite3_reset(compiled->statement);
@@ -347,6 +365,11 @@ enum condition_verdict condition_evaluate(struct condition_engine *engine, struc
 uint64_t condition_engine_steps(const struct condition_engine *engine)
 {
     return engine->steps;
+}
+
+size_t condition_engine_work(const struct condition_engine *engine)
+{
+    return engine->work;
 }
 
 size_t condition_engine_statements(const struct condition_engine *engine)

@@ -78,6 +78,9 @@ enum condition_verdict condition_evaluate(struct condition_engine *engine, struc
                                           const struct condition_value *values, size_t values_count,
                                           struct reason *reason);
 
+/* The bytes that the last evaluation may have gone through, at the most: what a turn counts. */
+size_t condition_engine_work(const struct condition_engine *engine);
+
 /* The steps that the last evaluation took, at most CONDITION_STEPS_MAX; what is compiled now. For
    tests and measurements. */
 uint64_t condition_engine_steps(const struct condition_engine *engine);

@@ -55,6 +55,12 @@ const struct condition_function *condition_function_find(struct str name)
     return NULL;
 }
 
+bool condition_function_reads_json(struct str name)
+{
+    return str_is(name, "->") || str_is(name, "->>") ||
+           (name.length > 5 && condition_word_is((struct str){ name.data, 5 }, "json_"));
+}
+
 bool condition_budget_take(struct condition_budget *budget, uint64_t steps)
 {
     bool is_enough = steps <= budget->steps_left;

@@ -21,6 +21,8 @@ struct condition_function {
 /* NULL: there is none. Names of functions are in any case. */
 const struct condition_function *condition_function_find(struct str name);
 const struct condition_function *condition_function_at(size_t index); /* NULL: behind the last */
+/* Whether each call of it may parse all of a JSON text, and write out what it finds. */
+bool condition_function_reads_json(struct str name);
 
 /* What the functions of one evaluation may still do, in steps: an instruction of SQLite, an item
    of a pattern, eight bytes searched. */

@@ -63,6 +63,7 @@ struct scan {
     size_t depth;
     size_t commas;
     size_t calls;
+    size_t reads; /* of JSON, by some of them */
     size_t placeholders;
     size_t copied;                /* the bytes of the text that are in the expression */
     size_t fault;                 /* the byte that a refusal is about */
@@ -153,6 +154,7 @@ static enum err scan_name(struct scan *scan, const struct condition_word *word, 
     }
     if (is_called ? condition_function_find(name) != NULL : is_input(name)) {
         scan->calls += is_called;
+        scan->reads += is_called && condition_function_reads_json(name);
         return ERR_NONE;
     }
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -274,7 +276,8 @@ static enum err scan_word(struct scan *scan, const struct condition_word *word,
     case CONDITION_PLACEHOLDER:
         return scan_placeholder(scan, word);
     case CONDITION_OPERATOR:
-        scan->calls += str_is(word->text, "->") || str_is(word->text, "->>");
+        scan->calls += condition_function_reads_json(word->text);
+        scan->reads += condition_function_reads_json(word->text);
         return ERR_NONE;
     case CONDITION_TEXT:
         return scan_text(scan, word, next);
@@ -312,6 +315,12 @@ static enum err scan_words(struct scan *scan)
                              "more than %d calls of functions, LIKE, -> and ->>",
                              CONDITION_CALLS_MAX);
         }
+        if (err == ERR_NONE && scan->reads > CONDITION_READS_MAX) {
+            err = reason_set(scan->reason, ERR_INVALID,
+                             "more than %d reads of JSON (->, ->> and the functions json_…): each "
+                             "goes through all of it; let the task put out what is asked for",
+                             CONDITION_READS_MAX);
+        }
         if (err == ERR_NONE && condition_is_edge(&scan->before_all) && condition_is_edge(&next)) {
             const struct condition_word comparison[] = { scan->before_that, scan->before, word };
             err = condition_check_comparison(comparison, &scan->fault, scan->reason);
@@ -326,7 +335,7 @@ static enum err scan_words(struct scan *scan)
 }
 
 enum err condition_scan(struct str text, struct buf *expression, size_t *ret_placeholders,
-                        size_t *ret_offset, struct reason *reason)
+                        size_t *ret_calls, size_t *ret_offset, struct reason *reason)
 {
     size_t bad = 0;
     *ret_offset = 0;
@@ -351,5 +360,6 @@ enum err condition_scan(struct str text, struct buf *expression, size_t *ret_pla
     }
     buf_append(expression, text.data + scan.copied, text.length - scan.copied);
     *ret_placeholders = scan.placeholders;
+    *ret_calls = scan.calls;
     return ERR_NONE;
 }

@@ -9,6 +9,6 @@
 /* Writes the expression that SQLite is given into `expression`: the text with pN in the place of its
    N-th placeholder, every word at the place it had. ERR_INVALID: *ret_offset is the byte at fault. */
 enum err condition_scan(struct str text, struct buf *expression, size_t *ret_placeholders,
-                        size_t *ret_offset, struct reason *reason);
+                        size_t *ret_calls, size_t *ret_offset, struct reason *reason);
 
 #endif

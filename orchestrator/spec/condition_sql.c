@@ -47,6 +47,9 @@ static int authorize(void *context, int action, const char *first, const char *s
         if (condition_function_find(str_of(second)) == NULL) {
             return deny(sql, second == NULL ? "this function" : second);
         }
+        if (condition_function_reads_json(str_of(second)) && ++sql->reads > CONDITION_READS_MAX) {
+            return deny(sql, "more than 16 reads of JSON");
+        }
         return ++sql->calls <= CONDITION_CALLS_MAX ? SQLITE_OK : deny(sql, "more than 32 calls");
     }
     return deny(sql, "a table");
@@ -227,6 +230,7 @@ enum err condition_sql_prepare(struct condition_sql *sql, struct str expression,
     const char *tail = NULL;
     sql->selects = 0;
     sql->calls = 0;
+    sql->reads = 0;
     sql->denied[0] = 0;
     sql->budget = (struct condition_budget){ .steps_left = CONDITION_STEPS_MAX };
     const char *whole = buf_text(&sql->text);

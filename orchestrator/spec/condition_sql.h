@@ -15,6 +15,7 @@ enum {
     CONDITION_INPUTS = 7,
     CONDITION_VALUE_BYTES_MAX = 128 * 1024, /* any value within an evaluation */
     CONDITION_CALLS_MAX = 32,               /* of functions, LIKE, -> and ->> in one expression */
+    CONDITION_READS_MAX = 16,               /* of them: those that go through a JSON text */
     CONDITION_DEPTH_MAX = 250,              /* of the tree that SQLite makes of it */
 };
 
@@ -24,6 +25,7 @@ struct condition_sql {
     struct buf text;
     unsigned selects; /* of the statement that is being compiled */
     unsigned calls;
+    unsigned reads;
     char denied[64]; /* what the authorizer refused in it; empty: nothing */
 };
 
