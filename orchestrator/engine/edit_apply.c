@@ -55,28 +55,17 @@ static void apply_removed_edges(struct batch *batch)
     }
 }
 
-/* From the ready queues, and from the list of those whose inputs are wanted: that one is gone
-   through once, however many leave it. */
+/* From the queues of what is ready, or will be when its inputs are filled in. */
 static void leave_queues(struct batch *batch)
 {
-    struct engine *engine = batch->engine;
-    bool is_any_listed = false;
     for (size_t i = 0; i < batch->touches_count; i++) {
         const struct touch *touch = &batch->touches[i];
         struct task *task = constellation_task(batch->constellation, touch->task);
         CHECK(task->queue != QUEUE_PREPARING);
-        if (!(touch->is_removed || touch->is_updated || touch->is_rewired)) {
-            continue;
+        if ((touch->is_removed || touch->is_updated || touch->is_rewired) &&
+            (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE)) {
+            task_unqueue(batch->engine, task);
         }
-        if (task->queue == QUEUE_READY) {
-            task_unqueue(engine, task);
-        } else if (task->queue == QUEUE_PREPARE) {
-            task->queue = QUEUE_NONE;
-            is_any_listed = true;
-        }
-    }
-    if (is_any_listed) {
-        task_filter_prepare(engine);
     }
 }
 

@@ -49,6 +49,7 @@ struct engine *engine_new(const struct engine_config *config)
     engine->device_timers.before = fleet_timer_before;
     engine->hold_timers.before = hold_before;
     engine->deadlines.before = constellation_ends_before;
+    engine->prepare.before = task_prepares_before;
     engine->mark_base = MARKS_A_TURN;
     return engine;
 }
@@ -118,6 +119,7 @@ void engine_free(struct engine *engine)
     heap_done(&engine->device_timers);
     heap_done(&engine->hold_timers);
     heap_done(&engine->deadlines);
+    heap_done(&engine->prepare);
     map_done(&engine->holds);
     mem_free(engine->asked);
     mem_free(engine->pending);
@@ -253,8 +255,10 @@ static void fire_timers(struct engine *engine)
 
 static void ask_for_inputs(struct engine *engine)
 {
-    for (int i = 0; i < ENGINE_PREPARE_MAX && engine->prepare.first != NULL; i++) {
-        struct task *task = task_queue_pop(&engine->prepare);
+    struct heap_node *node = NULL;
+    for (int i = 0; i < ENGINE_PREPARE_MAX && (node = heap_top(&engine->prepare)) != NULL; i++) {
+        struct task *task = HEAP_OWNER(node, struct task, node);
+        heap_remove(&engine->prepare, node);
         task->queue = QUEUE_PREPARING;
         struct effect *effect = effects_add(engine->effects, EFFECT_PREPARE);
         effect->prepare.constellation_id = task->constellation->record.id;
@@ -361,7 +365,7 @@ bool engine_slice_is_used_up(const struct engine *engine)
 int64_t engine_next_deadline(const struct engine *engine)
 {
     if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
-        engine->reopening_first != NULL || engine->prepare.first != NULL ||
+        engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
         engine->ranks_first != NULL || (!engine->blocked && heap_top(&engine->active) != NULL)) {
         return INT64_MIN; /* a slice is left */
     }

@@ -107,7 +107,8 @@ enum queue {
     QUEUE_READY,     /* task.node is in class.ready */
     QUEUE_BACKOFF,   /* task.node is in engine.backoff */
     QUEUE_DECIDE,    /* final: its edges are being decided */
-    QUEUE_PREPARE,   /* its inputs must be filled in before it is ready */
+    QUEUE_PREPARE,   /* task.node is in engine.prepare: its inputs must be filled in before it is
+                        ready */
     QUEUE_PREPARING, /* asked for; the answer comes within the turn */
 };
 
@@ -123,7 +124,7 @@ struct task {
     struct class *class;
     struct policy *policy;
     struct attempt *attempt; /* the current one: its fence is record.fence */
-    struct task *next;       /* in the queues decide and prepare */
+    struct task *next;       /* in the queue decide */
     int64_t wake_boot_ms;    /* backoff; ready: when it has waited for too long */
     uint64_t mark;           /* the effect that will save it, while it has not been applied */
     struct heap_node node;
@@ -392,7 +393,7 @@ struct engine {
     struct task_queue decide;
     uint32_t decide_edge; /* where in its edges the first of them stands: index + 1 */
     bool decide_begun;
-    struct task_queue prepare;
+    struct heap prepare; /* of task.node */
 
     struct engine_stats stats; /* the totals */
 };
@@ -430,8 +431,6 @@ void task_give_reason(struct engine *engine, const struct task *task, struct str
 void task_failure_counts(struct engine *engine, struct task *task); /* fail_fast acts on it */
 void task_cancel(struct engine *engine, struct task *task);
 void task_fail(struct engine *engine, struct task *task, struct str reason); /* before it started */
-/* Those that were taken off the queue prepare by their mark alone leave it. */
-void task_filter_prepare(struct engine *engine);
 void task_drop_inputs(struct engine *engine, struct task *task); /* they are filled in anew */
 bool task_is_ready(const struct task *task); /* all that it depends on is open */
 enum ways task_ways(const struct task *task);
@@ -446,6 +445,7 @@ bool task_before(const struct heap_node *a,
 void task_ready_too_long(struct engine *engine, struct task *task); /* its timer has fired */
 bool task_wakes_before(const struct heap_node *a, const struct heap_node *b);
 bool task_times_out_before(const struct heap_node *a, const struct heap_node *b);
+bool task_prepares_before(const struct heap_node *a, const struct heap_node *b);
 void task_wake(struct engine *engine, struct task *task); /* its backoff is over */
 void task_queue_push(struct task_queue *queue, struct task *task, enum queue name);
 struct task *task_queue_pop(struct task_queue *queue);

@@ -78,6 +78,14 @@ bool task_wakes_before(const struct heap_node *a, const struct heap_node *b)
                                               : x->record.id < y->record.id;
 }
 
+bool task_prepares_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct task *x = HEAP_OWNER(a, const struct task, node);
+    const struct task *y = HEAP_OWNER(b, const struct task, node);
+    return x->record.priority != y->record.priority ? x->record.priority > y->record.priority
+                                                    : x->record.id < y->record.id;
+}
+
 void task_save(struct engine *engine, struct task *task)
 {
     if (engine_mark(engine, &task->mark)) {
@@ -147,18 +155,9 @@ void task_unqueue(struct engine *engine, struct task *task)
     case QUEUE_BACKOFF:
         heap_remove(&engine->backoff, &task->node);
         break;
-    case QUEUE_PREPARE: {
-        /* Rare: a cancel in the turn in which the task became ready. */
-        struct task_queue kept = { 0 };
-        while (engine->prepare.first != NULL) {
-            struct task *other = task_queue_pop(&engine->prepare);
-            if (other != task) {
-                task_queue_push(&kept, other, QUEUE_PREPARE);
-            }
-        }
-        engine->prepare = kept;
+    case QUEUE_PREPARE:
+        heap_remove(&engine->prepare, &task->node);
         break;
-    }
     case QUEUE_NONE:
         break;
     case QUEUE_DECIDE:
@@ -167,21 +166,6 @@ void task_unqueue(struct engine *engine, struct task *task)
         break;
     }
     task->queue = QUEUE_NONE;
-}
-
-void task_filter_prepare(struct engine *engine)
-{
-    struct task *next = engine->prepare.first;
-    engine->prepare = (struct task_queue){ 0 };
-    while (next != NULL) {
-        struct task *task = next;
-        next = task->next;
-        task->next = NULL;
-        if (task->queue == QUEUE_PREPARE) {
-            task->queue = QUEUE_NONE;
-            task_queue_push(&engine->prepare, task, QUEUE_PREPARE);
-        }
-    }
 }
 
 static void end(struct engine *engine, struct task *task)
@@ -337,7 +321,8 @@ void task_consider(struct engine *engine, struct task *task)
         return;
     }
     if (task->record.has_references && !task->record.prepared) {
-        task_queue_push(&engine->prepare, task, QUEUE_PREPARE);
+        task->queue = QUEUE_PREPARE;
+        heap_insert(&engine->prepare, &task->node);
         return;
     }
     task->queue = QUEUE_READY;
