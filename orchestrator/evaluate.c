@@ -78,8 +78,8 @@ static struct condition_inputs inputs_of(const struct store_outcome *outcome)
 }
 
 enum err evaluate_edge(struct store *store, struct condition_engine *conditions,
-                       const struct effect *effect, struct arena *arena, struct event *ret_event,
-                       struct reason *reason)
+                       const struct effect *effect, struct arena *arena, size_t *work,
+                       struct event *ret_event, struct reason *reason)
 {
     int64_t edge_id = effect->evaluate.edge_id;
     struct str text;
@@ -103,6 +103,7 @@ enum err evaluate_edge(struct store *store, struct condition_engine *conditions,
     struct reason words = { "" };
     enum condition_verdict verdict =
         condition_evaluate(conditions, text, &inputs, values, count, &words);
+    *work += condition_engine_work(conditions) + arguments.length;
     *ret_event = (struct event){
         .kind = EVENT_EVALUATED,
         .evaluated = {

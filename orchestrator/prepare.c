@@ -6,6 +6,7 @@
 struct lookup {
     struct store *store;
     int64_t constellation_id;
+    size_t work;  /* bytes that were read */
     enum err err; /* of the store: no fault of the task */
 };
 
@@ -20,6 +21,7 @@ static enum err look_up(void *context, struct str key, struct arena *arena,
         lookup->err = err == ERR_NOT_FOUND ? ERR_NONE : err;
         return err;
     }
+    lookup->work += outcome.stdout_data.length + outcome.stderr_data.length + outcome.result.length;
     *ret_task = (struct resolve_task){
         .state = str_of(task_state_name(outcome.state)),
         .has_run = outcome.has_run,
@@ -36,7 +38,8 @@ static enum err look_up(void *context, struct str key, struct arena *arena,
 }
 
 enum err prepare_task(struct store *store, int64_t constellation_id, int64_t task_id,
-                      struct arena *arena, uint32_t *ret_body_bytes, struct reason *reason)
+                      struct arena *arena, size_t *work, uint32_t *ret_body_bytes,
+                      struct reason *reason)
 {
     struct str name;
     struct str bytes;
@@ -49,10 +52,11 @@ enum err prepare_task(struct store *store, int64_t constellation_id, int64_t tas
     if (err != ERR_NONE) {
         return ERR_INVALID;
     }
-    struct lookup lookup = { store, constellation_id, ERR_NONE };
+    struct lookup lookup = { store, constellation_id, bytes.length, ERR_NONE };
     struct resolve_source source = { &lookup, look_up };
     struct msg_body resolved;
     err = resolve_body(&body, &source, arena, &resolved, reason);
+    *work += lookup.work;
     if (lookup.err != ERR_NONE) {
         return reason_set(reason, ERR_IO, "what a task has put out cannot be read");
     }
@@ -66,6 +70,7 @@ enum err prepare_task(struct store *store, int64_t constellation_id, int64_t tas
         err = store_put_inputs(store, task_id, inputs, reason);
         err = err == ERR_INVALID ? ERR_IO : err;
         *ret_body_bytes = (uint32_t)encoded.length;
+        *work += encoded.length;
     } else {
         err = ERR_INVALID;
     }

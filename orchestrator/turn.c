@@ -3,10 +3,9 @@
 
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
-#include "orchestrator/evaluate.h"
+#include "orchestrator/answer.h"
 #include "orchestrator/fault.h"
 #include "orchestrator/loop.h"
-#include "orchestrator/prepare.h"
 #include "orchestrator/store/retention.h"
 
 enum {
@@ -30,43 +29,21 @@ static void step(struct loop *loop, enum event_kind kind)
     engine_step(loop->engine, &event, &loop->effects);
 }
 
-static enum err prepare(struct loop *loop, const struct effect *effect, struct event *ret_event,
-                        struct reason *reason)
-{
-    struct event event = {
-        .kind = EVENT_PREPARED,
-        .prepared.constellation_id = effect->prepare.constellation_id,
-        .prepared.task_id = effect->prepare.task_id,
-    };
-    struct reason words = { "" };
-    event.prepared.err =
-        prepare_task(loop->store, event.prepared.constellation_id, event.prepared.task_id,
-                     &loop->arena, &event.prepared.body_bytes, &words);
-    if (event.prepared.err != ERR_NONE && event.prepared.err != ERR_INVALID) {
-        *reason = words;
-        return event.prepared.err;
-    }
-    event.prepared.reason = arena_str(&loop->arena, str_of(words.text));
-    *ret_event = event;
-    return ERR_NONE;
-}
-
-/* Answers every question from effect `from` on, in their order; an answer may bring the next one. */
+/* Every question from effect `from` on, in their order; an answer may bring the next one. */
 static enum err answer_questions(struct loop *loop, size_t from, struct reason *reason)
 {
+    struct answering answering = {
+        .store = loop->store,
+        .conditions = loop->conditions,
+        .arena = &loop->arena,
+    };
     for (size_t i = from; i < loop->effects.count; i++) {
         enum effect_kind kind = loop->effects.list[i].kind;
         if (kind != EFFECT_PREPARE && kind != EFFECT_EVALUATE) {
             continue;
         }
         struct event event;
-        enum err err = store_apply(loop->store, &loop->effects, reason);
-        if (err == ERR_NONE) {
-            err = kind == EFFECT_PREPARE
-                      ? prepare(loop, &loop->effects.list[i], &event, reason)
-                      : evaluate_edge(loop->store, loop->conditions, &loop->effects.list[i],
-                                      &loop->arena, &event, reason);
-        }
+        enum err err = answer_question(&answering, &loop->effects, i, &event, reason);
         if (err != ERR_NONE) {
             return err;
         }

@@ -1,5 +1,7 @@
 /* Dependencies: what each kind makes of how its predecessor ended. Whether a way is open is a function
    of the kind, the final state and the condition, decided once and stored. */
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
@@ -151,6 +153,14 @@ void decision_queue_edge(struct engine *engine, struct constellation *constellat
         !task_state_is_final((enum task_state)from->record.state)) {
         return;
     }
+    size_t passed = engine->pending_first;
+    if (engine->pending_count == engine->pending_capacity && passed > engine->pending_count / 2) {
+        /* It need not become empty while conditions are put off. */
+        engine->pending_count -= passed;
+        engine->pending_first = 0;
+        memmove(engine->pending, engine->pending + passed,
+                engine->pending_count * sizeof engine->pending[0]);
+    }
     if (engine->pending_count == engine->pending_capacity) {
         engine->pending_capacity =
             engine->pending_capacity == 0 ? 16 : engine->pending_capacity * 2;
@@ -204,12 +214,19 @@ void decision_evaluated(struct engine *engine, const struct event *event)
     CHECK(engine->asked_answered < engine->asked_count);
     const struct asked *asked = &engine->asked[engine->asked_answered++];
     struct constellation *constellation = asked->constellation;
-    struct edge *edge = constellation_edge(constellation, asked->edge);
+    uint32_t index = asked->edge;
+    struct edge *edge = constellation_edge(constellation, index);
     CHECK(constellation->record.id == event->evaluated.constellation_id &&
           edge->id == event->evaluated.edge_id && edge->asked);
     edge->asked = 0;
     if (engine->asked_answered == engine->asked_count) {
         engine->asked_answered = engine->asked_count = 0;
+    }
+    constellation->deciding--;
+    if (event->evaluated.put_off) {
+        decision_queue_edge(engine, constellation, index);
+        constellation_settle(engine, constellation);
+        return;
     }
     if (event->evaluated.reason.length > 0) {
         struct str reason = arena_str(&engine->effects->arena, event->evaluated.reason);
@@ -222,7 +239,6 @@ void decision_evaluated(struct engine *engine, const struct event *event)
         history->number = edge->id;
         history->text = reason;
     }
-    constellation->deciding--;
     settle(engine, constellation, edge,
            event->evaluated.opens && event->evaluated.reason.length == 0 ? EDGE_OPEN : EDGE_CLOSED);
     constellation_settle(engine, constellation);

@@ -288,6 +288,10 @@ static void prepared(struct engine *engine, const struct event *event)
     struct task *task = constellation_find_task(constellation, event->prepared.task_id);
     CHECK(task != NULL && task->queue == QUEUE_PREPARING);
     task->queue = QUEUE_NONE;
+    if (event->prepared.put_off) {
+        task_consider(engine, task);
+        return;
+    }
     if (event->prepared.err != ERR_NONE) {
         task_fail(engine, task, event->prepared.reason);
         return;

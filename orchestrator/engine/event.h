@@ -67,6 +67,8 @@ struct event {
             int64_t constellation_id;
             int64_t task_id;
             uint32_t body_bytes; /* with its inputs */
+            bool
+                put_off; /* the turn has had enough: the engine asks again, all else means nothing */
             enum err err; /* ERR_NONE: inputs are stored; else the task fails with the reason */
             struct str reason;
         } prepared;
@@ -75,6 +77,7 @@ struct event {
             int64_t edge_id;
             bool opens;
             struct str reason; /* not empty: it could not be evaluated, and closes */
+            bool put_off;      /* as above */
         } evaluated;
         struct {
             uint64_t request;

@@ -107,10 +107,11 @@ static bool answer_evaluate(struct script *script, const struct effect *effect)
 {
     struct world *world = &script->world;
     struct event event;
+    size_t work = 0;
     struct reason reason = { "" };
     if (store_apply(world->store, &world->effects, &reason) != ERR_NONE ||
-        evaluate_edge(world->store, world->conditions, effect, &world->arena, &event, &reason) !=
-            ERR_NONE) {
+        evaluate_edge(world->store, world->conditions, effect, &world->arena, &work, &event,
+                      &reason) != ERR_NONE) {
         return script_complain(script, reason.text);
     }
     step(world, &event);

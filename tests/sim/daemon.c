@@ -7,8 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
-#include "orchestrator/evaluate.h"
-#include "orchestrator/prepare.h"
+#include "orchestrator/answer.h"
 #include "tests/sim/world.h"
 
 static void turn_due(struct world *world, uint64_t a, uint64_t b);
@@ -193,53 +192,53 @@ static void step(struct world *world, const struct event *event)
     engine_step(world->daemon.engine, event, &world->daemon.effects);
 }
 
-static enum err answer_prepare(struct world *world, const struct effect *effect,
-                               struct event *event, struct reason *reason)
+/* ERR_INVALID of a task that has been refused its inputs is not the daemon's. */
+static enum err answer(struct world *world, struct answering *answering, size_t at,
+                       struct event *event, struct reason *reason)
 {
     struct daemon *daemon = &world->daemon;
-    *event = (struct event){ .kind = EVENT_PREPARED };
-    event->prepared.constellation_id = effect->prepare.constellation_id;
-    event->prepared.task_id = effect->prepare.task_id;
-    struct reason words = { "" };
-    enum err err =
-        fault_strikes(world, FAULT_PREPARE_FAILED)
-            ? reason_set(&words, ERR_INVALID, "as the simulator wished")
-            : prepare_task(daemon->store, event->prepared.constellation_id, event->prepared.task_id,
-                           &daemon->arena, &event->prepared.body_bytes, &words);
-    if (err != ERR_NONE && err != ERR_INVALID) {
-        *reason = words;
-        return err;
+    const struct effect *effect = &daemon->effects.list[at];
+    bool is_condition = effect->kind == EFFECT_EVALUATE;
+    if (!is_condition && fault_strikes(world, FAULT_PREPARE_FAILED)) {
+        *event = (struct event){ .kind = EVENT_PREPARED };
+        event->prepared.constellation_id = effect->prepare.constellation_id;
+        event->prepared.task_id = effect->prepare.task_id;
+        event->prepared.err = ERR_INVALID;
+        event->prepared.reason = STR("as the simulator wished");
+    } else {
+        enum err err = answer_question(answering, &daemon->effects, at, event, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
     }
-    if (err == ERR_INVALID) {
+    if (is_condition && !event->evaluated.put_off) {
+        event->evaluated.opens ^= world->options.sabotage == SABOTAGE_WRONG_CONDITION;
+        turn_log_evaluated(&daemon->log, event);
+    } else if (!is_condition && event->prepared.err == ERR_INVALID) {
         turn_log_refused(&daemon->log, event->prepared.task_id);
     }
-    event->prepared.err = err;
-    event->prepared.reason = arena_str(&daemon->arena, str_of(words.text));
     return ERR_NONE;
 }
 
 static enum err answer_questions(struct world *world, size_t from, struct reason *reason)
 {
+    enum { LAZY_WORK = 2000 }; /* a question or two a turn */
     struct daemon *daemon = &world->daemon;
+    struct answering answering = {
+        .store = daemon->store,
+        .conditions = world->conditions,
+        .arena = &daemon->arena,
+        .work_max = world->options.seed % 3 == 0 ? LAZY_WORK : 0,
+    };
     for (size_t i = from; i < daemon->effects.count; i++) {
         enum effect_kind kind = daemon->effects.list[i].kind;
         if (kind != EFFECT_PREPARE && kind != EFFECT_EVALUATE) {
             continue;
         }
         struct event event;
-        enum err err = store_apply(daemon->store, &daemon->effects, reason);
-        if (err == ERR_NONE) {
-            const struct effect *effect = &daemon->effects.list[i];
-            err = kind == EFFECT_PREPARE ? answer_prepare(world, effect, &event, reason)
-                                         : evaluate_edge(daemon->store, world->conditions, effect,
-                                                         &daemon->arena, &event, reason);
-        }
+        enum err err = answer(world, &answering, i, &event, reason);
         if (err != ERR_NONE) {
             return err;
-        }
-        if (kind == EFFECT_EVALUATE) {
-            event.evaluated.opens ^= world->options.sabotage == SABOTAGE_WRONG_CONDITION;
-            turn_log_evaluated(&daemon->log, &event);
         }
         event.now = daemon_now(world);
         step(world, &event);

@@ -2,7 +2,7 @@
 # promise that it breaks must be the one that is named.
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/*.c)
 add_executable(sim ${sim_sources} ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
-    ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c
+    ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c ${CMAKE_SOURCE_DIR}/orchestrator/answer.c
     ${CMAKE_SOURCE_DIR}/orchestrator/receipt.c)
 target_link_libraries(sim PRIVATE store spec wire engine agent_engine msg sys base strict_flags)
 target_compile_definitions(sim PRIVATE _GNU_SOURCE)

@@ -21,8 +21,7 @@
 #include "common/net/nest.h"
 #include "common/sys/clock.h"
 #include "common/sys/random.h"
-#include "orchestrator/evaluate.h"
-#include "orchestrator/prepare.h"
+#include "orchestrator/answer.h"
 
 enum { WAIT_MS_MAX = 20000, POLL_MS = 2 };
 
@@ -216,24 +215,23 @@ static void step(struct house *house, enum event_kind kind)
 static void answer_questions(struct house *house)
 {
     struct reason reason = { "" };
+    struct answering answering = {
+        .store = house->store,
+        .conditions = house->conditions,
+        .arena = &house->arena,
+    };
+    size_t answered = 0;
     for (size_t i = 0; i < house->effects.count; i++) {
-        struct event event = { .kind = EVENT_PREPARED };
         enum effect_kind kind = house->effects.list[i].kind;
-        if (kind == EFFECT_EVALUATE) {
-            must(store_apply(house->store, &house->effects, &reason), &reason);
-            must(evaluate_edge(house->store, house->conditions, &house->effects.list[i],
-                               &house->arena, &event, &reason),
-                 &reason);
-        } else if (kind == EFFECT_PREPARE) {
-            must(store_apply(house->store, &house->effects, &reason), &reason);
-            event.prepared.constellation_id = house->effects.list[i].prepare.constellation_id;
-            event.prepared.task_id = house->effects.list[i].prepare.task_id;
-            must(prepare_task(house->store, event.prepared.constellation_id, event.prepared.task_id,
-                              &house->arena, &event.prepared.body_bytes, &reason),
-                 &reason);
-        } else {
+        if (kind != EFFECT_EVALUATE && kind != EFFECT_PREPARE) {
             continue;
         }
+        struct event event;
+        must(answer_question(&answering, &house->effects, i, &event, &reason), &reason);
+        bool put_off = kind == EFFECT_PREPARE ? event.prepared.put_off : event.evaluated.put_off;
+        house->put_off += put_off;
+        answered += !put_off;
+        house->answered_max = answered > house->answered_max ? answered : house->answered_max;
         event.now = now(house);
         engine_step(house->engine, &event, &house->effects);
     }

@@ -31,7 +31,9 @@ struct house {
     uint64_t turns;
     uint64_t fences[HOUSE_ASSIGNS_MAX]; /* assigned and not yet taken by a test */
     size_t fences_count;
-    uint64_t session; /* of the device "desktop", on channel 1 */
+    uint64_t session;    /* of the device "desktop", on channel 1 */
+    size_t put_off;      /* questions, of all turns */
+    size_t answered_max; /* of one turn, likewise */
 };
 
 struct house *house_new(void);

@@ -200,6 +200,9 @@ static void answer(struct living *living)
     for (size_t i = 0; i < count; i++) {
         const struct effect effect = living->effects.list[i];
         struct event event = { .kind = EVENT_EVALUATED };
+        bool is_question = effect.kind == EFFECT_EVALUATE || effect.kind == EFFECT_PREPARE;
+        bool put_off = is_question && living->put_off_every != 0 &&
+                       ++living->questions % living->put_off_every == 0;
         if (effect.kind == EFFECT_EVALUATE) {
             int result = living->condition == NULL
                              ? 1
@@ -209,12 +212,14 @@ static void answer(struct living *living)
             event.evaluated.edge_id = effect.evaluate.edge_id;
             event.evaluated.opens = result == 1;
             event.evaluated.reason = result == 2 ? STR("it is no number") : STR("");
+            event.evaluated.put_off = put_off;
             step(living, &event);
         } else if (effect.kind == EFFECT_PREPARE) {
             event.kind = EVENT_PREPARED;
             event.prepared.constellation_id = effect.prepare.constellation_id;
             event.prepared.task_id = effect.prepare.task_id;
             event.prepared.body_bytes = 1;
+            event.prepared.put_off = put_off;
             step(living, &event);
         }
     }

@@ -29,7 +29,9 @@ struct living {
     int64_t last_id;             /* the highest of any kind */
     uint32_t revisions;
     uint32_t slots;
-    uint32_t slice; /* 0: as much as the daemon's */
+    uint32_t slice;         /* 0: as much as the daemon's */
+    uint32_t put_off_every; /* one in so many questions is put off; 0: none */
+    uint32_t questions;
     uint32_t restarts;
     uint32_t boots;
     /* Of the last turn. */

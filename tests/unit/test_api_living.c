@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/answer.h"
 #include "tests/unit/api_house.h"
 
 #define SUBMISSION "Content-Type: application/vnd.asterism.submission+json\r\n"
@@ -90,6 +91,46 @@ static void a_condition_compares_with_a_param_of_its_type(void **state)
             house_take_fence(house);
         }
     }
+}
+
+/* One result of 60 KiB that 40 conditions look into: more than a turn goes through. */
+static void what_is_too_much_for_one_turn_is_answered_over_several(void **state)
+{
+    enum { CONDITIONS = 40, BYTES = 60000 };
+    struct house *house = *state;
+    house_connect_device(house);
+    struct buf body = { NULL, 0, 0 };
+    buf_append_text(&body, "{\"spec\":\"name: p\\ntasks:\\n  a: {noop: true}\\n");
+    for (int i = 0; i < CONDITIONS; i++) {
+        buf_printf(&body,
+                   "  t%d: {noop: true, needs: [{task: a, if: 'output->>''$.x%d'' is null'}]}\\n",
+                   i, i % 2 == 0 ? i : CONDITIONS);
+    }
+    buf_append_text(&body, "\"}");
+    struct answer answer = submit(house, buf_text(&body));
+    assert_int_equal(answer.status, 201);
+    answer_done(&answer);
+    buf_clear(&body);
+    buf_append_text(&body, "{\"x\":\"");
+    while (body.length < BYTES) {
+        buf_append_text(&body, "abcdefgh");
+    }
+    buf_append_text(&body, "\",\"x40\":1}");
+    struct msg msg = { .kind = MSG_FINISHED };
+    msg.finished.fence = house_take_fence(house);
+    msg.finished.outcome = OUTCOME_EXITED;
+    msg.finished.result = (struct str){ (const char *)body.data, body.length };
+    house_message(house, &msg);
+    struct engine_counts counts = { 0 };
+    for (int i = 0; i < CONDITIONS && counts.skipped < CONDITIONS / 2; i++) {
+        house_turn(house);
+        assert_true(engine_constellation_counts(house->engine, 1, &counts));
+    }
+    assert_int_equal(counts.skipped, CONDITIONS / 2);
+    assert_int_equal(counts.ready + counts.assigned, CONDITIONS / 2);
+    assert_true(house->put_off > 0);
+    assert_true(house->answered_max * BYTES * 2 <= ANSWER_WORK_MAX + (size_t)2 * BYTES);
+    buf_done(&body);
 }
 
 static void a_submission_that_is_not_right_is_refused(void **state)
@@ -311,6 +352,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_submission_gives_params_their_values),
         TEST(a_condition_compares_with_a_param_of_its_type),
+        TEST(what_is_too_much_for_one_turn_is_answered_over_several),
         TEST(a_submission_that_is_not_right_is_refused),
         TEST(each_goes_over_the_devices_that_are_known),
         TEST(only_the_fields_that_are_asked_for_come),
