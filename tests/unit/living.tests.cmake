@@ -3,6 +3,7 @@ asterism_test(unit_edit SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit.c
     LINK engine msg base)
 asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_model.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_model_attempt.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)
 asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c

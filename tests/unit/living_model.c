@@ -22,7 +22,7 @@ int model_find(const struct model *model, int64_t task_id)
     return -1;
 }
 
-int model_add_task(struct model *model, unsigned flags, bool holds_failure)
+int model_add_task(struct model *model, unsigned flags, struct model_policy policy)
 {
     int i = 0;
     while (model->tasks[i].used) {
@@ -35,7 +35,7 @@ int model_add_task(struct model *model, unsigned flags, bool holds_failure)
                                            .flags = flags,
                                            .round = 1,
                                            .revision = model->revision,
-                                           .holds_failure = holds_failure };
+                                           .policy = policy };
     for (int h = 0; h < model->holds_top; h++) {
         model->holds[h].names[i] = false;
     }
@@ -102,7 +102,7 @@ static bool is_finally(const struct model *model, int task)
     return (model->tasks[task].flags & TASK_FINALLY) != 0;
 }
 
-static bool is_spared(const struct model *model, int task)
+bool model_is_spared(const struct model *model, int task)
 {
     if (is_finally(model, task)) {
         return !(model->cancel && model->cancel_finally);
@@ -233,9 +233,11 @@ static void stop_all(struct model *model)
     model->has_cancel_job = false;
     for (int t = 0; t < model->tasks_top; t++) {
         struct model_task *task = &model->tasks[t];
-        if (task->used && task->state == TASK_WAITING && !is_spared(model, t)) {
+        bool is_idle = task->state == TASK_WAITING || task->state == TASK_BACKOFF;
+        if (task->used && is_idle && !model_is_spared(model, t)) {
             end_approval(model, t);
             task->state = TASK_CANCELLED;
+            task->has_attempt = false;
         }
     }
 }
@@ -366,11 +368,12 @@ static void approve_later(struct model *model, int task)
 
 void model_finish(struct model *model, int task, enum task_state state)
 {
-    bool counts = is_spared(model, task);
+    bool counts = model_is_spared(model, task);
     end_approval(model, task);
     model->tasks[task].state = state;
+    model->tasks[task].has_attempt = false;
     if (state == TASK_FAILED && counts) {
-        if (model->tasks[task].holds_failure) {
+        if (model->tasks[task].policy.holds_failure) {
             model->tasks[task].failure_held = true;
             model_hold(model, HOLD_TASKS, HOLD_FAILURE, task);
         } else {
@@ -426,6 +429,7 @@ static void wait_again(struct model *model, struct again *again, int t)
     if (task->state != TASK_SKIPPED) {
         task->round++;
         task->first = task->attempts;
+        task->tries = task->lost = 0;
     }
     task->state = TASK_WAITING;
     if (task->failure_held) {
@@ -493,6 +497,9 @@ static void finals_again(struct model *model, struct again *again)
 static const char *admit(const struct model *model, int t, bool rerun)
 {
     enum task_state state = model->tasks[t].state;
+    if (state == TASK_UNKNOWN) {
+        return "task_unknown";
+    }
     if (!model_is_final(state)) {
         return model_has_started(model, t) ? "task_running" : "not_final";
     }
@@ -795,7 +802,8 @@ static void link_edge(struct checking *checking, const struct edit_operation *op
 
 /* All that the batch makes of the graph, with its own problems. Flags of what it updates are in
    `flags`, as they were. */
-static void link(struct checking *checking, unsigned flags[MODEL_TASKS], const bool *holds_failure)
+static void link(struct checking *checking, unsigned flags[MODEL_TASKS],
+                 const struct model_policy *policies)
 {
     struct model *model = checking->model;
     const struct edit *edit = checking->edit;
@@ -808,7 +816,7 @@ static void link(struct checking *checking, unsigned flags[MODEL_TASKS], const b
         const struct edit_operation *operation = &edit->operations[i];
         if (operation->kind == EDIT_ADD_TASK) {
             size_t number = (size_t)(-1 - operation->write.task);
-            int t = model_add_task(model, operation->write.plan->flags, holds_failure[i]);
+            int t = model_add_task(model, operation->write.plan->flags, policies[i]);
             model->added[number] = t;
             model->tasks[t].is_new = model->tasks[t].is_touched = true;
         }
@@ -882,7 +890,7 @@ static void extend_holds(struct model *model)
 }
 
 static void commit(struct checking *checking, const unsigned flags[MODEL_TASKS],
-                   const bool *holds_failure)
+                   const struct model_policy *policies)
 {
     struct model *model = checking->model;
     const struct edit *edit = checking->edit;
@@ -920,7 +928,7 @@ static void commit(struct checking *checking, const unsigned flags[MODEL_TASKS],
         if (operation->kind == EDIT_SET) {
             model->fail_fast = operation->set.fail_fast;
         } else if (operation->kind == EDIT_UPDATE_TASK) {
-            model->tasks[resolve(checking, operation->write.task)].holds_failure = holds_failure[i];
+            model->tasks[resolve(checking, operation->write.task)].policy = policies[i];
         }
     }
     extend_holds(model);
@@ -952,7 +960,34 @@ static void commit(struct checking *checking, const unsigned flags[MODEL_TASKS],
     spread(model, &again, false);
 }
 
-bool model_edit(struct model *model, const struct edit *edit, const bool *holds_failure)
+/* False: it is not even tried. */
+static bool check_size(struct checking *checking, int tasks, int tasks_removed)
+{
+    struct model *model = checking->model;
+    int edges = 0;
+    for (int e = 0; e < model->edges_top; e++) {
+        edges += model->edges[e].used && !model->edges[e].is_removed;
+    }
+    for (size_t i = 0; i < checking->edit->operations_count; i++) {
+        edges += checking->edit->operations[i].kind == EDIT_ADD_EDGE && !checking->refused[i];
+    }
+    if (tasks_removed > 0 && tasks == 0) {
+        problem(checking, NULL, EDIT_CODE_NO_TASKS);
+        return true;
+    }
+    bool has_room = true;
+    if (model->tasks_max > 0 && tasks > model->tasks_max) {
+        problem(checking, NULL, EDIT_CODE_TOO_MANY_TASKS);
+        has_room = false;
+    }
+    if (model->edges_max > 0 && edges > model->edges_max) {
+        problem(checking, NULL, EDIT_CODE_TOO_MANY_EDGES);
+        has_room = false;
+    }
+    return has_room;
+}
+
+bool model_edit(struct model *model, const struct edit *edit, const struct model_policy *policies)
 {
     static struct model before;
     static bool refused[MODEL_PROBLEMS];
@@ -999,12 +1034,11 @@ bool model_edit(struct model *model, const struct edit *edit, const bool *holds_
             model->problems[model->problems_count - 1].in_expect = true;
         }
     }
-    if (removed > 0 && live - removed + (int)edit->tasks_added == 0) {
-        problem(&checking, NULL, EDIT_CODE_NO_TASKS);
+    if (check_size(&checking, live - removed + (int)edit->tasks_added, removed)) {
+        link(&checking, flags, policies);
     }
-    link(&checking, flags, holds_failure);
     if (model->problems_count == 0 && !edit->dry_run) {
-        commit(&checking, flags, holds_failure);
+        commit(&checking, flags, policies);
         for (int t = 0; t < model->tasks_top; t++) {
             struct model_task *task = &model->tasks[t];
             task->is_touched = task->is_updated = task->is_rewired = false;

@@ -268,7 +268,19 @@ void living_settle(struct living *living)
     }
 }
 
+void living_say(struct living *living, const struct msg *msg)
+{
+    struct event event = { .kind = EVENT_MESSAGE,
+                           .message = { .channel = LIVING_CHANNEL, .msg = msg } };
+    living_turn(living, &event, 1);
+}
+
 void living_connect(struct living *living, bool died)
+{
+    living_return(living, died, NULL, 0);
+}
+
+void living_return(struct living *living, bool died, const struct msg_held *held, size_t held_count)
 {
     living->boots += died;
     char boot_id[32];
@@ -281,6 +293,9 @@ void living_connect(struct living *living, bool died)
         .boot_id = str_of(boot_id),
         .process_id = 1 + living->boots,
         .journal_id = STR("journal"),
+        .session = living->session,
+        .held = held,
+        .held_count = held_count,
         .profile = { .os = STR("linux"),
                      .arch = STR("x"),
                      .hostname = STR("desktop"),
@@ -288,13 +303,12 @@ void living_connect(struct living *living, bool died)
                      .executors = executors,
                      .executors_count = 1 },
     };
-    struct event event = { .kind = EVENT_MESSAGE,
-                           .message = { .channel = LIVING_CHANNEL, .msg = &msg } };
-    living_turn(living, &event, 1);
+    living_say(living, &msg);
     struct device_view view;
     assert_true(engine_find_device(living->engine, STR("desktop"), living->now, &view));
+    living->session = view.record->session;
     msg = (struct msg){ .kind = MSG_READY, .ready = { view.record->session } };
-    living_turn(living, &event, 1);
+    living_say(living, &msg);
 }
 
 static struct engine_config config_of(const struct living *living)
@@ -369,9 +383,7 @@ void living_finish(struct living *living, uint64_t fence, enum outcome outcome, 
     msg.finished.exit_code = exit_code;
     msg.finished.reason =
         outcome == OUTCOME_EXITED && exit_code == 0 ? STR("") : STR("it went wrong");
-    struct event event = { .kind = EVENT_MESSAGE,
-                           .message = { .channel = LIVING_CHANNEL, .msg = &msg } };
-    living_turn(living, &event, 1);
+    living_say(living, &msg);
 }
 
 enum err living_edit(struct living *living, const struct edit *edit)

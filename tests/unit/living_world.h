@@ -34,6 +34,7 @@ struct living {
     uint32_t questions;
     uint32_t restarts;
     uint32_t boots;
+    uint64_t session; /* the last that the device has made durable */
     /* Of the last turn. */
     struct {
         int64_t task_id;
@@ -60,6 +61,11 @@ void living_free(struct living *living);
 /* The device comes back and says nothing of what it had: what was sent to it has never begun, or, if the
    machine has started anew meanwhile, is gone. */
 void living_connect(struct living *living, bool died);
+/* The same, and this is what it has. */
+void living_return(struct living *living, bool died, const struct msg_held *held,
+                   size_t held_count);
+void living_say(struct living *living,
+                const struct msg *msg); /* a turn with this of the device's */
 /* Steps the events in one turn and stores what comes of them. */
 void living_turn(struct living *living, struct event *events, size_t count);
 /* More turns until nothing is left to do at once. */

@@ -12,6 +12,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "orchestrator/engine/model.h"
 #include "tests/unit/living_model.h"
 #include "tests/unit/living_world.h"
 
@@ -19,7 +20,7 @@ enum { SLOTS = 3, OPERATIONS = 12, EACH_MIN = 100, PLAN_TASKS = 200 };
 
 static uint64_t only_seed;
 static uint64_t last_seed;
-static long steps_wanted = 100000;
+static long steps_wanted = 200000;
 
 /* What the runs have reached: a rule that is never tried is not tested. */
 enum reached {
@@ -55,29 +56,98 @@ enum reached {
     REACHED_TASK_SKIPPED,
     REACHED_UNKNOWN_TASK,
     REACHED_STOPPING,
+    REACHED_TASK_UNKNOWN,
+    REACHED_NOT_UNKNOWN,
+    REACHED_RESOLVE_CANCELLED,
+    REACHED_STARTED,
+    REACHED_RETRIED,
+    REACHED_INTERRUPTED,
+    REACHED_CUT,
+    REACHED_CUT_OFF,
+    REACHED_UNKNOWN,
+    REACHED_WOKEN,
+    REACHED_NEVER_BEGAN,
+    REACHED_DIED,
+    REACHED_POISON,
+    REACHED_ADOPTED,
+    REACHED_HEARD_OF_AGAIN,
+    REACHED_PROVEN,
+    REACHED_RESOLVED_SUCCEEDED,
+    REACHED_RESOLVED_FAILED,
+    REACHED_RESOLVED_RETRY,
     REACHED_END,
 };
 static const char *const REACHED[REACHED_END] = {
-    "success",      "failure",      "cancelled",    "cancel",
-    "cancel again", "fail_fast",    "hold",         "pause",
-    "release",      "approved",     "denied",       "failure hold",
-    "gate",         "skip",         "finally",      "join any",
-    "condition",    "edit",         "dry run",      "rebase",
-    "inverse",      "edit reopens", "retry",        "rerun",
-    "kept skipped", "reopened",     "task_running", "not_final",
-    "not_failed",   "task_skipped", "unknown_task", "constellation_stopping",
+    "success",
+    "failure",
+    "cancelled",
+    "cancel",
+    "cancel again",
+    "fail_fast",
+    "hold",
+    "pause",
+    "release",
+    "approved",
+    "denied",
+    "failure hold",
+    "gate",
+    "skip",
+    "finally",
+    "join any",
+    "condition",
+    "edit",
+    "dry run",
+    "rebase",
+    "inverse",
+    "edit reopens",
+    "retry",
+    "rerun",
+    "kept skipped",
+    "reopened",
+    "task_running",
+    "not_final",
+    "not_failed",
+    "task_skipped",
+    "unknown_task",
+    "constellation_stopping",
+    "task_unknown",
+    "not_unknown",
+    "cancelled",
+    "started",
+    "tried again",
+    "interrupted",
+    "cut",
+    "cut off",
+    "unknown",
+    "woken",
+    "never began",
+    "died",
+    "poison",
+    "adopted",
+    "heard of again",
+    "proven",
+    "resolved as succeeded",
+    "resolved as failed",
+    "resolved by another try",
 };
 static long reached[REACHED_END];
+static long instant; /* backoffs of no length */
 static long refused[EDIT_CODES_END];
 
 static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy POLICIES[2] = {
-    { .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000 },
-    { .max_attempts = 1,
-      .max_lost = 4,
-      .backoff_factor_permille = 1000,
-      .kill_grace_ms = 1000,
-      .hold_on_failure_ms = 1000000 },
+enum { POLICIES_COUNT = 6, BACKOFF_MS = 1000, BACKOFFS_MS_MAX = 62000 };
+/* Nothing but what happens in a step ends a hold: time passes for backoffs, and for those who are away. */
+#define HOLD_MS INT64_C(1000000000000)
+#define POLICY(ATTEMPTS, LOST, EFFECT, HOLD)                                                       \
+    {                                                                                              \
+        .max_attempts = (ATTEMPTS), .max_lost = (LOST), .backoff_base_ms = BACKOFF_MS,             \
+        .backoff_max_ms = BACKOFF_MS, .backoff_factor_permille = 1000, .kill_grace_ms = 1000,      \
+        .effect = (EFFECT), .hold_on_failure_ms = (HOLD)                                           \
+    }
+static const struct plan_policy POLICIES[POLICIES_COUNT] = {
+    POLICY(1, 3, TASK_IDEMPOTENT, 0), POLICY(1, 4, TASK_IDEMPOTENT, HOLD_MS),
+    POLICY(1, 3, TASK_ONCE, 0),       POLICY(3, 1, TASK_PURE, 0),
+    POLICY(2, 2, TASK_ONCE, HOLD_MS), POLICY(2, 2, TASK_IDEMPOTENT, 0),
 };
 
 struct play {
@@ -87,11 +157,13 @@ struct play {
     /* The edit that is made up. */
     struct edit_operation operations[OPERATIONS];
     struct plan_task plans[OPERATIONS];
-    bool holds_failure[OPERATIONS];
+    struct model_policy policies[OPERATIONS];
     struct edit_expect expect;
     struct edit edit;
     /* An edge that the last edit added: taking it back is its inverse. */
     int64_t last_edge;
+    bool is_cut;
+    uint32_t backed_off[MODEL_TASKS]; /* as many attempts it had when it last backed off */
 };
 
 static uint64_t below(struct play *play, uint64_t bound)
@@ -117,6 +189,15 @@ static int answer_condition(void *context, int64_t edge_id, int64_t from_id)
     return condition_of(edge_id, from_id, living_task(play->living, from_id)->attempts);
 }
 
+static struct model_policy policy_of(uint64_t index)
+{
+    const struct plan_policy *plan = &POLICIES[index];
+    return (struct model_policy){ .holds_failure = plan->hold_on_failure_ms > 0,
+                                  .once = plan->effect == TASK_ONCE,
+                                  .max_attempts = plan->max_attempts,
+                                  .max_lost = plan->max_lost };
+}
+
 /* --- After each step --- */
 
 static void take_assignments(struct play *play)
@@ -127,8 +208,7 @@ static void take_assignments(struct play *play)
         if (!model_may_run(&play->model, t)) {
             fail_msg("task %lld was assigned and may not run", (long long)play->model.tasks[t].id);
         }
-        play->model.tasks[t].state = TASK_ASSIGNED;
-        play->model.tasks[t].attempts++;
+        model_assigned(&play->model, t);
     }
 }
 
@@ -139,19 +219,26 @@ static void compare_task(struct play *play, int t)
     assert_non_null(theirs);
     if (theirs->state != ours->state || theirs->attempts != ours->attempts ||
         theirs->round != ours->round || theirs->revision != ours->revision ||
-        theirs->first_attempt != ours->first || theirs->flags != ours->flags) {
-        fail_msg("task %lld is %s, attempts %u-%u, round %u, revision %u, flags %u; it should be "
-                 "%s, %u-%u, %u, %u, %u",
+        theirs->first_attempt != ours->first || theirs->flags != ours->flags ||
+        theirs->tries != ours->tries || theirs->lost != ours->lost) {
+        fail_msg("task %lld is %s, attempts %u-%u, tries %u, lost %u, round %u, revision %u, flags "
+                 "%u; it should be %s, %u-%u, %u, %u, %u, %u, %u",
                  (long long)ours->id, task_state_name((enum task_state)theirs->state),
-                 theirs->first_attempt, theirs->attempts, theirs->round, theirs->revision,
-                 theirs->flags, task_state_name(ours->state), ours->first, ours->attempts,
-                 ours->round, ours->revision, ours->flags);
+                 theirs->first_attempt, theirs->attempts, theirs->tries, theirs->lost,
+                 theirs->round, theirs->revision, theirs->flags, task_state_name(ours->state),
+                 ours->first, ours->attempts, ours->tries, ours->lost, ours->round, ours->revision,
+                 ours->flags);
     }
     const char *state = engine_task_state(play->living->engine, 1, ours->id);
     bool is_ready = state != NULL && strcmp(state, "ready") == 0;
     if (play->model.state == CONSTELLATION_RUNNING && is_ready != model_is_ready(&play->model, t)) {
         fail_msg("task %lld is %s ready", (long long)ours->id, is_ready ? "wrongly" : "not");
     }
+}
+
+static bool is_under_way(const struct model_task *task)
+{
+    return task->state == TASK_ASSIGNED || task->state == TASK_RUNNING;
 }
 
 static void compare(struct play *play)
@@ -172,7 +259,7 @@ static void compare(struct play *play)
         if (model->tasks[t].used) {
             tasks++;
             compare_task(play, t);
-            under_way += model->tasks[t].state == TASK_ASSIGNED;
+            under_way += is_under_way(&model->tasks[t]);
             could_run += model_may_run(model, t);
         }
     }
@@ -190,8 +277,25 @@ static void compare(struct play *play)
     }
     assert_int_equal(tasks, play->living->constellation.tasks);
     assert_int_equal(edges, play->living->constellation.edges);
-    if (under_way < SLOTS && could_run > 0) {
+    if (under_way < SLOTS && could_run > 0 && !play->is_cut) {
         fail_msg("a task could run and does not");
+    }
+}
+
+/* A backoff is as long as chance says, once in some hundred times not at all. */
+static void end_backoffs_of_no_length(struct play *play)
+{
+    for (int t = 0; t < play->model.tasks_top; t++) {
+        struct model_task *task = &play->model.tasks[t];
+        if (!task->used || task->state != TASK_BACKOFF || play->backed_off[t] == task->attempts) {
+            continue;
+        }
+        play->backed_off[t] = task->attempts;
+        reached[REACHED_RETRIED]++;
+        if (living_task(play->living, task->id)->state != TASK_BACKOFF) {
+            task->state = TASK_WAITING;
+            instant++;
+        }
     }
 }
 
@@ -203,6 +307,8 @@ static void go_on(struct play *play)
         before[t] = model->tasks[t].state;
     }
     living_settle(play->living);
+    model_run(model);
+    end_backoffs_of_no_length(play);
     model_run(model);
     take_assignments(play);
     for (int t = 0; t < model->tasks_top; t++) {
@@ -245,26 +351,221 @@ static int any_in_state(struct play *play, enum task_state state)
     return -1;
 }
 
+static int any_under_way(struct play *play)
+{
+    int t = any_in_state(play, one_in(play, 2) ? TASK_ASSIGNED : TASK_RUNNING);
+    return t >= 0 ? t : any_in_state(play, TASK_ASSIGNED);
+}
+
+static void start(struct play *play, int t)
+{
+    struct model_task *task = &play->model.tasks[t];
+    living_say(play->living,
+               &(struct msg){ .kind = MSG_STARTED,
+                              .started = { .fence = living_task(play->living, task->id)->fence,
+                                           .wall_ms = play->living->now.wall_ms } });
+    model_started(&play->model, t);
+    reached[REACHED_STARTED]++;
+    go_on(play);
+}
+
 static void finish(struct play *play)
 {
-    int t = any_in_state(play, TASK_ASSIGNED);
+    int t = play->is_cut ? -1 : any_under_way(play);
     if (t < 0) {
         return;
     }
     struct model *model = &play->model;
-    bool is_finally = (model->tasks[t].flags & TASK_FINALLY) != 0;
-    bool stops =
-        is_finally ? model->cancel && model->cancel_finally : model->cancel || model->stopping;
-    uint64_t fence = living_task(play->living, model->tasks[t].id)->fence;
-    enum task_state state = stops && one_in(play, 2) ? TASK_CANCELLED
-                            : one_in(play, 3)        ? TASK_FAILED
-                                                     : TASK_SUCCEEDED;
-    reached[REACHED_SUCCESS] += state == TASK_SUCCEEDED;
-    reached[REACHED_FAILURE] += state == TASK_FAILED;
-    living_finish(play->living, fence, state == TASK_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_EXITED,
-                  state == TASK_FAILED);
-    model_finish(model, t, state);
-    reached[REACHED_FAILURE_HOLD] += model->tasks[t].failure_held;
+    struct model_task *task = &model->tasks[t];
+    if (task->state == TASK_ASSIGNED && one_in(play, 3)) {
+        start(play, t);
+        return;
+    }
+    bool stops = !model_is_spared(model, t);
+    enum model_end end = one_in(play, stops ? 2 : 9) ? MODEL_STOPPED
+                         : one_in(play, 3)           ? MODEL_FAILED
+                                                     : MODEL_SUCCEEDED;
+    struct msg msg = { .kind = MSG_FINISHED };
+    msg.finished.fence = living_task(play->living, task->id)->fence;
+    msg.finished.outcome = end == MODEL_STOPPED ? OUTCOME_CANCELLED : OUTCOME_EXITED;
+    msg.finished.exit_code = end == MODEL_FAILED;
+    msg.finished.reason = end == MODEL_SUCCEEDED ? STR("") : STR("it went wrong");
+    msg.finished.started_wall_ms = task->has_begun ? play->living->now.wall_ms : 0;
+    living_say(play->living, &msg);
+    model_ended(model, t, end);
+    reached[REACHED_SUCCESS] += end == MODEL_SUCCEEDED;
+    reached[REACHED_FAILURE] += end == MODEL_FAILED;
+    reached[REACHED_INTERRUPTED] += end == MODEL_STOPPED && !stops;
+    reached[REACHED_UNKNOWN] += task->state == TASK_UNKNOWN;
+    reached[REACHED_FAILURE_HOLD] += task->failure_held;
+    go_on(play);
+}
+
+/* --- Attempts that are lost --- */
+
+static void pass_time(struct play *play, int64_t ms)
+{
+    play->living->now.boot_ms += ms;
+    play->living->now.wall_ms += ms;
+    living_turn(play->living, NULL, 0);
+}
+
+/* Those that may be heard of again, as the engine has them: the last first. */
+static size_t list_attempts(struct play *play, int list[MODEL_TASKS])
+{
+    size_t count = 0;
+    for (int t = 0; t < play->model.tasks_top; t++) {
+        const struct model_task *task = &play->model.tasks[t];
+        if (!task->used || !task->has_attempt) {
+            continue;
+        }
+        size_t at = count++;
+        uint64_t fence = living_task(play->living, task->id)->fence;
+        for (;
+             at > 0 && living_task(play->living, play->model.tasks[list[at - 1]].id)->fence < fence;
+             at--) {
+            list[at] = list[at - 1];
+        }
+        list[at] = t;
+    }
+    return count;
+}
+
+static void cut(struct play *play)
+{
+    struct event event = { .kind = EVENT_CHANNEL_CLOSED };
+    event.channel_closed.channel = LIVING_CHANNEL;
+    event.channel_closed.reason = STR("cut");
+    living_turn(play->living, &event, 1);
+    play->is_cut = true;
+    reached[REACHED_CUT]++;
+    go_on(play);
+}
+
+static void note_loss(const struct model_task *before, const struct model_task *after)
+{
+    reached[REACHED_UNKNOWN] += after->state == TASK_UNKNOWN && before->state != TASK_UNKNOWN;
+    reached[REACHED_DIED] += after->lost > before->lost;
+    reached[REACHED_POISON] += after->state == TASK_FAILED;
+    reached[REACHED_NEVER_BEGAN] += after->is_gone && !before->is_gone;
+    reached[REACHED_ADOPTED] += before->state != after->state && is_under_way(after);
+    reached[REACHED_HEARD_OF_AGAIN] += before->state == TASK_UNKNOWN && is_under_way(after);
+    reached[REACHED_PROVEN] +=
+        before->state == TASK_UNKNOWN && after->state != TASK_UNKNOWN && !is_under_way(after);
+}
+
+/* Long enough for every backoff; and for whoever is away to be given up. */
+static void wait_long(struct play *play)
+{
+    struct model *model = &play->model;
+    int list[MODEL_TASKS];
+    size_t count = list_attempts(play, list);
+    for (size_t i = 0; i < count && !play->is_cut; i++) {
+        if (!model_is_spared(model, list[i]) && !model->tasks[list[i]].is_lost) {
+            return; /* a stop that is not confirmed would be given up */
+        }
+    }
+    for (int t = 0; t < model->tasks_top; t++) {
+        reached[REACHED_WOKEN] += model->tasks[t].used && model->tasks[t].state == TASK_BACKOFF;
+    }
+    model_wake(model);
+    if (play->is_cut) {
+        for (size_t i = 0; i < count; i++) {
+            const struct model_task before = model->tasks[list[i]];
+            model_cut_off(model, list[i]);
+            note_loss(&before, &model->tasks[list[i]]);
+            reached[REACHED_CUT_OFF]++;
+        }
+        pass_time(play, 400000);
+        go_on(play);
+        return;
+    }
+    model_run(model);
+    for (int i = 0; i < 2; i++) {
+        pass_time(play, BACKOFFS_MS_MAX / 2);
+        take_assignments(play);
+        living_say(play->living, &(struct msg){ .kind = MSG_PING });
+        take_assignments(play);
+    }
+    living_turn(play->living, NULL, 0);
+    go_on(play);
+}
+
+/* What an honest device may say of it: 0 nothing. */
+static enum held_state any_held(struct play *play, const struct model_task *task, bool same_boot)
+{
+    if (task->is_gone) {
+        return (enum held_state)0;
+    }
+    if (task->has_begun) {
+        return same_boot && one_in(play, 2) ? HELD_RUNNING
+               : one_in(play, 3)            ? HELD_FINISHED
+                                            : HELD_DIED;
+    }
+    bool may_be_absent = !task->is_accepted || (!same_boot && !task->policy.once);
+    uint64_t kind = below(play, 6);
+    return kind < 2 && may_be_absent ? (enum held_state)0
+           : kind == 2               ? HELD_DIED
+           : kind == 3               ? HELD_FINISHED
+           : kind == 4 && same_boot  ? HELD_RUNNING
+                                     : HELD_ACCEPTED;
+}
+
+static void come_back(struct play *play)
+{
+    struct model *model = &play->model;
+    int list[MODEL_TASKS];
+    struct msg_held held[MODEL_TASKS];
+    enum held_state said[MODEL_TASKS];
+    size_t count = list_attempts(play, list);
+    size_t held_count = 0;
+    bool same_boot = !one_in(play, 3);
+    for (size_t i = 0; i < count; i++) {
+        const struct model_task *task = &model->tasks[list[i]];
+        said[i] = any_held(play, task, same_boot);
+        if (said[i] != 0) {
+            held[held_count++] =
+                (struct msg_held){ living_task(play->living, task->id)->fence, said[i] };
+        }
+    }
+    living_return(play->living, !same_boot, held, held_count);
+    play->is_cut = false;
+    for (int absent = 1; absent >= 0; absent--) {
+        for (size_t i = 0; i < count; i++) {
+            const struct model_task before = model->tasks[list[i]];
+            if ((said[i] == 0) == absent) {
+                model_returned(model, list[i], said[i], same_boot);
+                note_loss(&before, &model->tasks[list[i]]);
+            }
+        }
+    }
+    go_on(play);
+}
+
+static void resolve(struct play *play)
+{
+    int t = any_in_state(play, TASK_UNKNOWN);
+    if (t < 0 || one_in(play, 6)) {
+        t = any_task(play);
+    }
+    struct event event = { .kind = EVENT_RESOLVE };
+    event.resolve.constellation_id = 1;
+    event.resolve.task_id = play->model.tasks[t].id;
+    event.resolve.resolution = !model_is_spared(&play->model, t) && one_in(play, 2)
+                                   ? RESOLVE_RETRY
+                                   : (enum resolution)(1 + below(play, 3));
+    event.resolve.actor = STR("ada");
+    living_turn(play->living, &event, 1);
+    char ours[512];
+    snprintf(ours, sizeof ours, "%s", play->living->why);
+    ours[strcspn(ours, ":")] = '\0';
+    const char *theirs = model_resolve(&play->model, t, event.resolve.resolution);
+    assert_string_equal(ours, theirs);
+    if (theirs[0] == '\0') {
+        reached[REACHED_RESOLVED_SUCCEEDED + (int)event.resolve.resolution - 1]++;
+    } else {
+        reached[theirs[0] == 'c' ? REACHED_RESOLVE_CANCELLED : REACHED_NOT_UNKNOWN]++;
+    }
     go_on(play);
 }
 
@@ -377,7 +678,7 @@ static void reopen(struct play *play)
     int64_t ids[3];
     size_t count = 1 + below(play, 2);
     for (size_t i = 0; i < count; i++) {
-        int failed = any_in_state(play, TASK_FAILED);
+        int failed = any_in_state(play, one_in(play, 2) ? TASK_UNKNOWN : TASK_FAILED);
         int t = failed >= 0 && one_in(play, 2) ? failed : any_task(play);
         ids[i] = one_in(play, 20) ? 1000000 : play->model.tasks[t].id;
     }
@@ -395,7 +696,7 @@ static void reopen(struct play *play)
     const char *theirs =
         model_reopen(&play->model, ids, count, event.reopen.rerun, event.reopen.keep_skipped);
     assert_string_equal(ours, theirs);
-    for (int i = REACHED_TASK_RUNNING; i < REACHED_END; i++) {
+    for (int i = REACHED_TASK_RUNNING; i <= REACHED_TASK_UNKNOWN; i++) {
         reached[i] += strcmp(theirs, REACHED[i]) == 0;
     }
     if (theirs[0] == '\0') {
@@ -417,6 +718,12 @@ static unsigned any_flags(struct play *play)
     flags |= one_in(play, 5) ? TASK_GATE : 0;
     flags |= one_in(play, 10) ? TASK_APPROVAL : 0;
     return flags;
+}
+
+static size_t any_policy(struct play *play)
+{
+    static const size_t often[] = { 0, 0, 0, 1, 2, 2, 2, 2, 3, 3, 4, 4, 5 };
+    return often[below(play, sizeof often / sizeof often[0])];
 }
 
 /* One of the plan, of the batch, or none at all. */
@@ -447,10 +754,11 @@ static void make_up_task(struct play *play, struct edit_operation *operation, si
 {
     play->plans[i] = (struct plan_task){ .key = STR("k"), .body = STR("b") };
     play->plans[i].flags = (uint16_t)any_flags(play);
-    play->holds_failure[i] = one_in(play, 5);
+    size_t policy = any_policy(play);
+    play->policies[i] = policy_of(policy);
     operation->write.plan = &play->plans[i];
     operation->write.class = &ANY;
-    operation->write.policy = &POLICIES[play->holds_failure[i]];
+    operation->write.policy = &POLICIES[policy];
 }
 
 static void make_up_operation(struct play *play, size_t i)
@@ -523,7 +831,7 @@ static void make_up_edit(struct play *play)
         play->last_edge = 0;
         reached[REACHED_INVERSE]++;
     }
-    if (live <= 3 && one_in(play, 3)) { /* all that there is */
+    if (live <= 3 && one_in(play, 2)) { /* all that there is */
         count = 0;
         play->edit.tasks_added = 0;
         for (int t = 0; t < model->tasks_top; t++) {
@@ -543,7 +851,7 @@ static void make_up_edit(struct play *play)
     if (one_in(play, 8)) {
         play->expect = (struct edit_expect){
             .task_id = model->tasks[any_task(play)].id,
-            .state = (uint8_t)(1 + below(play, 8)),
+            .state = (uint8_t)(1 + below(play, 9)),
             .index = 0,
         };
         play->edit.expects = &play->expect;
@@ -593,7 +901,7 @@ static void dry_run(struct play *play, struct edit_result *ret_result)
     engine_dump(play->living->engine, &before);
     living_edit(play->living, &play->edit);
     *ret_result = play->living->edit;
-    model_edit(&play->model, &play->edit, play->holds_failure);
+    model_edit(&play->model, &play->edit, play->policies);
     compare_problems(play);
     play->edit.dry_run = false;
     if (play->model.state == CONSTELLATION_RUNNING) {
@@ -638,7 +946,7 @@ static void edit(struct play *play)
     bool is_stale = play->edit.base_revision > 0 && play->edit.base_revision < model->revision;
     living_edit(play->living, &play->edit);
     const struct edit_result result = play->living->edit;
-    bool is_applied = model_edit(model, &play->edit, play->holds_failure);
+    bool is_applied = model_edit(model, &play->edit, play->policies);
     assert_int_equal(play->living->err == ERR_NONE, is_applied);
     compare_problems(play);
     if (is_applied) {
@@ -672,11 +980,11 @@ static void submit(struct play *play)
     model->fail_fast = one_in(play, 5);
     for (size_t i = 0; i < count; i++) {
         unsigned flags = any_flags(play);
-        size_t policy = below(play, 2) * below(play, 2);
+        size_t policy = any_policy(play);
         tasks[i] = (struct plan_task){ .key = STR("k"), .body = STR("b") };
         tasks[i].flags = (uint16_t)flags;
         tasks[i].policy_index = (uint32_t)policy;
-        int t = model_add_task(model, flags, policy == 1);
+        int t = model_add_task(model, flags, policy_of(policy));
         model->tasks[t].id = (int64_t)i + 1;
         if ((flags & TASK_APPROVAL) != 0) {
             model_hold(model, HOLD_TASKS, HOLD_APPROVAL, t)->names[t] = true;
@@ -706,13 +1014,19 @@ static void submit(struct play *play)
                          .classes = &ANY,
                          .classes_count = 1,
                          .policies = POLICIES,
-                         .policies_count = 2,
+                         .policies_count = POLICIES_COUNT,
                          .tasks = tasks,
                          .tasks_count = count,
                          .edges = edges,
                          .edges_count = edges_count,
                          .fail_fast = model->fail_fast };
     living_submit(play->living, &plan);
+    if (one_in(play, 4)) {
+        model->tasks_max = (int)(count + below(play, 6));
+        model->edges_max = (int)(edges_count + 1 + below(play, 3));
+        play->living->engine->config.plan_tasks_max = (uint32_t)model->tasks_max;
+        play->living->engine->config.plan_edges_max = (uint32_t)model->edges_max;
+    }
     go_on(play);
 }
 
@@ -723,8 +1037,22 @@ static void happen(struct play *play)
         (one_in(play, 2) ? reopen : edit)(play);
         return;
     }
-    uint64_t choice = below(play, 100);
-    if (choice < 45) {
+    if (any_in_state(play, TASK_UNKNOWN) >= 0 && one_in(play, 5)) {
+        (one_in(play, 3) ? reopen : resolve)(play);
+        return;
+    }
+    if (play->is_cut && one_in(play, 3)) {
+        (one_in(play, 3) ? wait_long : come_back)(play);
+        return;
+    }
+    uint64_t choice = below(play, 112);
+    if (choice >= 109) {
+        resolve(play);
+    } else if (choice >= 106) {
+        wait_long(play);
+    } else if (choice >= 100 && any_under_way(play) >= 0 && !play->is_cut) {
+        cut(play);
+    } else if (choice < 45 || choice >= 100) {
         finish(play);
     } else if (choice < 75) {
         edit(play);
@@ -776,10 +1104,13 @@ static void the_engine_does_what_the_model_does(void **state)
             fail_msg("%s was reached %ld times only", REACHED[i], reached[i]);
         }
     }
+    assert_true(instant < reached[REACHED_RETRIED] / 50);
     for (int i = 1; i < EDIT_CODES_END; i++) {
-        bool is_limit = i == EDIT_CODE_TOO_MANY_TASKS || i == EDIT_CODE_TOO_MANY_EDGES ||
-                        i == EDIT_CODE_TOO_MANY_CLASSES || i == EDIT_CODE_TOO_LARGE ||
-                        i == EDIT_CODE_REOPENING; /* too large for a model */
+
+        /* Of thousands of rows, and not for a model that goes over all of them again and again: each has a
+           test of its own, in test_edit.c, test_living_limits.c and test_slices.c. */
+        bool is_limit =
+            i == EDIT_CODE_TOO_MANY_CLASSES || i == EDIT_CODE_TOO_LARGE || i == EDIT_CODE_REOPENING;
         if (refused[i] < EACH_MIN && !is_limit) {
             fail_msg("%s was refused %ld times only", edit_code_name((enum edit_code)i),
                      refused[i]);

@@ -163,7 +163,8 @@ static int answer_condition(void *context, int64_t edge_id, int64_t from_id)
 
 static bool result(struct storm *storm, struct matter *matter, struct event *event)
 {
-    int64_t id = any_in_state(storm, TASK_ASSIGNED);
+    int64_t id = any_in_state(storm, one_in(storm, 4) ? TASK_RUNNING : TASK_ASSIGNED);
+    id = id == 0 ? any_in_state(storm, TASK_RUNNING) : id;
     if (id == 0 || storm->is_cut) {
         return false;
     }
@@ -355,12 +356,26 @@ static void look(struct storm *storm)
     }
 }
 
+/* Of what was sent to it something had begun, and is dead; or runs. */
 static void come_back(struct storm *storm, bool died)
 {
-    if (storm->is_cut) {
-        storm->is_cut = false;
-        living_connect(storm->living, died);
+    struct msg_held held[SLOTS];
+    size_t count = 0;
+    if (!storm->is_cut) {
+        return;
     }
+    for (int64_t id = 1; id <= storm->living->last_id && count < SLOTS; id++) {
+        const struct task_record *task = living_task(storm->living, id);
+        bool may_have =
+            task != NULL && (task->state == TASK_ASSIGNED || task->state == TASK_RUNNING ||
+                             task->state == TASK_UNKNOWN);
+        if (may_have && !one_in(storm, 3)) {
+            bool runs = !died && one_in(storm, 3);
+            held[count++] = (struct msg_held){ task->fence, runs ? HELD_RUNNING : HELD_DIED };
+        }
+    }
+    storm->is_cut = false;
+    living_return(storm->living, died, held, count);
 }
 
 static void turn(struct storm *storm)
