@@ -142,7 +142,8 @@ static bool answer_questions(struct script *script)
 static bool revive(struct script *script, const struct event *event)
 {
     struct world *world = &script->world;
-    int64_t id = event->reopen.constellation_id;
+    int64_t id = event->kind == EVENT_EDIT ? event->edit.edit->constellation_id
+                                           : event->reopen.constellation_id;
     struct reason reason = { "" };
     return engine_constellation(world->engine, id) != NULL ||
            (store_load_constellation(world->store, world->engine, id, &reason) == ERR_NONE &&
@@ -155,7 +156,8 @@ static bool turn(struct script *script, const struct event *event)
     struct world *world = &script->world;
     struct reason reason = { "" };
     CHECK(store_begin(world->store, &reason) == ERR_NONE);
-    if (event != NULL && event->kind == EVENT_REOPEN && !revive(script, event)) {
+    bool may_revive = event != NULL && (event->kind == EVENT_REOPEN || event->kind == EVENT_EDIT);
+    if (may_revive && !revive(script, event)) {
         return false;
     }
     if (event != NULL) {
@@ -247,6 +249,7 @@ static bool run_command(struct script *script)
         bool (*run)(struct script *script);
     } commands[] = {
         { "plan", command_plan },
+        { "edit", command_edit },
         { "hello", command_hello },
         { "ready", command_simple_message },
         { "ping", command_simple_message },

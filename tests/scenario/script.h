@@ -36,11 +36,19 @@ bool script_turns(struct script *script, const struct event *event);
 void script_flush(struct script *script); /* what was read goes out, if it is printed */
 /* NAME:AMOUNT, in the world's arena. */
 struct plan_resource *script_resource(struct script *script, const char *text);
+/* A task from the words of its line, but for what it needs and shares with others. */
+void script_task(struct script *script, struct plan_task *task, struct plan_class *class,
+                 struct plan_policy *policy);
+/* KEY[:KIND][!][?CONDITION]; ! is required, as by a reference. Leaves the key in `text`. */
+struct plan_edge script_need(struct script *script, char *text);
+int64_t script_plan_id(const struct script *script); /* of the plan that the first word names; 0 */
 
 /* Commands, by the file that has them. False: the complaint says why. */
 typedef bool script_command(struct script *script);
 /* script_plan.c */
 script_command command_plan;
+/* script_edit.c */
+script_command command_edit;
 /* script_agent.c */
 script_command command_hello;
 script_command command_started;

@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "tests/scenario/script.h"
 
-static int64_t plan_id(const struct script *script)
+int64_t script_plan_id(const struct script *script)
 {
     const struct world *world = &script->world;
     for (size_t i = 0; i < world->plans_count; i++) {
@@ -22,7 +22,7 @@ bool command_cancel(struct script *script)
 {
     struct event event = { .kind = EVENT_CANCEL };
     event.cancel.actor = STR("test");
-    event.cancel.constellation_id = plan_id(script);
+    event.cancel.constellation_id = script_plan_id(script);
     return script_turns(script, &event);
 }
 
@@ -52,7 +52,7 @@ bool command_hold(struct script *script)
     bool pauses = strcmp(script->words[0], "pause") == 0;
     struct event event = { .kind = EVENT_HOLD };
     event.hold.request = 1;
-    event.hold.constellation_id = plan_id(script);
+    event.hold.constellation_id = script_plan_id(script);
     event.hold.scope = behind != NULL ? HOLD_DESCENDANTS : tasks != NULL ? HOLD_TASKS : HOLD_ALL;
     event.hold.origin = pauses ? HOLD_PAUSE : HOLD_BY_REQUEST;
     event.hold.on_expiry = script_flag(script, "fails") ? HOLD_EXPIRY_FAIL : HOLD_EXPIRY_RELEASE;
@@ -79,7 +79,7 @@ bool command_release(struct script *script)
     event.release.request = 1;
     event.release.approved = !is_approval || approves;
     event.release.actor = STR("test");
-    event.release.constellation_id = is_approval ? 0 : plan_id(script);
+    event.release.constellation_id = is_approval ? 0 : script_plan_id(script);
     if (is_approval) {
         CHECK(task_ids(script, script->words[1], &id, 1) == 1);
         for (size_t i = 0; i < world->plans_count; i++) {
@@ -105,7 +105,7 @@ bool command_reopen(struct script *script)
     int64_t ids[WORLD_TASKS_MAX];
     struct event event = { .kind = EVENT_REOPEN };
     event.reopen.request = 1;
-    event.reopen.constellation_id = plan_id(script);
+    event.reopen.constellation_id = script_plan_id(script);
     event.reopen.task_ids = ids;
     event.reopen.task_ids_count = task_ids(script, script->words[2], ids, WORLD_TASKS_MAX);
     event.reopen.rerun = strcmp(script->words[0], "rerun") == 0;

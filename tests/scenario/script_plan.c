@@ -1,4 +1,4 @@
-/* The command plan: from the words of a script to a plan. */
+/* The command plan: from the words of a script to a plan; and one task of it, also for edits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,15 +46,20 @@ static uint32_t task_above(const struct draft *draft, const char *key)
     return 0;
 }
 
-static void place_task(struct script *script, const struct draft *draft, struct plan_class *class)
+/* What may run it, but for what it shares with other tasks of its plan. */
+static void make_class(struct script *script, struct plan_class *class)
 {
     static const char *const strategies[] = { "least_loaded", "round_robin", "spread", "pack" };
+    const char *on = script_option(script, "on");
+    const char *device = script_option(script, "device");
     const char *resource = script_option(script, "resource");
     const char *tool = script_option(script, "tool");
-    const char *limit = script_option(script, "limit");
     const char *strategy = script_option(script, "strategy");
-    class->same_device = task_above(draft, script_option(script, "same"));
-    class->other_device = task_above(draft, script_option(script, "other"));
+    *class = (struct plan_class){
+        .selector = script_keep(script, on == NULL ? "" : on),
+        .device = script_keep(script, device == NULL ? "" : device),
+        .executor = EXECUTOR_NOOP,
+    };
     if (resource != NULL) {
         class->resources = script_resource(script, resource);
         class->resources_count = 1;
@@ -65,6 +70,18 @@ static void place_task(struct script *script, const struct draft *draft, struct 
         class->tools = tools;
         class->tools_count = 1;
     }
+    for (size_t i = 0; strategy != NULL && i < sizeof strategies / sizeof strategies[0]; i++) {
+        if (strcmp(strategies[i], strategy) == 0) {
+            class->strategy = (enum strategy)i;
+        }
+    }
+}
+
+static void share(struct script *script, const struct draft *draft, struct plan_class *class)
+{
+    const char *limit = script_option(script, "limit");
+    class->same_device = task_above(draft, script_option(script, "same"));
+    class->other_device = task_above(draft, script_option(script, "other"));
     if (limit != NULL) {
         struct plan_limit_use *use = arena_alloc(&script->world.arena, sizeof *use);
         const struct plan_resource *named = script_resource(script, limit);
@@ -75,11 +92,6 @@ static void place_task(struct script *script, const struct draft *draft, struct 
         }
         class->limits = use;
         class->limits_count = 1;
-    }
-    for (size_t i = 0; strategy != NULL && i < sizeof strategies / sizeof strategies[0]; i++) {
-        if (strcmp(strategies[i], strategy) == 0) {
-            class->strategy = (enum strategy)i;
-        }
     }
 }
 
@@ -94,8 +106,7 @@ static uint32_t retry_bits(struct script *script)
     return bits;
 }
 
-/* KEY[:KIND][!][?CONDITION]; ! is required, as by a reference. */
-static struct plan_edge one_need(struct script *script, char *text)
+struct plan_edge script_need(struct script *script, char *text)
 {
     struct plan_edge edge = { .when = EDGE_WHEN_SUCCESS, .named = true };
     char *condition = strchr(text, '?');
@@ -125,7 +136,7 @@ static bool add_needs(struct script *script, struct draft *draft, const char *ne
     snprintf(list, sizeof list, "%s", needs);
     char *rest = NULL;
     for (char *key = strtok_r(list, ",", &rest); key != NULL; key = strtok_r(NULL, ",", &rest)) {
-        struct plan_edge edge = one_need(script, key);
+        struct plan_edge edge = script_need(script, key);
         edge.from = task_above(draft, key);
         edge.to = (uint32_t)draft->tasks_count;
         if (edge.from-- == 0 || draft->edges_count == WORLD_TASKS_MAX) {
@@ -146,22 +157,11 @@ static uint16_t task_flags(const struct script *script)
     return (uint16_t)flags;
 }
 
-static bool add_task(struct script *script, struct draft *draft)
+void script_task(struct script *script, struct plan_task *task, struct plan_class *class,
+                 struct plan_policy *policy)
 {
-    size_t at = draft->tasks_count;
-    const char *needs = script_option(script, "needs");
-    if (at == WORLD_TASKS_MAX || (needs != NULL && !add_needs(script, draft, needs))) {
-        return at != WORLD_TASKS_MAX ? false : script_complain(script, "too many tasks");
-    }
-    const char *on = script_option(script, "on");
-    const char *device = script_option(script, "device");
-    draft->classes[at] = (struct plan_class){
-        .selector = script_keep(script, on == NULL ? "" : on),
-        .device = script_keep(script, device == NULL ? "" : device),
-        .executor = EXECUTOR_NOOP,
-    };
-    place_task(script, draft, &draft->classes[at]);
-    draft->policies[at] = (struct plan_policy){
+    make_class(script, class);
+    *policy = (struct plan_policy){
         .max_attempts = (uint32_t)script_number(script, "attempts", 1),
         .max_lost = (uint32_t)script_number(script, "lost", 3),
         .backoff_base_ms = 1000,
@@ -178,16 +178,27 @@ static bool add_task(struct script *script, struct draft *draft)
         .hold_on_failure_ms = script_number(script, "hold-on-failure", 0),
     };
     const char *approval = script_option(script, "hold");
-    draft->tasks[at] = (struct plan_task){
+    *task = (struct plan_task){
         .key = script_keep(script, script->words[1]),
         .body = STR("body"),
-        .class_index = (uint32_t)at,
-        .policy_index = (uint32_t)at,
         .priority = (int32_t)script_number(script, "priority", 0),
         .has_references = script_flag(script, "refs"),
         .flags = task_flags(script),
         .hold = script_keep(script, approval == NULL ? "" : approval),
     };
+}
+
+static bool add_task(struct script *script, struct draft *draft)
+{
+    size_t at = draft->tasks_count;
+    const char *needs = script_option(script, "needs");
+    if (at == WORLD_TASKS_MAX || (needs != NULL && !add_needs(script, draft, needs))) {
+        return at != WORLD_TASKS_MAX ? false : script_complain(script, "too many tasks");
+    }
+    struct plan_task *task = &draft->tasks[at];
+    script_task(script, task, &draft->classes[at], &draft->policies[at]);
+    share(script, draft, &draft->classes[at]);
+    task->class_index = task->policy_index = (uint32_t)at;
     draft->tasks_count++;
     return true;
 }

@@ -3,6 +3,7 @@ file(GLOB scenarios CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/scenario/*.scena
 add_executable(scenario ${CMAKE_SOURCE_DIR}/tests/scenario/scenario.c
     ${CMAKE_SOURCE_DIR}/tests/scenario/script.c ${CMAKE_SOURCE_DIR}/tests/scenario/script_plan.c
     ${CMAKE_SOURCE_DIR}/tests/scenario/script_agent.c
+    ${CMAKE_SOURCE_DIR}/tests/scenario/script_edit.c
     ${CMAKE_SOURCE_DIR}/tests/scenario/script_people.c ${CMAKE_SOURCE_DIR}/tests/scenario/trace.c
     ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c)
 target_link_libraries(scenario PRIVATE store spec engine msg base

@@ -15,6 +15,16 @@ const char *world_key(const struct world *world, int64_t task_id)
     return "?";
 }
 
+int64_t world_task(const struct world *world, const char *key)
+{
+    for (size_t i = world->tasks_count; i > 0; i--) {
+        if (strcmp(world->tasks[i - 1].key, key) == 0) {
+            return world->tasks[i - 1].id;
+        }
+    }
+    return 0;
+}
+
 struct world_device *world_device(struct world *world, const char *name)
 {
     for (size_t i = 0; i < world->devices_count; i++) {
@@ -124,6 +134,45 @@ static void trace_send(struct world *world, uint64_t channel, const struct msg *
     buf_append_text(&world->trace, "\n");
 }
 
+static void put_tasks(struct world *world, const edit_task *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&world->trace, " %s",
+                   tasks[i] < 0 ? world->added[-1 - tasks[i]] : world_key(world, tasks[i]));
+    }
+}
+
+static void trace_edit(struct world *world, const struct edit_result *result)
+{
+    buf_printf(&world->trace, "revision %u", result->revision);
+    const struct {
+        const char *what;
+        uint32_t count;
+    } counts[] = { { "added", result->added },
+                   { "removed", result->removed },
+                   { "changed", result->changed },
+                   { "linked", result->edges_added },
+                   { "unlinked", result->edges_removed } };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (counts[i].count > 0) {
+            buf_printf(&world->trace, " %s:%u", counts[i].what, counts[i].count);
+        }
+    }
+    buf_append_text(&world->trace, result->newly_ready_count > 0 ? " ready:" : "");
+    put_tasks(world, result->newly_ready, result->newly_ready_count);
+    buf_append_text(&world->trace, result->newly_skipped_count > 0 ? " skipped:" : "");
+    put_tasks(world, result->newly_skipped, result->newly_skipped_count);
+    buf_append_text(&world->trace, "\n");
+    for (size_t i = 0; i < result->problems_count; i++) {
+        const struct edit_problem *problem = &result->problems[i];
+        buf_printf(&world->trace, "refused %s%d %s", problem->in_expect ? "expectation " : "",
+                   problem->index == EDIT_WHOLE ? -1 : (int)problem->index,
+                   edit_code_name(problem->code));
+        put_tasks(world, problem->tasks, problem->tasks_count);
+        buf_append_text(&world->trace, "\n");
+    }
+}
+
 static void learn_task(struct world *world, const struct effect *effect)
 {
     CHECK(world->tasks_count < WORLD_TASKS_MAX);
@@ -175,6 +224,9 @@ static void trace_effect(struct world *world, const struct effect *effect)
         break;
     case EFFECT_REPLY:
         buf_printf(&world->trace, "reply %s\n", err_name(effect->reply.err));
+        if (effect->reply.edit != NULL) {
+            trace_edit(world, effect->reply.edit);
+        }
         break;
     case EFFECT_PREPARE:
         buf_printf(&world->trace, "prepare %s\n", world_key(world, effect->prepare.task_id));

@@ -9,6 +9,10 @@
                                   [resource=NAME:N] [tool=NAME] [limit=NAME:N] [any] [gate] [finally] [allow-failure]
                                   [hold=REASON] [hold-on-failure=MS]; and: limit NAME CAPACITY, fail-fast, deadline MS.
                                   A need is KEY[:KIND][!][?CONDITION]; ! is required, as a reference makes it
+     edit NAME [base=N] [exact] [dry-run] [release] … end   a batch; inside: add KEY … as a task, update KEY … likewise
+                                  (all of it but its needs anew), remove KEY, link NEED KEY, relink NEED KEY (the one
+                                  between the two), unlink FROM[:KIND] KEY, expect KEY STATE [ATTEMPTS], set
+                                  [fail-fast] [deadline=MS]; release: the newest hold goes with it
      hello DEVICE [slots=N] [journal=J] [boot=B] [process=N] [session=N|last] [bound=D] [ahead]
                   [held=KEY#N:STATE,…] [has=RESOURCE:N] [tool=NAME] [LABEL=VALUE]…
      ready|ping DEVICE            close|goodbye DEVICE
@@ -56,6 +60,7 @@ struct world {
         char key[64];
     } tasks[WORLD_TASKS_MAX];
     size_t tasks_count;
+    const char *const *added; /* keys of what the edit of this turn adds, by their numbers */
     struct {
         int64_t id;
         char name[64];
@@ -71,6 +76,7 @@ struct world {
 
 struct world_device *world_device(struct world *world, const char *name);
 const char *world_key(const struct world *world, int64_t task_id);
+int64_t world_task(const struct world *world, const char *key); /* the latest of that key; 0 */
 
 /* script.c: runs one file. False with a complaint when something is not as expected. With `print` the
    script goes to stdout with the trace that came, to be read and kept. */
