@@ -3,6 +3,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/json_out.h"
 #include "orchestrator/api/paper.h"
+#include "orchestrator/api/read.h"
 
 static void raw(struct json_out *out, const char *key, const json_t *value)
 {
@@ -188,50 +189,72 @@ static enum err go_back(struct paper *late, struct paper *early, uint32_t from, 
     return ERR_NONE;
 }
 
+struct wanted {
+    uint64_t from; /* 0: the one before `to` */
+    uint64_t to;   /* 0: the head */
+};
+
+static enum err compare(struct read *read, struct paper *late, struct paper *early,
+                        struct reason *reason)
+{
+    const struct wanted *wanted = read->data;
+    uint64_t to = wanted->to == 0 ? late->revision : wanted->to;
+    uint64_t from = wanted->from == 0 ? (to > 1 ? to - 1 : 1) : wanted->from;
+    bool is_backwards = from > to;
+    enum err err = paper_check_revision(late, is_backwards ? from : to, reason);
+    if (err == ERR_NONE) {
+        err = go_back(late, early, (uint32_t)(is_backwards ? to : from),
+                      (uint32_t)(is_backwards ? from : to), reason);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct json_out out = { .buf = &read->body };
+    json_out_object(&out, NULL);
+    json_out_int(&out, "seq", read->seq);
+    json_out_str(&out, "constellation", read->constellation.uid);
+    write_diff(&out, is_backwards ? late : early, is_backwards ? early : late);
+    json_out_object_end(&out);
+    return ERR_NONE;
+}
+
+static enum err rows(struct read *read, struct store *store, struct reason *reason)
+{
+    struct paper late = { .tasks = NULL };
+    struct paper early = { .tasks = NULL };
+    int64_t id = read->constellation.record.id;
+    enum err err = paper_open(&late, store, id, &read->arena, reason);
+    if (err == ERR_NONE) {
+        err = paper_open(&early, store, id, &read->arena, reason);
+    }
+    if (err == ERR_NONE) {
+        err = compare(read, &late, &early, reason);
+    }
+    paper_done(&late);
+    paper_done(&early);
+    return err;
+}
+
+static const struct read_kind diff_read = {
+    .rows = rows,
+    .too_long = "ask for revisions that are later, or closer together",
+};
+
 void diff_get(struct api *api, const struct api_call *call)
 {
-    uint64_t request = call->request->id;
     struct reason reason = { "" };
-    uint64_t from = 0;
-    uint64_t to = 0;
-    if (args_number(&call->args, "from", 1, UINT32_MAX, 0, &from, &reason) != ERR_NONE ||
-        args_number(&call->args, "to", 1, UINT32_MAX, 0, &to, &reason) != ERR_NONE) {
-        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
+    struct wanted wanted = { 0, 0 };
+    if (args_number(&call->args, "from", 1, UINT32_MAX, 0, &wanted.from, &reason) != ERR_NONE ||
+        args_number(&call->args, "to", 1, UINT32_MAX, 0, &wanted.to, &reason) != ERR_NONE) {
+        reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
     struct query_constellation constellation;
     if (!api_find_constellation(api, call, call->params[0], &constellation)) {
         return;
     }
-    struct paper late = { .tasks = NULL };
-    struct paper early = { .tasks = NULL };
-    int64_t id = constellation.record.id;
-    enum err err = paper_open(&late, api->config.store, id, &api->arena, &reason);
-    if (err == ERR_NONE) {
-        err = paper_open(&early, api->config.store, id, &api->arena, &reason);
-    }
-    if (err == ERR_NONE) {
-        to = to == 0 ? late.revision : to;
-        from = from == 0 ? (to > 1 ? to - 1 : 1) : from;
-        err = paper_check_revision(&late, from > to ? from : to, &reason);
-    }
-    bool is_backwards = from > to;
-    if (err == ERR_NONE) {
-        err = go_back(&late, &early, (uint32_t)(is_backwards ? to : from),
-                      (uint32_t)(is_backwards ? from : to), &reason);
-    }
-    if (err == ERR_NONE) {
-        struct buf body = { NULL, 0, 0 };
-        struct json_out out = { .buf = &body };
-        json_out_object(&out, NULL);
-        json_out_int(&out, "seq", api->seq);
-        json_out_str(&out, "constellation", constellation.uid);
-        write_diff(&out, is_backwards ? &late : &early, is_backwards ? &early : &late);
-        json_out_object_end(&out);
-        reply_json(api, request, call->route->status, &body);
-    } else {
-        reply_failed(api, request, err, &reason);
-    }
-    paper_done(&late);
-    paper_done(&early);
+    struct read *read = read_new(api, call, &diff_read, &constellation);
+    read->data = arena_alloc(&read->arena, sizeof(wanted));
+    *(struct wanted *)read->data = wanted;
+    read_start(api, read);
 }

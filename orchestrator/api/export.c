@@ -3,6 +3,7 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/paper.h"
+#include "orchestrator/api/read.h"
 #include "orchestrator/spec/spec_json.h"
 
 enum { EXPORT_PAGE = 500, EXPORT_TASKS_MAX = 100000 };
@@ -95,6 +96,32 @@ static enum err write_tasks(struct export *export, struct reason *reason)
     return err;
 }
 
+static enum err rows(struct read *read, struct store *store, struct reason *reason)
+{
+    uint32_t revision = *(const uint32_t *)read->data;
+    struct export export = { .body = &read->body };
+    enum err err =
+        paper_open(&export.paper, store, read->constellation.record.id, &read->arena, reason);
+    if (err == ERR_NONE) {
+        err = paper_check_revision(&export.paper, revision, reason);
+    }
+    if (err == ERR_NONE && revision != 0) {
+        err = paper_go_back(&export.paper, revision, reason);
+    }
+    if (err == ERR_NONE) {
+        write_top(&export);
+        err = write_tasks(&export, reason);
+        buf_append_text(&read->body, "\n}}\n");
+    }
+    paper_done(&export.paper);
+    return err;
+}
+
+static const struct read_kind export_read = {
+    .rows = rows,
+    .too_long = "ask for a later revision, or read the tasks page by page",
+};
+
 void export_get(struct api *api, const struct api_call *call)
 {
     uint64_t request = call->request->id;
@@ -114,28 +141,9 @@ void export_get(struct api *api, const struct api_call *call)
                       EXPORT_TASKS_MAX);
         return;
     }
-    struct buf body = { NULL, 0, 0 };
-    struct export export = { .body = &body };
-    query_begin(api->config.store);
-    enum err err =
-        paper_open(&export.paper, api->config.store, constellation.record.id, &api->arena, &reason);
-    if (err == ERR_NONE) {
-        err = paper_check_revision(&export.paper, revision, &reason);
-    }
-    if (err == ERR_NONE && revision != 0) {
-        err = paper_go_back(&export.paper, (uint32_t)revision, &reason);
-    }
-    if (err == ERR_NONE) {
-        write_top(&export);
-        err = write_tasks(&export, &reason);
-        buf_append_text(&body, "\n}}\n");
-    }
-    query_end(api->config.store);
-    paper_done(&export.paper);
-    if (err != ERR_NONE) {
-        buf_done(&body);
-        reply_failed(api, request, err, &reason);
-        return;
-    }
-    reply_json(api, request, call->route->status, &body);
+    struct read *read = read_new(api, call, &export_read, &constellation);
+    uint32_t *wanted = arena_alloc(&read->arena, sizeof(*wanted));
+    *wanted = (uint32_t)revision;
+    read->data = wanted;
+    read_start(api, read);
 }

@@ -5,6 +5,7 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
+#include "orchestrator/api/read.h"
 #include "orchestrator/api/revisions.h"
 #include "orchestrator/api/view.h"
 
@@ -43,8 +44,9 @@ static json_t *about(const struct revision_record *revision, const char *key)
     return found;
 }
 
-static enum err write_revisions(struct api *api, struct json_out *out, int64_t id, const char *key,
-                                uint32_t last, uint32_t *ret_next, struct reason *reason)
+static enum err write_revisions(struct store *store, struct json_out *out, int64_t id,
+                                const char *key, uint32_t last, uint32_t *ret_next,
+                                struct reason *reason)
 {
     struct query_revision_list wanted = { .first = 1,
                                           .last = last,
@@ -57,7 +59,7 @@ static enum err write_revisions(struct api *api, struct json_out *out, int64_t i
     while (*ret_next != 0 && looked_at < HISTORY_LOOKED_AT_MAX && listed < HISTORY_PAGE) {
         struct arena arena = { 0 };
         struct query_revisions page;
-        enum err err = query_revision_list(api->config.store, id, &wanted, &arena, &page, reason);
+        enum err err = query_revision_list(store, id, &wanted, &arena, &page, reason);
         for (size_t i = 0; err == ERR_NONE && i < page.count; i++) {
             json_t *operations = about(&page.list[i], key);
             looked_at++;
@@ -81,17 +83,17 @@ static enum err write_revisions(struct api *api, struct json_out *out, int64_t i
     return ERR_NONE;
 }
 
-static enum err write_attempts(struct api *api, struct json_out *out, int64_t id,
-                               struct reason *reason)
+static enum err write_attempts(struct read *read, struct store *store, struct json_out *out,
+                               int64_t id, struct reason *reason)
 {
     struct query_task task;
-    enum err err = query_task(api->config.store, id, &api->arena, &task, reason);
+    enum err err = query_task(store, id, &read->arena, &task, reason);
     uint64_t fence = err == ERR_NONE ? task.record.fence : 0;
     for (size_t i = 0; err == ERR_NONE && fence != 0 && i < API_PAGE_MAX; i++) {
         struct query_attempt attempt;
-        err = query_attempt(api->config.store, fence, &api->arena, &attempt, reason);
+        err = query_attempt(store, fence, &read->arena, &attempt, reason);
         if (err == ERR_NONE) {
-            view_attempt(api, out, NULL, &attempt);
+            view_attempt(read->now_wall_ms, out, NULL, &attempt);
             json_out_object_end(out);
             fence = attempt.record.previous;
         }
@@ -99,51 +101,39 @@ static enum err write_attempts(struct api *api, struct json_out *out, int64_t id
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
-void history_get(struct api *api, const struct api_call *call)
+struct wanted {
+    struct str key;
+    uint32_t last; /* revision */
+};
+
+static enum err rows(struct read *read, struct store *store, struct reason *reason)
 {
-    uint64_t request = call->request->id;
-    struct reason reason = { "" };
-    uint64_t last = 0;
-    if (args_number(&call->args, "last", 1, UINT32_MAX, UINT32_MAX, &last, &reason) != ERR_NONE) {
-        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
-        return;
-    }
-    struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
-        return;
-    }
-    const char *key = arena_copy(&api->arena, call->params[1].data, call->params[1].length);
-    int64_t id = constellation.record.id;
+    const struct wanted *wanted = read->data;
+    int64_t id = read->constellation.record.id;
     int64_t task_id = 0;
     uint32_t next = 0;
-    struct buf body = { NULL, 0, 0 };
-    struct json_out out = { .buf = &body };
+    struct json_out out = { .buf = &read->body };
     json_out_object(&out, NULL);
-    json_out_int(&out, "seq", api->seq);
-    json_out_str(&out, "constellation", constellation.uid);
-    json_out_str(&out, "task", call->params[1]);
-    enum err err = query_task_id(api->config.store, id, call->params[1], &task_id, &reason);
+    json_out_int(&out, "seq", read->seq);
+    json_out_str(&out, "constellation", read->constellation.uid);
+    json_out_str(&out, "task", wanted->key);
+    enum err err = query_task_id(store, id, wanted->key, &task_id, reason);
     bool is_there = err == ERR_NONE;
     json_out_bool(&out, "removed", !is_there);
     if (is_there || err == ERR_NOT_FOUND) {
         json_out_array(&out, "revisions");
-        size_t before_bytes = body.length;
-        err = write_revisions(api, &out, id, key, (uint32_t)last, &next, &reason);
-        if (err == ERR_NONE && !is_there && body.length == before_bytes) {
-            err = reason_set(&reason, ERR_NOT_FOUND, "%.*s has no task \"%s\"",
-                             STR_ARG(constellation.uid), key);
+        size_t before_bytes = read->body.length;
+        err = write_revisions(store, &out, id, wanted->key.data, wanted->last, &next, reason);
+        if (err == ERR_NONE && !is_there && read->body.length == before_bytes) {
+            err = reason_set(reason, ERR_NOT_FOUND, "%.*s has no task \"%.*s\"",
+                             STR_ARG(read->constellation.uid), STR_ARG(wanted->key));
         }
         json_out_array_end(&out);
     }
     if (err == ERR_NONE) {
         json_out_array(&out, "attempts");
-        err = is_there ? write_attempts(api, &out, task_id, &reason) : ERR_NONE;
+        err = is_there ? write_attempts(read, store, &out, task_id, reason) : ERR_NONE;
         json_out_array_end(&out);
-    }
-    if (err != ERR_NONE) {
-        buf_done(&body);
-        reply_failed(api, request, err, &reason);
-        return;
     }
     if (next != 0) {
         json_out_uint(&out, "next", next);
@@ -151,5 +141,30 @@ void history_get(struct api *api, const struct api_call *call)
         json_out_null(&out, "next");
     }
     json_out_object_end(&out);
-    reply_json(api, request, call->route->status, &body);
+    return err;
+}
+
+static const struct read_kind history_read = {
+    .rows = rows,
+    .too_long = "ask from an earlier revision on, by last",
+};
+
+void history_get(struct api *api, const struct api_call *call)
+{
+    struct reason reason = { "" };
+    uint64_t last = 0;
+    if (args_number(&call->args, "last", 1, UINT32_MAX, UINT32_MAX, &last, &reason) != ERR_NONE) {
+        reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    struct read *read = read_new(api, call, &history_read, &constellation);
+    struct wanted *wanted = arena_alloc(&read->arena, sizeof(*wanted));
+    wanted->key = arena_str(&read->arena, call->params[1]);
+    wanted->last = (uint32_t)last;
+    read->data = wanted;
+    read_start(api, read);
 }

@@ -39,6 +39,7 @@ static const struct {
     [PROBLEM_IDEMPOTENCY_MISMATCH] = { 422, "idempotency_mismatch",
                                        "The Idempotency-Key belongs to another body" },
     [PROBLEM_TOO_MANY] = { 503, "too_many", "Too much at once" },
+    [PROBLEM_TOO_LONG] = { 503, "too_long", "It takes too long" },
     [PROBLEM_BLOCKED] = { 503, "blocked", "The database was restored" },
     [PROBLEM_INTERNAL] = { 500, "internal", "Internal error" },
 };
@@ -117,7 +118,9 @@ void reply_problem_items(struct api *api, uint64_t request, enum problem_code co
     struct buf body = { NULL, 0, 0 };
     code = route_refusal(api->route, code);
     problem_write(&body, code, detail, items, count);
-    net_reply(api->config.net, request, problems[code].status, REPLY_PROBLEM, NULL, 0,
+    struct net_header again = { STR("retry-after"), STR("1") };
+    net_reply(api->config.net, request, problems[code].status, REPLY_PROBLEM, &again,
+              code == PROBLEM_TOO_MANY ? 1 : 0,
               (struct str){ (const char *)body.data, body.length });
     buf_done(&body);
 }

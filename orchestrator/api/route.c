@@ -28,6 +28,7 @@ static const char *const changes_parameters[] = { "constellation", "since", "wai
    told before the handler is called, and PROBLEM_INTERNAL. */
 #define P(code) (UINT32_C(1) << PROBLEM_##code)
 #define BY_ID   (P(NOT_FOUND) | P(AMBIGUOUS_ID))
+#define READ    (BY_ID | P(TOO_MANY) | P(TOO_LONG))
 #define CHANGE                                                                                     \
     (BY_ID | P(BAD_REQUEST) | P(BODY_TOO_LARGE) | P(ALREADY_FINAL) | P(CONFLICT) |                 \
      P(IDEMPOTENCY_MISMATCH) | P(TOO_MANY))
@@ -78,15 +79,15 @@ static const struct api_route routes[] = {
     { "GET", API "/constellations/{id}/revisions/{revision}", "getRevision", NET_ROLE_VIEWER, NULL,
       200, 0, BY_ID, revisions_get },
     { "GET", API "/constellations/{id}/diff", "diffRevisions", NET_ROLE_VIEWER, diff_parameters,
-      200, 0, P(BAD_REQUEST) | BY_ID, diff_get },
+      200, 0, P(BAD_REQUEST) | READ, diff_get },
     { "GET", API "/constellations/{id}/plan", "getPlan", NET_ROLE_VIEWER, plan_parameters, 200, 0,
-      P(BAD_REQUEST) | BY_ID | P(TOO_MANY), export_get },
+      P(BAD_REQUEST) | READ, export_get },
     { "GET", API "/constellations/{id}/export", "exportConstellation", NET_ROLE_VIEWER, NULL, 200,
-      0, P(BAD_REQUEST) | BY_ID | P(TOO_MANY), export_get },
+      0, P(BAD_REQUEST) | READ, export_get },
     { "GET", API "/constellations/{id}/context", "getContext", NET_ROLE_VIEWER, context_parameters,
-      200, 0, P(BAD_REQUEST) | BY_ID, context_get },
+      200, 0, P(BAD_REQUEST) | READ, context_get },
     { "GET", API "/constellations/{id}/tasks/{key}/history", "getTaskHistory", NET_ROLE_VIEWER,
-      history_parameters, 200, 0, P(BAD_REQUEST) | BY_ID, history_get },
+      history_parameters, 200, 0, P(BAD_REQUEST) | READ, history_get },
     { "POST", API "/constellations/{id}/pause", "pauseConstellation", NET_ROLE_OPERATOR, NULL, 200,
       0, CHANGE, holds_pause },
     { "POST", API "/constellations/{id}/resume", "resumeConstellation", NET_ROLE_OPERATOR, NULL,

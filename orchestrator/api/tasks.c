@@ -237,7 +237,7 @@ static enum err write_attempts(struct api *api, struct json_out *out, const stru
     }
     json_out_array(out, "attempts");
     while (count > 0) {
-        view_attempt(api, out, NULL, &list[--count]);
+        view_attempt(api_now(api).wall_ms, out, NULL, &list[--count]);
         json_out_object_end(out);
     }
     json_out_array_end(out);

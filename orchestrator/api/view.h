@@ -11,6 +11,7 @@ struct api;
 struct device_view;
 struct hold_view;
 struct query_hold;
+struct query_hold_whole;
 struct wait;
 
 enum {
@@ -23,13 +24,16 @@ void view_constellation(struct api *api, struct json_out *out, const char *key,
                         const struct query_constellation *constellation);
 enum err view_task(struct api *api, struct json_out *out, const char *key,
                    const struct query_task *task, struct reason *reason);
-void view_attempt(struct api *api, struct json_out *out, const char *key,
+void view_attempt(int64_t now_wall_ms, struct json_out *out, const char *key,
                   const struct query_attempt *attempt);
 /* Who holds, and why. */
 void view_hold_words(struct api *api, const struct hold_record *record,
                      struct query_hold *ret_words);
 void view_hold(struct api *api, struct json_out *out, const char *key,
                const struct hold_view *hold);
+/* The same, of its row. */
+void view_hold_row(struct store *store, struct arena *arena, struct json_out *out, const char *key,
+                   const struct query_hold_whole *hold);
 void view_device(const struct api *api, struct json_out *out, const char *key,
                  const struct device_view *device);
 

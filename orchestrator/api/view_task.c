@@ -112,11 +112,11 @@ static void skipped_words(struct api *api, const struct query_task *task,
 }
 
 /* From its start to its end, or to now; null before it started. */
-static void write_duration(struct api *api, struct json_out *out,
+static void write_duration(int64_t now_wall_ms, struct json_out *out,
                            const struct attempt_record *attempt)
 {
     bool runs = attempt->state == ATTEMPT_RUNNING || attempt->state == ATTEMPT_STOPPING;
-    int64_t until = runs ? api_now(api).wall_ms : attempt->ended_wall_ms;
+    int64_t until = runs ? now_wall_ms : attempt->ended_wall_ms;
     if (attempt->started_wall_ms == 0 || until == 0) {
         json_out_null(out, "duration");
         return;
@@ -161,7 +161,7 @@ static void write_latest(struct api *api, struct json_out *out, const struct que
     write_exit_code(out, &attempt->record);
     json_out_time(out, "started_at", attempt->record.started_wall_ms);
     json_out_time(out, "ended_at", attempt->record.ended_wall_ms);
-    write_duration(api, out, &attempt->record);
+    write_duration(api_now(api).wall_ms, out, &attempt->record);
     json_out_fence(out, "fence", attempt->record.fence);
     json_out_uint(out, "stdout_bytes", attempt->record.stdout_bytes);
     json_out_uint(out, "stderr_bytes", attempt->record.stderr_bytes);
@@ -219,7 +219,7 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
     return ERR_NONE;
 }
 
-void view_attempt(struct api *api, struct json_out *out, const char *key,
+void view_attempt(int64_t now_wall_ms, struct json_out *out, const char *key,
                   const struct query_attempt *attempt)
 {
     const struct attempt_record *record = &attempt->record;
@@ -239,7 +239,7 @@ void view_attempt(struct api *api, struct json_out *out, const char *key,
     json_out_time(out, "assigned_at", record->assigned_wall_ms);
     json_out_time(out, "started_at", record->started_wall_ms);
     json_out_time(out, "ended_at", record->ended_wall_ms);
-    write_duration(api, out, record);
+    write_duration(now_wall_ms, out, record);
     json_out_uint(out, "stdout_bytes", record->stdout_bytes);
     json_out_uint(out, "stderr_bytes", record->stderr_bytes);
     json_out_bool(out, "output_truncated", record->output_truncated);

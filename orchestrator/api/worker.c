@@ -180,6 +180,16 @@ bool worker_take(struct worker *worker, struct work *work)
     return true;
 }
 
+size_t worker_count(const struct worker *worker)
+{
+    return worker->jobs;
+}
+
+struct reader *worker_reader(struct worker *worker)
+{
+    return worker->reader;
+}
+
 void worker_gone(struct worker *worker, uint64_t request)
 {
     struct work *gone = NULL;

@@ -203,25 +203,3 @@ enum err query_constellation_list(struct store *store, const struct query_list *
     }
     return err;
 }
-
-/* A failure shows at the next read. */
-static void exec(struct store *store, const char *sql)
-{
-    sqlite3_stmt *statement = store_sqlite_statement(store, sql, NULL);
-    if (statement != NULL) {
-        sqlite3_step(statement);
-        sqlite3_reset(statement);
-    }
-}
-
-void query_begin(struct store *store)
-{
-    exec(store, "BEGIN");
-}
-
-void query_end(struct store *store)
-{
-    if (sqlite3_get_autocommit(store_sqlite_handle(store)) == 0) {
-        exec(store, "COMMIT");
-    }
-}

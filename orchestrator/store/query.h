@@ -20,11 +20,6 @@ enum {
     QUERY_SCAN_MAX = 20000,   /* rows looked at for one filtered list */
 };
 
-/* Outside a turn: what is read between the two is read at one instant, and many small reads cost half
-   as much. query_end() follows in any case. */
-void query_begin(struct store *store);
-void query_end(struct store *store);
-
 struct query_constellation {
     struct constellation_record record;
     struct str uid;

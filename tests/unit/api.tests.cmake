@@ -25,3 +25,6 @@ asterism_test(unit_api_attention
 asterism_test(unit_api_living
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_living.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_worker
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_worker.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::SQLITE)
