@@ -304,6 +304,7 @@ static void prepared(struct engine *engine, const struct event *event)
 
 static void dispatch(struct engine *engine)
 {
+    placement_tell(engine);
     if (!engine->blocked) {
         placement_dispatch(engine);
     }
@@ -370,7 +371,8 @@ int64_t engine_next_deadline(const struct engine *engine)
 {
     if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
-        engine->ranks_first != NULL || (!engine->blocked && heap_top(&engine->active) != NULL)) {
+        engine->untold_first != NULL || engine->ranks_first != NULL ||
+        (!engine->blocked && heap_top(&engine->active) != NULL)) {
         return INT64_MIN; /* a slice is left */
     }
     int64_t least = INT64_MAX;
@@ -404,6 +406,7 @@ int64_t engine_next_deadline(const struct engine *engine)
 void engine_turn_end(struct engine *engine)
 {
     engine->mark_base += MARKS_A_TURN;
+    engine->told = 0;
     while (engine->graveyard != NULL) {
         struct attempt *next = engine->graveyard->next;
         mem_free(engine->graveyard);

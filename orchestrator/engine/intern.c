@@ -164,9 +164,11 @@ void placement_task_placed(struct engine *engine, struct task *task, const struc
         if (class->record.other_task_id == task->record.id) {
             class->other_at = at;
         }
-        placement_unlink_class(class);
-        placement_class_changed(engine, class);
-        placement_link_class(engine, class);
+        if (class->is_linked) {
+            placement_unlink_class(class);
+            placement_class_changed(engine, class);
+            placement_link_class(engine, class);
+        }
     }
 }
 
@@ -194,7 +196,6 @@ struct class *placement_load_class(struct engine *engine, const struct class_rec
         engine->next_class_id = record->id + 1;
     }
     bind_class(engine, class);
-    placement_link_class(engine, class);
     return class;
 }
 

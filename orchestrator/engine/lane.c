@@ -113,6 +113,9 @@ static void drop_lane(struct lane *lane)
 void lane_push(struct engine *engine, struct task *task)
 {
     struct class *class = task->class;
+    if (!class->is_linked) {
+        placement_link_class(engine, class);
+    }
     struct lane *lane = lane_of(class, task->constellation);
     if (lane == NULL) {
         lane = make_lane(class, task->constellation);

@@ -35,6 +35,7 @@ struct class
     struct lane *spare; /* an empty one, kept for the next */
     struct heap free;   /* of placement.node: devices that match and have room, as its strategy
                             orders them */
+    bool is_linked;     /* to them: since a task of it was ready for the first time */
     struct placement **placements; /* all devices that match */
     size_t placements_count;
     size_t placements_capacity;
@@ -72,7 +73,9 @@ struct strategy_row {
 struct placement {
     struct class *class;
     struct device *device;
-    uint32_t here; /* STRATEGY_SPREAD: tasks of its constellation on the device */
+    uint32_t here;     /* STRATEGY_SPREAD: tasks of its constellation on the device */
+    uint32_t in_class; /* where it stands in the list of the class, and of the device */
+    uint32_t in_device;
     struct heap_node node;
 };
 
@@ -219,6 +222,11 @@ struct device {
     struct placement **placements;
     size_t placements_count;
     size_t placements_capacity;
+    /* Classes that have not been told yet how it changed last: so many, from there on, round about. */
+    uint32_t untold;
+    uint32_t untold_at;
+    bool untold_queued;
+    struct device *untold_next;
     struct heap_node timer;
     int64_t timer_boot_ms;
     uint64_t mark;
@@ -365,6 +373,9 @@ struct engine {
     struct map newcomers; /* likewise, of those that wait for a probe */
     int64_t next_device_id;
     struct device *acks_first;
+    struct device *untold_first; /* in a ring by untold_next: see placement_device_changed() */
+    struct device *untold_last;
+    size_t told; /* classes, in this turn */
 
     struct map attempts; /* fence → attempt */
     struct attempt *graveyard;
@@ -713,11 +724,17 @@ void placement_free_anchor(struct anchor *anchor);
 /* An attempt of the task was made on this device: classes that are bound to where it is follow. */
 void placement_task_placed(struct engine *engine, struct task *task, const struct device *device);
 
-/* --- placement.c --- */
+/* --- placement_link.c --- */
 void placement_link_class(struct engine *engine, struct class *class); /* to all that fit */
 void placement_unlink_class(struct class *class);
-void placement_forget_device(struct engine *engine, struct device *device);
 void placement_match_device(struct engine *engine, struct device *device);
+/* A slot was taken or given back, or the device came or went. */
+void placement_device_changed(struct engine *engine, struct device *device);
+void placement_tell(struct engine *engine); /* classes, of what has changed before: once a turn */
+bool placement_is_free(const struct engine *engine, const struct placement *placement);
+void placement_refresh(struct engine *engine, struct placement *placement);
+
+/* --- placement.c --- */
 enum misfit {
     MISFIT_NONE,
     MISFIT_DEVICE,   /* pinned to `what` */
@@ -733,8 +750,6 @@ enum misfit placement_misfit(const struct class *class, const struct device *dev
 bool placement_fits(const struct class *class, const struct device *device);
 /* What the agent has begun weighs nothing any more. */
 void attempt_begun(struct engine *engine, struct attempt *attempt);
-/* A slot was taken or given back, or the device came or went. */
-void placement_device_changed(struct engine *engine, struct device *device);
 void placement_class_changed(struct engine *engine, struct class *class);
 /* The same, without a look at those that wait for what it waits for: limit.c has its own. */
 void placement_reposition(struct engine *engine, struct class *class);

@@ -67,39 +67,6 @@ bool placement_fits(const struct class *class, const struct device *device)
     return placement_misfit(class, device, &what) == MISFIT_NONE;
 }
 
-static void push_placement(struct placement ***list, size_t *count, size_t *capacity,
-                           struct placement *placement)
-{
-    if (*count == *capacity) {
-        *capacity = *capacity == 0 ? 4 : *capacity * 2;
-        *list = mem_resize(*list, *capacity * sizeof(struct placement *));
-    }
-    (*list)[(*count)++] = placement;
-}
-
-static void drop_placement(struct placement **list, size_t *count,
-                           const struct placement *placement)
-{
-    for (size_t i = *count; i-- > 0;) {
-        if (list[i] == placement) {
-            list[i] = list[--*count];
-            return;
-        }
-    }
-    check_failed("a placement stands in both lists", __FILE__, __LINE__);
-}
-
-static void link_placement(struct class *class, struct device *device)
-{
-    struct placement *placement = mem_alloc(sizeof *placement);
-    placement->class = class;
-    placement->device = device;
-    push_placement(&class->placements, &class->placements_count, &class->placements_capacity,
-                   placement);
-    push_placement(&device->placements, &device->placements_count, &device->placements_capacity,
-                   placement);
-}
-
 bool device_is_assignable(const struct engine *engine, const struct device *device)
 {
     return device->ready && !device->record.draining &&
@@ -132,102 +99,6 @@ void placement_class_changed(struct engine *engine, struct class *class)
     /* What was kept free for it is for the next, and so is its place at the head of those that wait. */
     if (class->record.plan.limits_count > 0 && (was_parked || (was_active && !is_active))) {
         limit_wake_all(engine, class);
-    }
-}
-
-static uint32_t count_here(const struct engine *engine, const struct placement *placement)
-{
-    const struct class *class = placement->class;
-    if (class->record.plan.strategy != STRATEGY_SPREAD) {
-        return 0;
-    }
-    const struct constellation *constellation =
-        map_get(&engine->constellations, (uint64_t) class->record.constellation_id);
-    return constellation == NULL
-               ? 0
-               : (uint32_t)(uintptr_t)map_get(&constellation->spread,
-                                              (uint64_t)placement->device->record.id);
-}
-
-static void place(struct engine *engine, struct placement *placement)
-{
-    struct class *class = placement->class;
-    bool free_now = device_is_assignable(engine, placement->device) &&
-                    stock_short(placement->device, class, false) == NULL;
-    bool free_before = heap_holds(&placement->node);
-    placement->here = count_here(engine, placement);
-    if (free_now && free_before) {
-        heap_moved(&class->free, &placement->node);
-        return;
-    }
-    if (free_now) {
-        heap_insert(&class->free, &placement->node);
-    } else if (free_before) {
-        heap_remove(&class->free, &placement->node);
-    }
-    if (free_now != free_before) {
-        placement_class_changed(engine, class);
-    }
-}
-
-void placement_device_changed(struct engine *engine, struct device *device)
-{
-    for (size_t i = 0; i < device->placements_count; i++) {
-        place(engine, device->placements[i]);
-    }
-}
-
-void placement_forget_device(struct engine *engine, struct device *device)
-{
-    while (device->placements_count > 0) {
-        struct placement *placement = device->placements[device->placements_count - 1];
-        struct class *class = placement->class;
-        if (heap_holds(&placement->node)) {
-            heap_remove(&class->free, &placement->node);
-        }
-        drop_placement(class->placements, &class->placements_count, placement);
-        drop_placement(device->placements, &device->placements_count, placement);
-        mem_free(placement);
-        placement_class_changed(engine, class);
-    }
-}
-
-void placement_match_device(struct engine *engine, struct device *device)
-{
-    placement_forget_device(engine, device);
-    size_t at = 0;
-    uint64_t id = 0;
-    void *value = NULL;
-    while (map_each(&engine->classes, &at, &id, &value)) {
-        if (placement_fits(value, device)) {
-            link_placement(value, device);
-        }
-    }
-    placement_device_changed(engine, device);
-}
-
-/* To all devices that fit; none of them is linked to it yet. */
-void placement_link_class(struct engine *engine, struct class *class)
-{
-    for (size_t i = 0; i < engine->devices_count; i++) {
-        struct device *device = engine->devices_list[i];
-        if (placement_fits(class, device)) {
-            link_placement(class, device);
-            place(engine, class->placements[class->placements_count - 1]);
-        }
-    }
-}
-
-void placement_unlink_class(struct class *class)
-{
-    while (class->placements_count > 0) {
-        struct placement *placement = class->placements[--class->placements_count];
-        struct device *device = placement->device;
-        if (heap_holds(&placement->node)) {
-            heap_remove(&class->free, &placement->node);
-        }
-        drop_placement(device->placements, &device->placements_count, placement);
-        mem_free(placement);
     }
 }
 
@@ -275,7 +146,15 @@ void placement_dispatch(struct engine *engine)
             placement_class_changed(engine, class); /* it is parked there */
             continue;
         }
+        struct placement *placement = HEAP_OWNER(heap_top(&class->free), struct placement, node);
+        if (!placement_is_free(engine, placement)) {
+            placement_refresh(engine, placement); /* the class has not been told yet */
+            continue;
+        }
         bytes += task->record.body_bytes;
-        assign(engine, task, HEAP_OWNER(heap_top(&class->free), struct placement, node)->device);
+        assign(engine, task, placement->device);
+        if ((node = heap_top(&class->free)) != NULL) {
+            placement_refresh(engine, HEAP_OWNER(node, struct placement, node));
+        }
     }
 }

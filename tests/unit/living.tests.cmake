@@ -6,6 +6,9 @@ asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_livi
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model_attempt.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)
+asterism_test(unit_bounds SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK engine msg base)
 asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)

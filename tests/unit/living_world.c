@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/engine/model.h"
 
 struct held {
     struct hold_record record;
@@ -225,6 +226,13 @@ static void answer(struct living *living)
     }
 }
 
+/* The classes that a device's change was told in one turn are bounded, whatever the turn had. */
+static void end_turn(struct living *living)
+{
+    assert_true(living->engine->told <= 3 * (size_t)living->engine->config.slice);
+    engine_turn_end(living->engine);
+}
+
 void living_turn(struct living *living, struct event *events, size_t count)
 {
     /* The last turn's answer was good until here. */
@@ -241,7 +249,7 @@ void living_turn(struct living *living, struct event *events, size_t count)
     for (size_t i = 0; i < living->effects.count; i++) {
         look(living, &living->effects.list[i]);
     }
-    engine_turn_end(living->engine);
+    end_turn(living);
 }
 
 void living_settle(struct living *living)
@@ -261,7 +269,7 @@ void living_settle(struct living *living)
         for (size_t i = 0; i < living->effects.count; i++) {
             look(living, &living->effects.list[i]);
         }
-        engine_turn_end(living->engine);
+        end_turn(living);
         effects_done(&living->effects);
         living->effects = kept;
         living->effects_count = requests;
