@@ -203,7 +203,7 @@ int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, i
     return engine->now.boot_ms + (left > length_ms ? length_ms : left);
 }
 
-static void fire_timers(struct engine *engine)
+static void fire_timers(struct engine *engine, size_t rows)
 {
     int64_t now = engine->now.boot_ms;
     struct heap_node *node = NULL;
@@ -237,12 +237,12 @@ static void fire_timers(struct engine *engine)
         }
         fleet_timer_fired(engine, device);
     }
-    while (left-- > 0 && (node = heap_top(&engine->hold_timers)) != NULL) {
+    while (left-- > 0 && rows > 0 && (node = heap_top(&engine->hold_timers)) != NULL) {
         struct hold *hold = HEAP_OWNER(node, struct hold, timer);
         if (hold->timer_boot_ms > now) {
             break;
         }
-        hold_expired(engine, hold);
+        rows = hold_expired(engine, hold, rows);
     }
     while (left-- > 0 && (node = heap_top(&engine->deadlines)) != NULL) {
         struct constellation *constellation = HEAP_OWNER(node, struct constellation, timer);
@@ -268,10 +268,10 @@ static void ask_for_inputs(struct engine *engine)
 
 static void tick(struct engine *engine, uint32_t slice)
 {
-    fire_timers(engine);
     if (slice == 0 || slice > engine->config.slice) {
         slice = engine->config.slice;
     }
+    fire_timers(engine, slice);
     size_t budget = decision_work(engine, slice);
     budget = constellation_work(engine, budget);
     budget = reopen_work(engine, budget);

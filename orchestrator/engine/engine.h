@@ -23,8 +23,10 @@ enum {
     ENGINE_REOPEN_MAX =
         1000,              /* tasks and dependencies begun again at once: more of them by slices */
     ENGINE_HOLDS_MAX = 32, /* by request on one constellation */
-    ENGINE_HOLD_TASKS_MAX = 10000,             /* that one hold names */
-    ENGINE_ASSIGN_MAX = 2048,                  /* assignments in one turn */
+    ENGINE_FAILURE_HOLDS_MAX = 1000, /* of hold_on_failure on one constellation: they end in
+                                                  one turn */
+    ENGINE_HOLD_TASKS_MAX = 10000,   /* that one hold names */
+    ENGINE_ASSIGN_MAX = 2048,        /* assignments in one turn */
     ENGINE_ASSIGN_BYTES_MAX = 4 * 1024 * 1024, /* bodies in one turn, and at one device that has not
                                                   begun them; one body always passes */
     ENGINE_TIMERS_MAX = 512,                   /* timers that fire in one turn */

@@ -13,6 +13,9 @@ bool hold_before(const struct heap_node *a, const struct heap_node *b)
                                                 : x->record.id < y->record.id;
 }
 
+/* That a task which fails, or opens as a gate, writes with what follows from it. */
+enum { ROWS_A_TASK = 4 };
+
 static uint64_t root_key(int64_t task_id, enum hold_origin origin)
 {
     return (uint64_t)task_id * 2 + (origin == HOLD_FAILURE);
@@ -23,29 +26,39 @@ static bool is_of_root(const struct hold *hold)
     return hold->record.origin == HOLD_FAILURE || hold->record.origin == HOLD_APPROVAL;
 }
 
-/* Those of requests stand first, a few at the most: there may be as many of the others as tasks, and
-   what looks for one of those must not go through these. */
+/* Those of requests stand first, a few at the most; then those of failures, which are bounded too. There
+   may be as many approvals as tasks, and what looks for one of the others must not go through them. */
 static void enlist(struct constellation *constellation, struct hold *hold)
 {
-    struct hold *after = NULL;
-    if (is_of_root(hold)) {
-        after = constellation->root_holds_first != NULL ? constellation->root_holds_first->previous
-                                                        : constellation->holds;
-        while (after != NULL && after->next != constellation->root_holds_first) {
-            after = after->next;
-        }
+    struct hold *before = constellation->holds;
+    if (hold->record.origin == HOLD_FAILURE) {
+        before = constellation->root_holds_first;
+    } else if (hold->record.origin == HOLD_APPROVAL) {
+        before = constellation->approvals_first;
+    }
+    if (is_of_root(hold) && constellation->root_holds_first == before) {
         constellation->root_holds_first = hold;
     }
+    if (hold->record.origin == HOLD_APPROVAL) {
+        constellation->approvals_first = hold;
+    }
+    struct hold *after = before == NULL ? constellation->holds_last : before->previous;
     hold->previous = after;
-    hold->next = after == NULL ? constellation->holds : after->next;
-    if (hold->next != NULL) {
-        hold->next->previous = hold;
+    hold->next = before;
+    *(before == NULL ? &constellation->holds_last : &before->previous) = hold;
+    *(after == NULL ? &constellation->holds : &after->next) = hold;
+}
+
+static void delist(struct constellation *constellation, struct hold *hold)
+{
+    if (constellation->root_holds_first == hold) {
+        constellation->root_holds_first = hold->next;
     }
-    if (after == NULL) {
-        constellation->holds = hold;
-    } else {
-        after->next = hold;
+    if (constellation->approvals_first == hold) {
+        constellation->approvals_first = hold->next;
     }
+    *(hold->previous == NULL ? &constellation->holds : &hold->previous->next) = hold->next;
+    *(hold->next == NULL ? &constellation->holds_last : &hold->next->previous) = hold->previous;
 }
 
 struct hold *hold_new(struct engine *engine, struct constellation *constellation,
@@ -82,17 +95,7 @@ void hold_free(struct engine *engine, struct hold *hold)
     if (heap_holds(&hold->timer)) {
         heap_remove(&engine->hold_timers, &hold->timer);
     }
-    if (constellation->root_holds_first == hold) {
-        constellation->root_holds_first = hold->next;
-    }
-    if (hold->previous != NULL) {
-        hold->previous->next = hold->next;
-    } else {
-        constellation->holds = hold->next;
-    }
-    if (hold->next != NULL) {
-        hold->next->previous = hold->previous;
-    }
+    delist(constellation, hold);
     if (is_of_root(hold)) {
         map_remove(&constellation->root_holds,
                    root_key(hold->record.root_task_id, hold->record.origin));
@@ -364,7 +367,7 @@ void hold_task_ended(struct engine *engine, struct task *task)
     }
 }
 
-/* Before its tasks are let go: that none of them is held by it any more. */
+/* Before its tasks are let go: that none of them is held by it any more. Many go by slices. */
 static void let_go(struct engine *engine, struct constellation *constellation, const int64_t *tasks,
                    size_t tasks_count)
 {
@@ -373,6 +376,10 @@ static void let_go(struct engine *engine, struct constellation *constellation, c
         if (task != NULL) {
             task->held--;
         }
+    }
+    if (tasks_count > 1 && tasks_count * ROWS_A_TASK > engine->config.slice) {
+        constellation_queue_job(engine, constellation, JOB_OPEN);
+        return;
     }
     for (size_t i = 0; i < tasks_count; i++) {
         struct task *task = constellation_find_task(constellation, tasks[i]);
@@ -421,13 +428,9 @@ void hold_end(struct engine *engine, struct hold *hold, struct str actor)
 
 void hold_end_failures(struct engine *engine, struct constellation *constellation, struct str actor)
 {
+    /* From the front each time: one that ends may take others with it. */
     while (constellation->failure_holds > 0) {
-        /* From the front each time: one that ends may take others with it. */
-        struct hold *hold = constellation->holds;
-        while (hold->record.origin != HOLD_FAILURE) {
-            hold = hold->next;
-        }
-        hold_end(engine, hold, actor);
+        hold_end(engine, constellation->root_holds_first, actor);
     }
 }
 
@@ -448,28 +451,38 @@ void hold_end_all(struct engine *engine, struct constellation *constellation)
     constellation->holds_all = 0;
 }
 
-static void fail_held(struct engine *engine, struct constellation *constellation,
-                      const struct hold *hold, struct str why)
+/* From where it stands, as far as the budget goes: returns what is left of that. */
+static size_t fail_held(struct engine *engine, struct hold *hold, struct str why, size_t budget)
 {
-    for (size_t i = 0; i < hold->tasks_count; i++) {
-        struct task *task = constellation_find_task(constellation, hold->tasks[i]);
+    while (budget > 0 && hold->failed_to < hold->tasks_count) {
+        struct task *task =
+            constellation_find_task(hold->constellation, hold->tasks[hold->failed_to++]);
+        size_t cost = 1;
         if (task != NULL && task->record.state == TASK_WAITING && !task_has_started(task)) {
             task_fail(engine, task, why);
+            cost = ROWS_A_TASK;
         }
+        budget -= cost < budget ? cost : budget;
     }
+    return budget;
 }
 
-void hold_expired(struct engine *engine, struct hold *hold)
+size_t hold_expired(struct engine *engine, struct hold *hold, size_t budget)
 {
-    heap_remove(&engine->hold_timers, &hold->timer);
-    if (hold->record.on_expiry == HOLD_EXPIRY_FAIL && hold->record.scope == HOLD_ALL) {
+    bool fails = hold->record.on_expiry == HOLD_EXPIRY_FAIL;
+    if (fails && hold->record.scope == HOLD_ALL) {
+        /* It ends when that is through, so that a crash meanwhile begins it again; so below. */
+        heap_remove(&engine->hold_timers, &hold->timer);
         constellation_queue_job(engine, hold->constellation, JOB_EXPIRE);
-        return; /* it ends when that is through, so that a crash meanwhile begins it again */
+        return budget;
     }
-    if (hold->record.on_expiry == HOLD_EXPIRY_FAIL) {
-        fail_held(engine, hold->constellation, hold, STR("it was held, and nobody acted in time"));
+    if (fails) {
+        budget = fail_held(engine, hold, STR("it was held, and nobody acted in time"), budget);
     }
-    hold_end(engine, hold, STR("expired"));
+    if (!fails || hold->failed_to == hold->tasks_count) {
+        hold_end(engine, hold, STR("expired"));
+    }
+    return budget;
 }
 
 void hold_expiry_done(struct engine *engine, struct constellation *constellation)
@@ -513,8 +526,8 @@ void hold_release(struct engine *engine, const struct event *event)
             return;
         }
         hold->denied = true;
-        fail_held(engine, constellation, hold,
-                  engine_text(engine, "denied by %.*s", STR_ARG(event->release.actor)));
+        fail_held(engine, hold,
+                  engine_text(engine, "denied by %.*s", STR_ARG(event->release.actor)), SIZE_MAX);
     }
     hold_end(engine, hold, event->release.actor);
     engine_reply(engine, request, ERR_NONE, id, STR(""));

@@ -157,6 +157,7 @@ struct hold {
     int64_t *tasks; /* ids; one may have been removed since */
     size_t tasks_count;
     size_t tasks_capacity;
+    size_t failed_to;       /* how many of them its expiry has failed */
     struct heap_node timer; /* in engine.hold_timers while it has a deadline */
     int64_t timer_boot_ms;
     struct map names;  /* of ids, once there are more than a few */
@@ -278,7 +279,9 @@ struct constellation {
     uint32_t cancelled_hard; /* likewise */
     bool finally_open;       /* all else has ended */
     struct hold *holds; /* of requests, the newest first; then those of approvals and failures */
-    struct hold *root_holds_first; /* of these */
+    struct hold *root_holds_first; /* of these, which those of failures begin */
+    struct hold *approvals_first;
+    struct hold *holds_last;
     struct map root_holds; /* approvals by 2 × their task's id, and 1 more of its hold_on_failure */
     uint32_t holds_count;  /* of requests */
     uint32_t holds_all;    /* on the whole of it */
@@ -642,7 +645,7 @@ void hold_end_failures(struct engine *engine, struct constellation *constellatio
                        struct str actor);
 /* The holds of a constellation that has ended: their rows go. */
 void hold_end_all(struct engine *engine, struct constellation *constellation);
-void hold_expired(struct engine *engine, struct hold *hold);
+size_t hold_expired(struct engine *engine, struct hold *hold, size_t budget);
 void hold_expiry_done(struct engine *engine, struct constellation *constellation);
 /* An edit has put `task` behind `from`: what holds that one's descendants holds it too. */
 void hold_extend(struct engine *engine, const struct task *from, struct task *task);

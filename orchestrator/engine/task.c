@@ -178,7 +178,8 @@ static void end(struct engine *engine, struct task *task)
     constellation->ordinary -= (task->record.flags & TASK_FINALLY) == 0;
     hold_task_ended(engine, task);
     if (task->record.state == TASK_FAILED && !task_must_stop(task)) {
-        if (task->policy->record.plan.hold_on_failure_ms > 0) {
+        if (task->policy->record.plan.hold_on_failure_ms > 0 &&
+            constellation->failure_holds < ENGINE_FAILURE_HOLDS_MAX) {
             hold_failure(engine, task);
         } else {
             task_failure_counts(engine, task);

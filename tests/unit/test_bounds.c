@@ -95,11 +95,150 @@ static void a_class_looks_for_devices_when_a_task_of_it_is_ready(void **state)
     living_free(living);
 }
 
+/* --- Holds --- */
+
+enum { SMALL_SLICE = 8, SMALL_TURN_MAX = 5 * SMALL_SLICE };
+
+static struct event hold_on(const int64_t *ids, size_t count)
+{
+    struct event event = { .kind = EVENT_HOLD };
+    event.hold.constellation_id = 1;
+    event.hold.scope = HOLD_TASKS;
+    event.hold.origin = HOLD_BY_REQUEST;
+    event.hold.on_expiry = HOLD_EXPIRY_FAIL;
+    event.hold.length_ms = 1000;
+    event.hold.task_ids = ids;
+    event.hold.task_ids_count = count;
+    event.hold.owner = STR("ada");
+    return event;
+}
+
+static void pass_time(struct living *living, int64_t ms)
+{
+    living->now.boot_ms += ms;
+    living->now.wall_ms += ms;
+}
+
+/* Turns until nothing is due, each with a bounded number of rows, and a restart after one of them. */
+static int work_off(struct living *living, int restart_at)
+{
+    int turns = 0;
+    while (engine_next_deadline(living->engine) <= living->now.boot_ms) {
+        living_turn(living, NULL, 0);
+        assert_true(living->effects.count <= SMALL_TURN_MAX);
+        living_check(living);
+        living_compare(living);
+        assert_true(turns++ < 1000);
+        if (turns == restart_at) {
+            living_restart(living);
+        }
+    }
+    return turns;
+}
+
+static void the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too(void **state)
+{
+    (void)state;
+    enum { TASKS = 40, HELD = 30 };
+    for (int restart_at = 0; restart_at < 8; restart_at++) {
+        struct living *living = living_new_slow(1, SMALL_SLICE);
+        struct plan_task tasks[TASKS] = { 0 };
+        struct plan plan = plan_of(tasks, TASKS, NULL, 0);
+        living_submit(living, &plan);
+        int64_t ids[HELD];
+        for (int64_t i = 0; i < HELD; i++) {
+            ids[i] = TASKS - i;
+        }
+        struct event event = hold_on(ids, HELD);
+        living_turn(living, &event, 1);
+        living_settle(living);
+        pass_time(living, 1000);
+        assert_true(work_off(living, restart_at) >= HELD * 4 / SMALL_SLICE);
+        for (int64_t id = 1; id <= TASKS; id++) {
+            bool was_held = id > TASKS - HELD;
+            assert_int_equal(living_task(living, id)->state == TASK_FAILED, was_held);
+        }
+        assert_int_equal(living_find_hold(living, HOLD_BY_REQUEST, 0), 0);
+        living_free(living);
+    }
+}
+
+static void many_that_are_let_go_go_by_slices(void **state)
+{
+    (void)state;
+    enum { TASKS = 40 };
+    struct living *living = living_new_slow(1, SMALL_SLICE);
+    struct plan_task tasks[TASKS] = { 0 };
+    struct plan_edge edges[TASKS];
+    for (uint32_t i = 1; i < TASKS; i++) {
+        tasks[i].flags = TASK_GATE;
+        edges[i - 1] = (struct plan_edge){ .from = 0, .to = i, .when = EDGE_WHEN_SUCCESS };
+    }
+    struct plan plan = plan_of(tasks, TASKS, edges, TASKS - 1);
+    living_submit(living, &plan);
+    int64_t ids[TASKS - 1];
+    for (int64_t i = 0; i < TASKS - 1; i++) {
+        ids[i] = 2 + i;
+    }
+    struct event event = hold_on(ids, TASKS - 1);
+    event.hold.length_ms = 0;
+    living_turn(living, &event, 1);
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
+    living_settle(living);
+    assert_int_equal(living_task(living, TASKS)->state, TASK_WAITING);
+    struct event release = { .kind = EVENT_RELEASE };
+    release.release.constellation_id = 1;
+    release.release.hold_id = living_find_hold(living, HOLD_BY_REQUEST, 0);
+    release.release.approved = true;
+    living_turn(living, &release, 1);
+    assert_true(living->effects.count <= SMALL_TURN_MAX);
+    work_off(living, 0);
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+    living_free(living);
+}
+
+static void no_more_failures_are_held_than_can_be_let_go_in_one_turn(void **state)
+{
+    (void)state;
+    enum { TASKS = ENGINE_FAILURE_HOLDS_MAX + 1 };
+    struct living *living = living_new(TASKS);
+    struct plan_policy holding = ONCE;
+    holding.hold_on_failure_ms = 1000;
+    struct plan_task *tasks = mem_array(TASKS + 1, sizeof *tasks);
+    struct plan_edge *edges = mem_array(TASKS, sizeof *edges);
+    for (uint32_t i = 0; i < TASKS; i++) {
+        edges[i] = (struct plan_edge){ .from = i, .to = TASKS, .when = EDGE_WHEN_FINISHED };
+    }
+    edges[0].when = edges[TASKS - 1].when = EDGE_WHEN_SUCCESS;
+    tasks[TASKS].flags = TASK_JOIN_ANY;
+    struct plan plan = plan_of(tasks, TASKS + 1, edges, TASKS);
+    plan.policies = &holding;
+    living_submit(living, &plan);
+    const struct constellation *constellation = map_get(&living->engine->constellations, 1);
+    for (int64_t id = 1; id <= TASKS; id++) {
+        living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 1);
+    }
+    assert_int_equal(constellation->failure_holds, ENGINE_FAILURE_HOLDS_MAX);
+    assert_int_equal(living_edge(living, 1)->decision, EDGE_UNDECIDED);
+    assert_int_equal(living_edge(living, TASKS)->decision, EDGE_CLOSED);
+    struct event cancel = { .kind = EVENT_CANCEL };
+    cancel.cancel.constellation_id = 1;
+    living_turn(living, &cancel, 1);
+    assert_int_equal(constellation->failure_holds, 0);
+    living_check(living);
+    mem_free(tasks);
+    mem_free(edges);
+    living_free(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_that_many_classes_wait_for_tells_them_over_several_turns),
         cmocka_unit_test(a_class_looks_for_devices_when_a_task_of_it_is_ready),
+        cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
+        cmocka_unit_test(many_that_are_let_go_go_by_slices),
+        cmocka_unit_test(no_more_failures_are_held_than_can_be_let_go_in_one_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
