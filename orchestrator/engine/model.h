@@ -551,9 +551,10 @@ void renewal_add(struct engine *engine, struct renewal *renewal, struct task *ta
    (unless keep_skipped), and all of them are decided anew. */
 void renewal_spread(struct engine *engine, struct constellation *constellation,
                     struct renewal *renewal, bool keep_skipped);
-/* The steps of that, one edge each: out of one that waits again, and into it. */
-void renewal_erase(struct engine *engine, struct constellation *constellation,
-                   struct renewal *renewal, struct edge *edge, bool keep_skipped);
+/* The steps of that, one edge each: out of one that waits again (returns what it cost, in rows), and into
+   it. */
+size_t renewal_erase(struct engine *engine, struct constellation *constellation,
+                     struct renewal *renewal, struct edge *edge, bool keep_skipped);
 void renewal_decide(struct engine *engine, struct constellation *constellation, uint32_t edge);
 void renewal_done(struct renewal *renewal);
 /* What is not finally is about to go on: finally tasks that have run are added, for another round. */

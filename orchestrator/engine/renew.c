@@ -3,6 +3,9 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
+/* Edges that are looked at in the time of a row. */
+enum { LOOKS_A_ROW = 16 };
+
 static uint16_t one_more(uint16_t count)
 {
     return count < UINT16_MAX ? (uint16_t)(count + 1) : count;
@@ -57,13 +60,13 @@ static bool is_used(const struct task *to)
     return task_has_started(to) || to->record.state == TASK_SUCCEEDED;
 }
 
-void renewal_erase(struct engine *engine, struct constellation *constellation,
-                   struct renewal *renewal, struct edge *edge, bool keep_skipped)
+size_t renewal_erase(struct engine *engine, struct constellation *constellation,
+                     struct renewal *renewal, struct edge *edge, bool keep_skipped)
 {
     struct task *to = constellation_task(constellation, edge->to);
     bool is_skipped = to->record.state == TASK_SKIPPED;
     if (is_used(to) || (is_skipped && keep_skipped)) {
-        return;
+        return 1;
     }
     if (edge->decision != EDGE_UNDECIDED) {
         decision_erase(engine, constellation, edge);
@@ -71,6 +74,8 @@ void renewal_erase(struct engine *engine, struct constellation *constellation,
     if (is_skipped && forecast_ways(to, true, NULL) != WAYS_CLOSED) {
         renewal_add(engine, renewal, to);
     }
+    /* It may be looked at again for each of its edges. */
+    return is_skipped ? 1 + ((size_t)to->undecided + to->closed + to->opened) / LOOKS_A_ROW : 1;
 }
 
 static void erase_out(struct engine *engine, struct renewal *renewal, const struct task *task,

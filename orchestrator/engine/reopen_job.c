@@ -238,7 +238,7 @@ static size_t add_one(struct engine *engine, struct reopening *reopening)
     return 1;
 }
 
-static void erase_one(struct engine *engine, struct reopening *reopening)
+static size_t erase_one(struct engine *engine, struct reopening *reopening)
 {
     struct constellation *constellation = reopening->constellation;
     const struct task *task =
@@ -246,18 +246,19 @@ static void erase_one(struct engine *engine, struct reopening *reopening)
     uint32_t edge = 0;
     see(reopening, task->index);
     if (!next_edge(reopening, task->first_out, true, &edge)) {
-        return;
+        return 1;
     }
     struct edge *out = constellation_edge(constellation, edge);
     const struct task *to = constellation_task(constellation, out->to);
     bool was_waiting = to->record.state == TASK_WAITING && !task_has_started(to);
-    renewal_erase(engine, constellation, &reopening->again, out,
-                  reopening->hold->record.origin == HOLD_RETRY_KEPT);
+    size_t cost = renewal_erase(engine, constellation, &reopening->again, out,
+                                reopening->hold->record.origin == HOLD_RETRY_KEPT);
     decision_queue_edge(engine, constellation, edge); /* if it was denied, or expired, meanwhile */
     /* It may have been added before the restart, and what is behind it not. */
     if (reopening->is_resumed && was_waiting && see(reopening, to->index)) {
         renewal_list(&reopening->again, to);
     }
+    return cost;
 }
 
 static void decide_one(struct engine *engine, struct reopening *reopening)
@@ -305,7 +306,7 @@ static size_t work_one(struct engine *engine, struct reopening *reopening)
         break;
     case STEP_ERASE:
         if (reopening->at < reopening->again.count) {
-            erase_one(engine, reopening);
+            cost = erase_one(engine, reopening);
             break;
         }
         reopening->step = STEP_DECIDE;
