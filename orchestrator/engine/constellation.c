@@ -55,7 +55,7 @@ void constellation_free(struct engine *engine, struct constellation *constellati
     rank_free(engine, constellation);
     limit_free_all(constellation);
     map_done(&constellation->spread);
-    intake_free(constellation->intake);
+    intake_free(engine, constellation->intake);
     mem_free(constellation);
 }
 

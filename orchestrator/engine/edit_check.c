@@ -341,12 +341,6 @@ static size_t count_placements(const struct batch *batch, size_t *ret_policies)
     return classes;
 }
 
-static bool has_room(const struct engine *engine, size_t classes, size_t policies)
-{
-    return engine->classes.count + classes <= ENGINE_CLASSES_MAX &&
-           engine->policies.count + policies <= ENGINE_CLASSES_MAX;
-}
-
 void edit_check_size(struct batch *batch)
 {
     struct engine *engine = batch->engine;
@@ -381,9 +375,9 @@ void edit_check_size(struct batch *batch)
     }
     size_t policies = 0;
     size_t classes = count_placements(batch, &policies);
-    if (!has_room(engine, classes, policies)) {
+    if (!placement_has_room(engine, classes, policies)) {
         placement_sweep(engine);
-        if (!has_room(engine, classes, policies)) {
+        if (!placement_has_room(engine, classes, policies)) {
             batch_refuse(batch, NULL, EDIT_CODE_TOO_MANY_CLASSES,
                          STR("too many distinct placements or retry policies are in use"));
         }

@@ -6,12 +6,15 @@
 #include "orchestrator/engine/model.h"
 #include "orchestrator/engine/order.h"
 
-/* What costs a slice as much as a row: so many bytes of a body, so many steps of the order. */
-enum { BYTES_A_ROW = 256, ORDER_STEPS_A_ROW = 16 };
+/* What costs a slice as much as a row: so many bytes of a body, so many steps of the order. A class costs
+   as much as so many rows. */
+enum { BYTES_A_ROW = 256, ORDER_STEPS_A_ROW = 16, ROWS_A_CLASS = 2 };
 
-void intake_free(struct intake *intake)
+void intake_free(struct engine *engine, struct intake *intake)
 {
     if (intake != NULL) {
+        engine->classes_due -= intake->classes_wanted - intake->classes_count;
+        engine->policies_due -= intake->policies_wanted - intake->policies_count;
         for (size_t i = 0; i < intake->classes_count; i++) {
             intake->classes[i]->tasks--;
         }
@@ -60,8 +63,7 @@ static void put_limits(struct engine *engine, struct constellation *constellatio
     }
 }
 
-static struct intake *intake_new(struct engine *engine, const struct event *event,
-                                 struct constellation *constellation)
+static struct intake *intake_new(struct engine *engine, const struct event *event)
 {
     const struct plan *plan = event->submit.plan;
     struct intake *intake = mem_alloc(sizeof *intake);
@@ -74,29 +76,35 @@ static struct intake *intake_new(struct engine *engine, const struct event *even
     intake->classes = mem_array(plan->classes_count, sizeof(struct class *));
     intake->first_task_id = engine->config.next_task_id;
     engine->config.next_task_id += (int64_t)plan->tasks_count; /* whatever is added meanwhile */
-    for (size_t i = 0; i < plan->classes_count; i++) {
-        const struct plan_class *class = &plan->classes[i];
-        struct class_record wanted =
-            placement_wanted(class, constellation->record.id, task_id(intake, class->same_device),
-                             task_id(intake, class->other_device));
-        intake->classes[i] = placement_class_of(engine, &wanted);
-        intake->classes[i]->tasks++; /* kept while its tasks go in */
-    }
-    intake->classes_count = plan->classes_count;
     intake->policies = mem_array(plan->policies_count, sizeof(struct policy *));
-    for (size_t i = 0; i < plan->policies_count; i++) {
-        intake->policies[i] = placement_policy(engine, &plan->policies[i]);
-        intake->policies[i]->tasks++;
-    }
-    intake->policies_count = plan->policies_count;
+    intake->classes_wanted = plan->classes_count;
+    intake->policies_wanted = plan->policies_count;
+    engine->classes_due += plan->classes_count;
+    engine->policies_due += plan->policies_count;
     return intake;
 }
 
-/* For its classes and policies, if all of them were new. */
-static bool has_room(const struct engine *engine, const struct plan *plan)
+/* Each is kept while its tasks go in. */
+static void add_class(struct engine *engine, const struct constellation *constellation)
 {
-    return engine->classes.count + plan->classes_count <= ENGINE_CLASSES_MAX &&
-           engine->policies.count + plan->policies_count <= ENGINE_CLASSES_MAX;
+    struct intake *intake = constellation->intake;
+    const struct plan_class *plan = &intake->plan->classes[intake->classes_count];
+    struct class_record wanted =
+        placement_wanted(plan, constellation->record.id, task_id(intake, plan->same_device),
+                         task_id(intake, plan->other_device));
+    struct class *class = placement_class_of(engine, &wanted);
+    class->tasks++;
+    intake->classes[intake->classes_count++] = class;
+    engine->classes_due--;
+}
+
+static void add_policy(struct engine *engine, struct intake *intake)
+{
+    struct policy *policy =
+        placement_policy(engine, &intake->plan->policies[intake->policies_count]);
+    policy->tasks++;
+    intake->policies[intake->policies_count++] = policy;
+    engine->policies_due--;
 }
 
 void intake_submit(struct engine *engine, const struct event *event)
@@ -108,9 +116,9 @@ void intake_submit(struct engine *engine, const struct event *event)
         refuse(engine, event, "too many unfinished tasks; try again when some have ended");
         return;
     }
-    if (!has_room(engine, plan)) {
+    if (!placement_has_room(engine, plan->classes_count, plan->policies_count)) {
         placement_sweep(engine);
-        if (!has_room(engine, plan)) {
+        if (!placement_has_room(engine, plan->classes_count, plan->policies_count)) {
             refuse(engine, event, "too many distinct placements or retry policies are in use");
             return;
         }
@@ -131,7 +139,7 @@ void intake_submit(struct engine *engine, const struct event *event)
     effect->constellation.uid = arena_str(&engine->effects->arena, event->submit.uid);
     effect->constellation.plan = plan;
     put_limits(engine, constellation, plan);
-    constellation->intake = intake_new(engine, event, constellation);
+    constellation->intake = intake_new(engine, event);
     constellation_queue_job(engine, constellation, JOB_INTAKE);
 }
 
@@ -203,7 +211,7 @@ static void complete(struct engine *engine, struct constellation *constellation)
     effect->reply.request = intake->request;
     effect->reply.constellation_id = constellation->record.id;
     effects_add(engine->effects, EFFECT_PLAN_DONE)->plan = intake->plan;
-    intake_free(intake);
+    intake_free(engine, intake);
     constellation->intake = NULL;
     rank_begin(engine, constellation);
     constellation_queue_job(engine, constellation, JOB_OPEN);
@@ -230,17 +238,24 @@ static size_t put_in_order(struct constellation *constellation, size_t budget)
 size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget)
 {
     struct intake *intake = constellation->intake;
-    while (budget > 0 && intake->tasks_in < intake->plan->tasks_count) {
-        size_t cost = 1 + intake->plan->tasks[intake->tasks_in].body.length / BYTES_A_ROW;
+    const struct plan *plan = intake->plan;
+    for (; budget > 0 && intake->classes_count < plan->classes_count;
+         budget -= budget < ROWS_A_CLASS ? budget : ROWS_A_CLASS) {
+        add_class(engine, constellation);
+    }
+    for (; budget > 0 && intake->policies_count < plan->policies_count; budget--) {
+        add_policy(engine, intake);
+    }
+    while (budget > 0 && intake->tasks_in < plan->tasks_count) {
+        size_t cost = 1 + plan->tasks[intake->tasks_in].body.length / BYTES_A_ROW;
         add_task(engine, constellation);
         budget -= cost < budget ? cost : budget;
     }
-    while (budget > 0 && intake->edges_in < intake->plan->edges_count) {
+    while (budget > 0 && intake->edges_in < plan->edges_count) {
         add_edge(engine, constellation);
         budget--;
     }
-    bool is_in = intake->tasks_in == intake->plan->tasks_count &&
-                 intake->edges_in == intake->plan->edges_count;
+    bool is_in = intake->tasks_in == plan->tasks_count && intake->edges_in == plan->edges_count;
     if (is_in && budget > 0 && constellation->order_next == 0) {
         budget = put_in_order(constellation, budget);
     }

@@ -282,6 +282,12 @@ static bool may_sweep(const struct engine *engine)
     return true;
 }
 
+bool placement_has_room(const struct engine *engine, size_t classes, size_t policies)
+{
+    return engine->classes.count + engine->classes_due + classes <= ENGINE_CLASSES_MAX &&
+           engine->policies.count + engine->policies_due + policies <= ENGINE_CLASSES_MAX;
+}
+
 /* Of each map one is looked at after the other; what is dropped is taken out afterwards, since a map must
    not change while it is walked. */
 void placement_sweep(struct engine *engine)

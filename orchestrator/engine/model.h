@@ -316,8 +316,10 @@ struct intake {
     uint64_t request;
     struct class **classes;
     struct policy **policies;
-    size_t classes_count;
+    size_t classes_count; /* that are there already */
     size_t policies_count;
+    size_t classes_wanted;
+    size_t policies_wanted;
     int64_t first_task_id;
     char *uid;
     size_t uid_length;
@@ -367,6 +369,8 @@ struct engine {
     struct strmap policy_keys;
     int64_t next_class_id;
     int64_t next_policy_id;
+    size_t classes_due; /* that plans which are going in may bring */
+    size_t policies_due;
 
     struct map devices; /* id → device */
     struct device **devices_list;
@@ -656,7 +660,7 @@ bool hold_before(const struct heap_node *a, const struct heap_node *b);
 /* --- intake.c --- */
 void intake_submit(struct engine *engine, const struct event *event);
 size_t intake_work(struct engine *engine, struct constellation *constellation, size_t budget);
-void intake_free(struct intake *intake);
+void intake_free(struct engine *engine, struct intake *intake);
 
 /* --- lane.c: the ready tasks, in the order in which they go --- */
 void lane_push(struct engine *engine, struct task *task);
@@ -723,6 +727,8 @@ struct policy *placement_policy(struct engine *engine, const struct plan_policy 
 void placement_load_policy(struct engine *engine, const struct policy_record *record);
 /* Drops the classes and policies that no live task needs. Their rows are retired at the next start. */
 void placement_sweep(struct engine *engine);
+/* For so many, if all of them were new. */
+bool placement_has_room(const struct engine *engine, size_t classes, size_t policies);
 void placement_free_class(struct class *class);
 void placement_free_anchor(struct anchor *anchor);
 /* An attempt of the task was made on this device: classes that are bound to where it is follow. */

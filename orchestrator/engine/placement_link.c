@@ -5,9 +5,8 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-/* Rows of a slice for each class that is told whenever a device changes, and of those for which more are
-   told within one turn. */
-enum { ROWS_A_CLASS_ALWAYS = 512, CLASSES_A_ROW = 2 };
+/* Rows of a slice for each class that is told whenever a device changes; of others one a row is told. */
+enum { ROWS_A_CLASS_ALWAYS = 512 };
 
 static uint32_t push_placement(struct placement ***list, size_t *count, size_t *capacity,
                                struct placement *placement)
@@ -93,7 +92,7 @@ void placement_refresh(struct engine *engine, struct placement *placement)
 
 static size_t told_max(const struct engine *engine)
 {
-    return (size_t)CLASSES_A_ROW * engine->config.slice;
+    return engine->config.slice;
 }
 
 static void enqueue(struct engine *engine, struct device *device)
@@ -131,7 +130,7 @@ void placement_tell(struct engine *engine)
 {
     size_t max = told_max(engine);
     size_t left = engine->told < max ? max - engine->told : 0;
-    left = left < max / 2 ? max / 2 : left; /* however much this turn has had to tell */
+    left = left <= max / 2 ? max / 2 + 1 : left; /* however much this turn has had to tell */
     engine->told += left;
     while (left > 0 && engine->untold_first != NULL) {
         struct device *device = engine->untold_first;

@@ -95,6 +95,81 @@ static void a_class_looks_for_devices_when_a_task_of_it_is_ready(void **state)
     living_free(living);
 }
 
+static void a_plan_with_many_classes_is_taken_in_by_slices(void **state)
+{
+    (void)state;
+    enum { CLASSES = 60, SLICE = 8, CLASSES_A_TURN = SLICE / 2 };
+    struct living *living = living_new_slow(1, SLICE);
+    static char selectors[CLASSES][16];
+    struct plan_class classes[CLASSES];
+    struct plan_task tasks[CLASSES] = { 0 };
+    struct plan plan = plan_of(tasks, CLASSES, NULL, 0);
+    for (uint32_t i = 0; i < CLASSES; i++) {
+        snprintf(selectors[i], sizeof selectors[i], "zone!=z%u", i);
+        classes[i] = ANY;
+        classes[i].selector = str_of(selectors[i]);
+        tasks[i].class_index = i;
+    }
+    plan.classes = classes;
+    plan.classes_count = CLASSES;
+    struct event event = { .kind = EVENT_SUBMIT };
+    event.submit.plan = &plan;
+    event.submit.uid = STR("plan-0000");
+    living_turn(living, &event, 1);
+    struct engine *engine = living->engine;
+    assert_int_equal(engine->classes.count, CLASSES_A_TURN);
+    assert_int_equal(engine->classes_due, CLASSES - CLASSES_A_TURN);
+    /* What they will take is kept for them. */
+    assert_true(placement_has_room(engine, ENGINE_CLASSES_MAX - CLASSES, 1));
+    assert_false(placement_has_room(engine, ENGINE_CLASSES_MAX - CLASSES + 1, 1));
+    living_settle(living);
+    assert_int_equal(engine->classes.count, CLASSES);
+    assert_int_equal(engine->classes_due, 0);
+    assert_int_equal(engine->policies_due, 0);
+    living_compare(living);
+    living_free(living);
+}
+
+/* --- Reopening --- */
+
+/* One task behind all of them stays skipped, since one is not tried again: all that leads to it is looked
+   at for each of the others. */
+static void a_retry_counts_what_it_looks_at(void **state)
+{
+    (void)state;
+    enum { TASKS = 100, ROWS_A_TASK = 4, LOOKS_A_ROW = 16, SLICE = 8 };
+    struct living *living = living_new_slow(TASKS, SLICE);
+    struct plan_task tasks[TASKS + 1] = { 0 };
+    struct plan_edge edges[TASKS];
+    for (uint32_t i = 0; i < TASKS; i++) {
+        edges[i] = (struct plan_edge){ .from = i, .to = TASKS, .when = EDGE_WHEN_SUCCESS };
+    }
+    struct plan plan = plan_of(tasks, TASKS + 1, edges, TASKS);
+    living_submit(living, &plan);
+    int64_t ids[TASKS];
+    for (int64_t id = 1; id <= TASKS; id++) {
+        living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 1);
+        ids[id - 1] = id;
+    }
+    living_settle(living);
+    assert_int_equal(living->constellation.state, CONSTELLATION_FAILED);
+    living_revive(living);
+    struct event event = { .kind = EVENT_REOPEN };
+    event.reopen.constellation_id = 1;
+    event.reopen.task_ids = ids;
+    event.reopen.task_ids_count = TASKS - 1;
+    living_turn(living, &event, 1);
+    int turns = 0;
+    while (living_find_hold(living, HOLD_RETRY, 0) != 0) {
+        living_turn(living, NULL, 0);
+        turns++;
+    }
+    assert_true(turns >= (TASKS - 1) * (ROWS_A_TASK + TASKS / LOOKS_A_ROW) / SLICE);
+    assert_int_equal(living_task(living, TASKS + 1)->state, TASK_SKIPPED);
+    living_check(living);
+    living_free(living);
+}
+
 /* --- Holds --- */
 
 enum { SMALL_SLICE = 8, SMALL_TURN_MAX = 5 * SMALL_SLICE };
@@ -236,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_that_many_classes_wait_for_tells_them_over_several_turns),
         cmocka_unit_test(a_class_looks_for_devices_when_a_task_of_it_is_ready),
+        cmocka_unit_test(a_plan_with_many_classes_is_taken_in_by_slices),
+        cmocka_unit_test(a_retry_counts_what_it_looks_at),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
         cmocka_unit_test(many_that_are_let_go_go_by_slices),
         cmocka_unit_test(no_more_failures_are_held_than_can_be_let_go_in_one_turn),
