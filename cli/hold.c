@@ -203,12 +203,34 @@ static int64_t find_approval(const json_t *holds, const char *key)
     return 0;
 }
 
+/* The tasks that wait for an approval, the first few. */
+static void append_awaiting(const json_t *holds, struct buf *to)
+{
+    enum { NAMED_MAX = 10 };
+    size_t at = 0;
+    size_t count = 0;
+    const json_t *hold = NULL;
+    json_array_foreach(holds, at, hold)
+    {
+        if (strcmp(json_text(hold, "origin"), "approval") == 0 && count++ < NAMED_MAX) {
+            buf_append_text(to, count == 1 ? "; those that do: " : ", ");
+            output_safe(to, str_of(json_text(hold, "task")));
+        }
+    }
+    buf_append_text(to, count == 0 ? "; no task of it does" : count > NAMED_MAX ? ", …" : "");
+}
+
 static int answer_one(struct cli *cli, const char *id, const json_t *holds, const char *key,
                       bool deny)
 {
     int64_t found = find_approval(holds, key);
     if (found == 0) {
-        return cli_fail(CLI_REFUSED, "%s/%s waits for no approval", id, key);
+        struct buf awaiting = { 0 };
+        append_awaiting(holds, &awaiting);
+        int code =
+            cli_fail(CLI_REFUSED, "%s/%s waits for no approval%s", id, key, buf_text(&awaiting));
+        buf_done(&awaiting);
+        return code;
     }
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)found);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/view.h"
 #include "orchestrator/store/query_task.h"
 
@@ -44,9 +45,9 @@ void change_end(struct api *api, const struct api_call *call, struct job *job, e
 static enum err find_ids(struct api *api, struct job *job, int64_t *ids, bool *ret_found,
                          struct reason *reason)
 {
-    enum { NAMED_MAX = 10 };
     const struct change *change = job->data;
     struct buf missing = { NULL, 0, 0 };
+    struct str first = { NULL, 0 };
     size_t missing_count = 0;
     for (size_t i = 0; i < change->keys_count; i++) {
         enum err err = query_task_id(api->config.store, job->constellation_id, change->keys[i],
@@ -55,18 +56,23 @@ static enum err find_ids(struct api *api, struct job *job, int64_t *ids, bool *r
             buf_done(&missing);
             return err;
         }
-        if (err == ERR_NOT_FOUND && missing_count++ < NAMED_MAX) {
+        if (err == ERR_NOT_FOUND && missing_count++ < CHANGE_NAMED_MAX) {
             buf_printf(&missing, "%s\"%.*s\"", missing_count == 1 ? "" : ", ",
                        STR_ARG(change->keys[i]));
+            first = missing_count == 1 ? change->keys[i] : first;
         }
     }
-    if (missing_count > 0) {
+    enum err err = ERR_NONE;
+    if (missing_count == 1) {
+        err = change_say_nearest(api, job->constellation_id, first, &missing, reason);
+    }
+    if (missing_count > 0 && err == ERR_NONE) {
         job_answer_problem(api, job, PROBLEM_NOT_FOUND, "it has no task %s%s", buf_text(&missing),
-                           missing_count > NAMED_MAX ? ", …" : "");
+                           missing_count > CHANGE_NAMED_MAX ? ", …" : "");
     }
     buf_done(&missing);
     *ret_found = missing_count == 0;
-    return ERR_NONE;
+    return err;
 }
 
 /* Where each kind of event wants what only the turn knows. */
@@ -154,7 +160,11 @@ enum err change_run(struct api *api, struct job *job, struct effects *effects,
         return err;
     }
     if (change->states != 0 && count == 0) {
-        job_answer_problem(api, job, PROBLEM_CONFLICT, "no task of it has failed");
+        struct buf words = { NULL, 0, 0 };
+        change_say_counts(api, job->constellation_id, &words);
+        job_answer_problem(api, job, PROBLEM_CONFLICT, "no task of it has failed: %s",
+                           buf_text(&words));
+        buf_done(&words);
         return ERR_NONE;
     }
     change->event.now = api_now(api);
@@ -222,7 +232,17 @@ bool change_refused(struct api *api, struct job *job, const struct effect *effec
         reason = str_of(problem_name(code));
     }
     reason = name_task(api, reason);
-    job_answer_problem(api, job, code, "%.*s", STR_ARG(reason));
+    struct buf words = { NULL, 0, 0 };
+    buf_append(&words, reason.data, reason.length);
+    if (code == PROBLEM_NOT_UNKNOWN) {
+        struct buf tasks = { NULL, 0, 0 };
+        change_say_tasks(api, job->constellation_id, TASK_UNKNOWN, &tasks);
+        buf_printf(&words, "; %s%s",
+                   tasks.length == 0 ? "no task of it is unknown" : "unknown: ", buf_text(&tasks));
+        buf_done(&tasks);
+    }
+    job_answer_problem(api, job, code, "%s", buf_text(&words));
+    buf_done(&words);
     return true;
 }
 

@@ -268,7 +268,8 @@ static void check_whole(struct batch *batch)
         batch->released = map_get(&batch->engine->holds, (uint64_t)edit->release_hold_id);
         if (batch->released == NULL || batch->released->constellation != batch->constellation) {
             batch->released = NULL;
-            batch_refuse(batch, NULL, EDIT_CODE_UNKNOWN_HOLD, STR("there is no such hold"));
+            batch_refuse(batch, NULL, EDIT_CODE_UNKNOWN_HOLD,
+                         hold_list(batch->engine, batch->constellation, "there is no such hold"));
         }
     }
 }

@@ -2,6 +2,8 @@
    What a held task depends on is decided all the same; only that it starts, or is skipped, waits. An
    approval does not keep its task from being skipped: it ends with it, and is asked for anew if the task
    waits again. */
+#include <stdio.h>
+
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
@@ -498,6 +500,25 @@ void hold_expiry_done(struct engine *engine, struct constellation *constellation
     }
 }
 
+/* Those of requests, which stand first, are few; of the others there may be as many as tasks. */
+struct str hold_list(struct engine *engine, const struct constellation *constellation,
+                     const char *before)
+{
+    enum { LISTED_MAX = 10, BYTES_EACH = 24 };
+    char list[(LISTED_MAX + 1) * BYTES_EACH];
+    const struct hold *hold = constellation->holds;
+    size_t length = 0;
+    size_t count = 0;
+    for (; hold != NULL && count < LISTED_MAX; hold = hold->next) {
+        const char *comma = count++ == 0 ? "" : ", ";
+        length += (size_t)snprintf(list + length, BYTES_EACH, "%s%lld", comma,
+                                   (long long)hold->record.id);
+    }
+    return count == 0 ? engine_text(engine, "%s; nothing is held", before)
+                      : engine_text(engine, "%s; open holds: %s%s", before, list,
+                                    hold == NULL ? "" : ", …");
+}
+
 void hold_release(struct engine *engine, const struct event *event)
 {
     int64_t id = event->release.constellation_id;
@@ -510,8 +531,9 @@ void hold_release(struct engine *engine, const struct event *event)
                    : map_get(&engine->holds, (uint64_t)event->release.hold_id);
     }
     if (hold == NULL || hold->constellation != constellation) {
+        const char *why = event->release.hold_id == 0 ? "it is not paused" : "no such hold";
         engine_reply(engine, request, ERR_NOT_FOUND, id,
-                     event->release.hold_id == 0 ? STR("it is not paused") : STR("no such hold"));
+                     constellation == NULL ? str_of(why) : hold_list(engine, constellation, why));
         return;
     }
     if (hold->record.origin >= HOLD_RERUN) {

@@ -655,6 +655,9 @@ void hold_expiry_done(struct engine *engine, struct constellation *constellation
 /* An edit has put `task` behind `from`: what holds that one's descendants holds it too. */
 void hold_extend(struct engine *engine, const struct task *from, struct task *task);
 bool hold_names(const struct hold *hold, int64_t task_id);
+/* "BEFORE; open holds: 3, 7": what there is, told with what is not. */
+struct str hold_list(struct engine *engine, const struct constellation *constellation,
+                     const char *before);
 bool hold_before(const struct heap_node *a, const struct heap_node *b);
 
 /* --- intake.c --- */

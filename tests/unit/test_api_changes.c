@@ -229,6 +229,49 @@ static void what_is_not_right_about_a_change_is_told(void **state)
     refuse(house, "POST", id, "/pause", NULL, 404, "not_found");
 }
 
+/* {"detail": …} of a refusal. */
+static void expect_words(struct house *house, const char *method, const char *id, const char *rest,
+                         const char *body, int status, const char *words)
+{
+    struct answer answer = change(house, method, id, rest, body, status);
+    assert_string_equal(answer_text(&answer, "detail"), words);
+    answer_done(&answer);
+}
+
+static void what_is_there_is_told_with_what_is_not(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    char words[256];
+    house_submit(house, "name: w\ntasks:\n  deploy: {noop: true}\n  build: {noop: true}\n", id);
+    expect_words(house, "DELETE", id, "/holds/99", NULL, 404, "no such hold; nothing is held");
+    expect_words(house, "POST", id, "/resume", "", 404, "it is not paused; nothing is held");
+    int64_t holds[12];
+    for (int i = 0; i < 12; i++) {
+        struct answer answer = change(house, "POST", id, "/holds", "{}", 201);
+        holds[i] = answer_number(&answer, "id");
+        answer_done(&answer);
+        if (i == 1) {
+            snprintf(words, sizeof words, "no such hold; open holds: %lld, %lld",
+                     (long long)holds[1], (long long)holds[0]);
+            expect_words(house, "DELETE", id, "/holds/99", NULL, 404, words);
+            snprintf(words, sizeof words, "it is not paused; open holds: %lld, %lld",
+                     (long long)holds[1], (long long)holds[0]);
+            expect_words(house, "POST", id, "/resume", "", 404, words);
+        }
+    }
+    struct answer answer = change(house, "DELETE", id, "/holds/99", NULL, 404);
+    assert_string_equal(strrchr(answer_text(&answer, "detail"), ','), ", …");
+    answer_done(&answer);
+    expect_words(house, "POST", id, "/tasks/deplyo/resolve", "{\"as\":\"failed\"}", 404,
+                 "it has no task \"deplyo\": did you mean \"deploy\"?");
+    expect_words(house, "POST", id, "/tasks/deploy/resolve", "{\"as\":\"failed\"}", 409,
+                 "the task is ready; no task of it is unknown");
+    expect_words(house, "POST", id, "/retry", "{\"tasks\":[\"buidl\"]}", 404,
+                 "it has no task \"buidl\": did you mean \"build\"?");
+    expect_words(house, "POST", id, "/retry", "{}", 409, "no task of it has failed: 2 ready");
+}
+
 static void a_change_to_what_has_ended_is_refused(void **state)
 {
     struct house *house = *state;
@@ -375,6 +418,7 @@ int main(void)
         TEST(what_waits_for_an_approval_is_approved_or_denied),
         TEST(a_hold_that_is_no_approval_cannot_be_denied),
         TEST(what_is_not_right_about_a_change_is_told),
+        TEST(what_is_there_is_told_with_what_is_not),
         TEST(a_change_to_what_has_ended_is_refused),
         TEST(one_hold_more_than_there_may_be_is_refused),
         TEST(a_condition_over_what_was_put_out_decides),
