@@ -116,6 +116,7 @@ static void render(const json_t *answer, bool over_time, struct buf *to)
         number_field(to, "at most", json_object_get(realised, "max"));
     }
     show_field(to, "ends about", json_text(answer, "expected_end"));
+    show_field(to, "no end yet", json_text(answer, "expected_end_why"));
     if (over_time) {
         render_realised(realised, to);
     } else {

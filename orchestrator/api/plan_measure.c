@@ -283,23 +283,6 @@ static void write_realised(const struct plan_measure *measure, struct json_out *
     json_out_object_end(out);
 }
 
-/* As soon as the critical path allows, or as the slots that there are do. */
-static void write_end(struct api *api, const struct plan_measure *measure, struct json_out *out)
-{
-    const struct constellation_record *record =
-        engine_constellation(api->config.engine, measure->constellation_id);
-    uint64_t slots = engine_stats(api->config.engine).slots;
-    if (constellation_state_is_final(record->state) || measure->all_count == 0 || slots == 0 ||
-        engine_is_paused(api->config.engine, measure->constellation_id)) {
-        json_out_null(out, "expected_end");
-        return;
-    }
-    const struct metrics *rest = metrics_result(&measure->rest);
-    int64_t by_slots_ms = rest->work_ms / (int64_t)slots;
-    int64_t left_ms = rest->critical_ms > by_slots_ms ? rest->critical_ms : by_slots_ms;
-    json_out_time(out, "expected_end", measure->now_wall_ms + left_ms);
-}
-
 void plan_measure_write(struct api *api, const struct plan_measure *measure, struct json_out *out)
 {
     const struct metrics *metrics = metrics_result(&measure->whole);
@@ -316,5 +299,5 @@ void plan_measure_write(struct api *api, const struct plan_measure *measure, str
     write_number(out, "parallelism", metrics->parallelism);
     write_time(api, measure, out);
     write_realised(measure, out);
-    write_end(api, measure, out);
+    plan_write_end(api, measure, out);
 }

@@ -54,4 +54,7 @@ bool plan_measure_is_finished(const struct plan_measure *measure);
 /* Into an object that is open. */
 void plan_measure_write(struct api *api, const struct plan_measure *measure, struct json_out *out);
 
+/* --- plan_end.c --- */
+void plan_write_end(struct api *api, const struct plan_measure *measure, struct json_out *out);
+
 #endif

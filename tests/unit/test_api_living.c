@@ -346,6 +346,59 @@ static void a_plan_is_measured_while_it_runs_and_after(void **state)
     house_expect(house, "GET", path_of("nothing-1234", "/plan/metrics"), NULL, 404);
 }
 
+/* Its end as far as it is known: "" if there is one, else why there is none. */
+static void expect_end(struct house *house, const char *id, const char *why)
+{
+    struct answer answer = house_get(house, path_of(id, "/plan/metrics"));
+    assert_int_equal(answer.status, 200);
+    const json_t *end = json_object_get(answer.json, "expected_end");
+    const json_t *words = json_object_get(answer.json, "expected_end_why");
+    assert_int_equal(json_is_null(words), *why == 0);
+    assert_int_equal(json_is_string(end), *why == 0);
+    assert_string_equal(answer_text(&answer, "expected_end_why"), *why == 0 ? "(none)" : why);
+    answer_done(&answer);
+}
+
+static void hold_plan(struct house *house, const char *id, const char *body, char rest[64])
+{
+    struct answer answer = house_send(house, "POST", path_of(id, "/holds"), body);
+    assert_int_equal(answer.status, 201);
+    snprintf(rest, 64, "/holds/%lld", (long long)answer_number(&answer, "id"));
+    answer_done(&answer);
+}
+
+static void a_plan_that_waits_for_somebody_has_no_expected_end(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    char rest[64];
+    char why[64];
+    house_connect_device(house);
+    house_submit(house,
+                 "name: m\ntasks:\n  a: {noop: true}\n  b: {noop: true, needs: a}\n"
+                 "  c: {noop: true, needs: b}\n  d: {noop: true, needs: c, hold: ship it}\n",
+                 id);
+    expect_end(house, id, "it waits for an approval: hold 1");
+    house_expect(house, "DELETE", path_of(id, "/holds/1"), NULL, 200);
+    expect_end(house, id, "nothing of it has run yet");
+    uint64_t fence = house_take_fence(house);
+    house_started(house, fence);
+    house->skew_ms += 10000;
+    house_finished(house, fence, 0, 0);
+    house_turn(house);
+    expect_end(house, id, "");
+    house_expect(house, "POST", path_of(id, "/pause"), "", 200);
+    expect_end(house, id, "it is paused");
+    house_expect(house, "POST", path_of(id, "/resume"), "", 200);
+    hold_plan(house, id, "{\"tasks\":[\"a\"]}", rest);
+    expect_end(house, id, ""); /* which is over already */
+    hold_plan(house, id, "{\"tasks\":[\"a\",\"c\"]}", rest);
+    snprintf(why, sizeof why, "it is held: hold %s", strrchr(rest, '/') + 1);
+    expect_end(house, id, why);
+    house_expect(house, "DELETE", path_of(id, rest), NULL, 200);
+    expect_end(house, id, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +415,7 @@ int main(void)
         TEST(what_has_changed_is_waited_for_one_answer_at_a_time),
         TEST(no_news_is_an_answer_without_events),
         TEST(a_plan_is_measured_while_it_runs_and_after),
+        TEST(a_plan_that_waits_for_somebody_has_no_expected_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,7 +214,9 @@ static void a_plan_is_told_with_its_longest_path(void **state)
         said(words, ANSWER("{\"constellation\":\"a-1\",\"tasks\":3,\"longest_path\":{\"length\":2,"
                            "\"tasks\":[\"a\",\"b\"]},\"widths\":[2,1],\"width_max\":2,"
                            "\"widest_level\":1,\"parallelism\":1.5,\"time\":null,"
-                           "\"realised\":null,\"expected_end\":null}"));
+                           "\"realised\":null,\"expected_end\":null,"
+                           "\"expected_end_why\":\"it is paused\"}"));
+    assert_non_null(strstr(text, "no end yet   it is paused\n"));
     assert_non_null(strstr(text, "longest      2 tasks: a → b\n"));
     assert_non_null(strstr(text, "widest       2 tasks, at level 1\n"));
     assert_non_null(strstr(text, "parallelism  1.5\n"));
