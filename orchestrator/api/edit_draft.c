@@ -208,7 +208,7 @@ struct str edit_draft_render(struct edit_drafts *drafts, const struct edit_draft
             .body = &draft->known.body,
             .same_device = draft->known.same_device,
             .other_device = draft->known.other_device,
-            .limits = drafts->next.limits,
+            .limits = drafts->top.limits, /* it may name one that goes: then it says so */
         };
     }
     view.needs = needs_left(drafts, draft, &view.needs_count);
@@ -343,62 +343,5 @@ void edit_draft_update(struct edit_drafts *drafts, const struct batch_operation 
         !sets_needs_only(operation->text, drafts->arena)) {
         draft->is_rewritten = true;
         draft->index = draft->is_added ? draft->index : operation->index;
-    }
-}
-
-/* Tasks may name it, so a limit stays; an inverse only says that it was not there before. */
-static void refuse_removed_limit(struct edit_drafts *drafts,
-                                 const struct batch_operation *operation, struct str name)
-{
-    if (drafts->is_inverse) {
-        return;
-    }
-    const struct edit_fault fault = {
-        .part = EDIT_PART_OPERATION,
-        .index = operation->index,
-        .code = "bad_value",
-        .path = edit_place(drafts, operation->index, "limits"),
-    };
-    edit_fault_add(drafts->faults, &fault, "the limit \"%.*s\" cannot be removed: limits stay",
-                   STR_ARG(name));
-}
-
-void edit_draft_set(struct edit_drafts *drafts, const struct batch_operation *operation)
-{
-    struct edit_top *next = &drafts->next;
-    drafts->is_set = true;
-    drafts->set_index = operation->index;
-    if (operation->fail_fast_given != BATCH_ABSENT) {
-        next->fail_fast = operation->fail_fast;
-    }
-    if (operation->deadline_given != BATCH_ABSENT) {
-        next->deadline_ms = operation->deadline_ms;
-    }
-    if (operation->description_given != BATCH_ABSENT) {
-        next->description = operation->description;
-    }
-    for (size_t i = 0; i < operation->limits_count; i++) {
-        const struct plan_limit *limit = &operation->limits[i];
-        size_t at = 0;
-        if (limit->capacity == 0) { /* null */
-            refuse_removed_limit(drafts, operation, limit->name);
-            continue;
-        }
-        while (at < next->limits_count && !str_equal(next->limits[at].name, limit->name)) {
-            at++;
-        }
-        if (at == PLAN_LIMITS_MAX) {
-            const struct edit_fault fault = {
-                .part = EDIT_PART_OPERATION,
-                .index = operation->index,
-                .code = "too_large",
-                .path = edit_place(drafts, operation->index, "limits"),
-            };
-            edit_fault_add(drafts->faults, &fault, "a constellation has at most %d limits",
-                           PLAN_LIMITS_MAX);
-            return;
-        }
-        next->limits[at] = *limit;
-        next->limits_count += at == next->limits_count;
     }
 }

@@ -43,7 +43,6 @@ struct edit_drafts {
     struct edit_top top;  /* as it was */
     struct edit_top next; /* as it will be */
     bool is_set;
-    bool is_inverse; /* the batch is what takes a revision back */
     uint32_t set_index;
     struct strmap by_key; /* struct edit_draft */
     struct edit_draft **list;
@@ -72,6 +71,7 @@ void edit_draft_depend(struct edit_drafts *drafts, const struct batch_operation 
 void edit_draft_undepend(struct edit_drafts *drafts, const struct batch_operation *operation);
 void edit_draft_change_dependency(struct edit_drafts *drafts,
                                   const struct batch_operation *operation);
+/* edit_set.c */
 void edit_draft_set(struct edit_drafts *drafts, const struct batch_operation *operation);
 
 /* Its text and needs as they are now, with the keys of `set` put in, are read anew. */

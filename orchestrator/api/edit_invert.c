@@ -79,22 +79,28 @@ static void invert_text(struct edit_drafts *drafts, struct edit_draft *draft, st
     buf_done(&set);
 }
 
-/* One that was not there before is null: it stays, but the plan of then is without it. */
+static struct plan_limit limit_at(const struct edit_top *top, size_t at)
+{
+    return at < top->limits_count ? top->limits[at] : (struct plan_limit){ .capacity = 0 };
+}
+
+/* One that was not there before is null. Each has its place; one that has gone leaves it without a name. */
 static void invert_limits(const struct edit_top *before, const struct edit_top *after,
                           struct buf *json)
 {
     size_t count = 0;
-    for (size_t i = 0; i < after->limits_count; i++) { /* what was there has the same place */
-        bool is_new = i >= before->limits_count;
-        if (!is_new && before->limits[i].capacity == after->limits[i].capacity) {
-            continue;
+    for (size_t i = 0; i < PLAN_LIMITS_MAX; i++) {
+        struct plan_limit was = limit_at(before, i);
+        struct plan_limit is = limit_at(after, i);
+        if (was.capacity == is.capacity) {
+            continue; /* or both are none: a place is not given to another by the same edit */
         }
         buf_append_text(json, count++ == 0 ? ",\"limits\":{" : ",");
-        spec_json_text(json, after->limits[i].name);
-        if (is_new) {
+        spec_json_text(json, was.name.length > 0 ? was.name : is.name);
+        if (was.name.length == 0) {
             buf_append_text(json, ":null");
         } else {
-            buf_printf(json, ":%u", (unsigned)before->limits[i].capacity);
+            buf_printf(json, ":%u", (unsigned)was.capacity);
         }
     }
     buf_append_text(json, count > 0 ? "}" : "");

@@ -112,12 +112,14 @@ static bool stays_as_it_is(struct edit_drafts *drafts, struct str key)
     return draft == NULL || (!draft->is_removed && !draft->has_one);
 }
 
-/* A limit that is lowered must still be enough for each task: else that could never run. */
+/* A limit that is lowered must still be enough for each task: else that could never run. One that goes
+   must not be named by any. */
 static void check_lowered(struct edit_drafts *drafts)
 {
     const struct edit_top *top = &drafts->top;
     for (uint32_t i = 0; i < top->limits_count; i++) {
         const struct plan_limit *next = &drafts->next.limits[i];
+        bool goes = next->name.length == 0;
         size_t at = 0;
         int64_t id = 0;
         while (next->capacity < top->limits[i].capacity && drafts->err == ERR_NONE &&
@@ -132,11 +134,16 @@ static void check_lowered(struct edit_drafts *drafts)
             const struct edit_fault fault = {
                 .part = EDIT_PART_OPERATION,
                 .index = drafts->set_index,
-                .code = "out_of_range",
+                .code = goes ? "unknown_limit" : "out_of_range",
                 .path = edit_place(drafts, drafts->set_index, "limits"),
             };
-            edit_fault_add(drafts->faults, &fault, "%.*s: takes more than %u of \"%.*s\"",
-                           STR_ARG(key), (unsigned)next->capacity, STR_ARG(next->name));
+            if (goes) {
+                edit_fault_add(drafts->faults, &fault, "%.*s: takes of \"%.*s\", which would go",
+                               STR_ARG(key), STR_ARG(top->limits[i].name));
+            } else {
+                edit_fault_add(drafts->faults, &fault, "%.*s: takes more than %u of \"%.*s\"",
+                               STR_ARG(key), (unsigned)next->capacity, STR_ARG(next->name));
+            }
         }
     }
 }
@@ -191,7 +198,6 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
         .arena = arena,
         .faults = faults,
         .reason = reason,
-        .is_inverse = batch->is_inverse,
     };
     drafts.err = edit_lookup_top(store, constellation_id, arena, &drafts.top, reason);
     if (drafts.err != ERR_NONE) {

@@ -24,8 +24,11 @@ static json_t *top_of(const struct edit_top *top)
     buf_done(&deadline);
     json_t *limits = json_object();
     for (size_t i = 0; i < top->limits_count; i++) {
-        json_object_setn_new_nocheck(limits, top->limits[i].name.data, top->limits[i].name.length,
-                                     json_integer(top->limits[i].capacity));
+        struct str name = top->limits[i].name;
+        if (name.length > 0) { /* else it has been removed */
+            json_object_setn_new_nocheck(limits, name.data, name.length,
+                                         json_integer(top->limits[i].capacity));
+        }
     }
     json_object_set_new(json, "limits", limits);
     if (top->description.length > 0) {

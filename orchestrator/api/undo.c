@@ -169,7 +169,6 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
                            (unsigned)number);
         return ERR_NONE;
     }
-    edit->batch.is_inverse = true;
     if (edit->undo != 0) {
         err = check_set(api, job, &revision, reason);
         if (err != ERR_NONE) {

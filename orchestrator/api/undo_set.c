@@ -2,6 +2,7 @@
    which revision has touched them last, and these few values do not. */
 #include "orchestrator/api/edits.h"
 
+/* NULL: it is not among them. */
 static const struct plan_limit *find_limit(const struct plan_limit *limits, size_t count,
                                            struct str name)
 {
@@ -33,8 +34,8 @@ static const char *changed_of(const struct batch_operation *done,
         struct str name = inverse->limits[i].name;
         const struct plan_limit *set = find_limit(done->limits, done->limits_count, name);
         const struct plan_limit *now = find_limit(top->limits, top->limits_count, name);
-        if (inverse->limits[i].capacity != 0 && set != NULL && now != NULL &&
-            set->capacity != now->capacity) {
+        uint32_t capacity = now == NULL ? 0 : now->capacity; /* 0: null */
+        if (set != NULL && set->capacity != capacity) {
             return "limits";
         }
     }

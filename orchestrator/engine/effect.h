@@ -25,7 +25,7 @@ enum effect_kind {
     EFFECT_OUTPUT,      /* bytes of an attempt, at its end */
     EFFECT_RESULT,      /* words and value of an attempt's end */
     EFFECT_HISTORY,
-    EFFECT_ADD_LIMIT, /* or its new capacity */
+    EFFECT_ADD_LIMIT, /* or its new capacity; without a name: it goes, and its number is free */
     EFFECT_ADD_HOLD,
     EFFECT_ADD_HOLD_TASK,
     EFFECT_REMOVE_HOLD, /* with its tasks */

@@ -170,7 +170,8 @@ void limit_put(struct engine *engine, struct constellation *constellation,
                const struct limit_record *record)
 {
     struct limit *limit = limit_made(constellation, record->index);
-    if (limit->record.name.data == NULL) {
+    if (!str_equal(limit->record.name, record->name)) {
+        mem_free((void *)(uintptr_t)limit->record.name.data);
         limit->record.name =
             (struct str){ mem_copy(record->name.data, record->name.length), record->name.length };
     }

@@ -70,7 +70,6 @@ struct batch {
     const struct batch_expect *expects;
     size_t expects_count;
     struct str text; /* the operations as a JSON array, for the revision */
-    bool is_inverse; /* of a revision: never read, the caller says so */
 };
 
 /* ERR_INVALID with faults; nothing else fails. Everything lives in `arena`, which has no limit, or

@@ -207,7 +207,7 @@ static void add_operations(struct buf *json)
         json, "set", "",
         "\"fail_fast\":{\"type\":\"boolean\"},\"deadline\":" DURATION
         ",\"limits\":{\"type\":\"object\",\"additionalProperties\":"
-        "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000}},\"description\":" TEXT);
+        "{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000000}},\"description\":" TEXT);
     buf_append_text(json, "]");
 #undef WHEN
 #undef FROM_TO

@@ -54,6 +54,7 @@ static const char *const step_1[] = {
     "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY,"
     " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '',"
     " source TEXT NOT NULL) STRICT", /* last: it may be large, and the others are read often */
+    /* Without a name: one that was removed; its number is free. */
     "CREATE TABLE constellation_limit(constellation_id INTEGER NOT NULL,"
     " number INTEGER NOT NULL, name TEXT NOT NULL, capacity INTEGER NOT NULL,"
     " PRIMARY KEY(constellation_id, number)) STRICT, WITHOUT ROWID",

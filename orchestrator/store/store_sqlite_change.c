@@ -77,7 +77,8 @@ static enum err add_limit(struct store_sqlite *self, const struct effect *effect
     sqlite3_stmt *statement = statement_of(
         self,
         "INSERT INTO constellation_limit(constellation_id, number, capacity, name)"
-        " VALUES(?,?,?,?) ON CONFLICT(constellation_id, number) DO UPDATE SET capacity = ?3",
+        " VALUES(?,?,?,?) ON CONFLICT(constellation_id, number) DO UPDATE SET capacity = ?3,"
+        " name = ?4",
         limit->constellation_id, limit->index, limit->capacity, reason);
     if (statement != NULL) {
         sqlite_bind_text(statement, 4, limit->name);

@@ -81,7 +81,8 @@ static void expect_plan(struct trial *trial, unsigned revision, const char *key,
     char rest[64];
     snprintf(rest, sizeof(rest), "/plan?revision=%u", revision);
     struct answer answer = ask(trial, "GET", rest, NULL, 200);
-    char *found = json_dumps(json_object_get(answer.json, key), JSON_COMPACT | JSON_ENCODE_ANY);
+    char *found = json_dumps(json_object_get(answer.json, key),
+                             JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     assert_string_equal(found == NULL ? "" : found, json);
     free(found);
     answer_done(&answer);
@@ -92,19 +93,87 @@ static void a_limit_is_not_in_the_plan_before_it_came(void **state)
     struct trial *trial = *state;
     edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 200);
     edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 3, \"disk\": 1}}", 200);
-    expect_plan(trial, 3, "limits", "{\"gpu\":3,\"disk\":1}");
+    expect_plan(trial, 3, "limits", "{\"disk\":1,\"gpu\":3}");
     expect_plan(trial, 2, "limits", "{\"gpu\":2}");
     expect_plan(trial, 1, "limits", "");
     take_back(trial, "/undo", NULL, 3);
-    expect_plan(trial, 4, "limits", "{\"gpu\":2,\"disk\":1}"); /* a limit stays */
-    expect_plan(trial, 3, "limits", "{\"gpu\":3,\"disk\":1}");
+    expect_plan(trial, 4, "limits", "{\"gpu\":2}");
+    expect_plan(trial, 3, "limits", "{\"disk\":1,\"gpu\":3}");
 }
 
-static void a_limit_cannot_be_removed(void **state)
+static void refuse_set(struct trial *trial, const char *operations, const char *code,
+                       const char *words)
+{
+    char body[1000];
+    snprintf(body, sizeof(body), "{\"operations\": [%s]}", operations);
+    for (int dry_run = 0; dry_run <= 1; dry_run++) {
+        struct answer answer =
+            ask(trial, "POST", dry_run == 1 ? "/edits?dry_run=1" : "/edits", body, 422);
+        const json_t *problem = json_array_get(json_object_get(answer.json, "errors"), 0);
+        assert_string_equal(json_string_value(json_object_get(problem, "code")), code);
+        if (strstr(answer.body, words) == NULL) {
+            fail_msg("%s", answer.body);
+        }
+        answer_done(&answer);
+    }
+}
+
+static void a_limit_is_removed_unless_a_task_names_it(void **state)
 {
     struct trial *trial = *state;
-    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2}}", 200);
-    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": null}}", 422);
+    edit(trial,
+         "{\"op\": \"set\", \"limits\": {\"gpu\": 2, \"disk\": 1}},"
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"limits\": \"gpu\"}}",
+         200);
+    refuse_set(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": null}}", "unknown_limit",
+               "second: takes of \\\"gpu\\\", which would go");
+    refuse_set(trial, "{\"op\": \"set\", \"limits\": {\"gpv\": null}}", "unknown_limit",
+               "there is no limit \\\"gpv\\\"");
+    refuse_set(trial,
+               "{\"op\": \"set\", \"limits\": {\"gpu\": null}},"
+               "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"priority\": 1}}",
+               "unknown_limit", "gpu");
+    expect_plan(trial, 2, "limits", "{\"disk\":1,\"gpu\":2}");
+    edit(trial,
+         "{\"op\": \"set\", \"limits\": {\"gpu\": null}},"
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"limits\": \"disk\"}}",
+         200);
+    expect_plan(trial, 3, "limits", "{\"disk\":1}");
+    expect_plan(trial, 2, "limits", "{\"disk\":1,\"gpu\":2}");
+    take_back(trial, "/undo", NULL, 3);
+    expect_plan(trial, 4, "limits", "{\"disk\":1,\"gpu\":2}");
+    take_back(trial, "/redo", NULL, 4);
+    expect_plan(trial, 5, "limits", "{\"disk\":1}");
+}
+
+static void the_place_of_a_removed_limit_is_for_another(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": 2, \"disk\": 1}}", 200);
+    edit(trial,
+         "{\"op\": \"set\", \"limits\": {\"gpu\": null}},"
+         "{\"op\": \"set\", \"limits\": {\"tape\": 4}},"
+         "{\"op\": \"set\", \"limits\": {\"gpu\": 3}}",
+         200);
+    expect_plan(trial, 3, "limits", "{\"disk\":1,\"gpu\":3,\"tape\":4}");
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"gpu\": null}}", 200);
+    edit(trial,
+         "{\"op\": \"set\", \"limits\": {\"licence\": 5}},"
+         "{\"op\": \"update_task\", \"task\": \"second\", \"set\": {\"limits\":"
+         " {\"licence\": 5}}}",
+         200);
+    expect_plan(trial, 5, "limits", "{\"disk\":1,\"licence\":5,\"tape\":4}");
+    expect_plan(trial, 4, "limits", "{\"disk\":1,\"tape\":4}");
+    expect_plan(trial, 3, "limits", "{\"disk\":1,\"gpu\":3,\"tape\":4}");
+    char body[4000] = "{\"op\": \"set\", \"limits\": {\"l0\": 1";
+    for (int i = 1; i < PLAN_LIMITS_MAX - 3; i++) {
+        snprintf(body + strlen(body), sizeof body - strlen(body), ", \"l%d\": 1", i);
+    }
+    snprintf(body + strlen(body), sizeof body - strlen(body), "}}");
+    edit(trial, body, 200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"more\": 1}}", 422);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"l7\": null}}", 200);
+    edit(trial, "{\"op\": \"set\", \"limits\": {\"more\": 1}}", 200);
 }
 
 static void an_undo_of_one_setting_leaves_what_was_set_since(void **state)
@@ -334,7 +403,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_limit_is_not_in_the_plan_before_it_came, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_limit_cannot_be_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_limit_is_removed_unless_a_task_names_it, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_place_of_a_removed_limit_is_for_another, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_undo_of_one_setting_leaves_what_was_set_since, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(undo_and_redo_pass_over_what_has_changed_nothing, set_up,

@@ -130,6 +130,7 @@ static void every_field_that_changes_is_saved(void **state)
         effects_add(effects_of(bench), EFFECT_SAVE_TASK)->task.record = task;
     }
     sample->limits[0].capacity = 5;
+    sample->limits[0].name = STR("seats");
     effects_add(effects_of(bench), EFFECT_ADD_LIMIT)->limit = sample->limits[0];
     sample->device.draining = false;
     effects_add(effects_of(bench), EFFECT_SAVE_DEVICE)->device = &sample->device;
