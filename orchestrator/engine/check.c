@@ -345,7 +345,8 @@ static enum err check_device(const struct engine *engine, const struct device *d
 }
 
 /* 11: a class is active just when a ready task and a free device meet in it; or it is parked, if a limit
-   that it takes part in is taken. The first that is parked there could not go. */
+   that it takes part in is taken. The first that is parked there could not go.
+   16: a device is kept for a class that waits. */
 static enum err check_class(const struct engine *engine, const struct class *class,
                             struct reason *reason)
 {
@@ -353,6 +354,12 @@ static enum err check_class(const struct engine *engine, const struct class *cla
                   !limit_is_out_of_reach(engine, class);
     if (active != heap_holds(&class->active) || (!active && class->parked != NULL)) {
         return broken(reason, 11, "a class is active wrongly", class->record.id);
+    }
+    bool waits = class->record.plan.resources_count > 0 && heap_top(&class->ready) != NULL &&
+                 heap_top(&class->free) == NULL;
+    if (class->waits != waits ||
+        (class->keeps != NULL && (!waits || class->keeps->kept_for != class))) {
+        return broken(reason, 16, "a device is kept wrongly", class->record.id);
     }
     if (class->parked != NULL && heap_top(&class->parked->parked) == &class->active &&
         limit_in_the_way(engine, class) == NULL) {

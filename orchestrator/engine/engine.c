@@ -372,7 +372,7 @@ int64_t engine_next_deadline(const struct engine *engine)
     if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
         engine->untold_first != NULL || engine->ranks_first != NULL ||
-        (!engine->blocked && heap_top(&engine->active) != NULL)) {
+        (!engine->blocked && (heap_top(&engine->active) != NULL || engine->freed_first != NULL))) {
         return INT64_MIN; /* a slice is left */
     }
     int64_t least = INT64_MAX;

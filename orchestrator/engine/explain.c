@@ -122,7 +122,8 @@ static void explain_busy(const struct class *class, const struct device *device,
 {
     const struct plan_resource *lacks = stock_short(device, class, false);
     bool has_slot = device->used < device->record.profile.slots;
-    if (device->ready && !device->record.draining && has_slot && lacks == NULL &&
+    bool is_kept = keep_is_off(class, device);
+    if (device->ready && !device->record.draining && has_slot && lacks == NULL && !is_kept &&
         device->unstarted_bytes < ENGINE_ASSIGN_BYTES_MAX) {
         return;
     }
@@ -139,6 +140,8 @@ static void explain_busy(const struct class *class, const struct device *device,
         snprintf(why, size, "all of its %u slots are taken", device->record.profile.slots);
     } else if (lacks != NULL) {
         explain_shortage(lacks, device, false, why, size);
+    } else if (is_kept) {
+        snprintf(why, size, "what is free of it is kept for a task that goes first");
     } else {
         snprintf(why, size, "it has much to begin yet");
     }

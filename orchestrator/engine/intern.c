@@ -165,7 +165,7 @@ void placement_task_placed(struct engine *engine, struct task *task, const struc
             class->other_at = at;
         }
         if (class->is_linked) {
-            placement_unlink_class(class);
+            placement_unlink_class(engine, class);
             placement_class_changed(engine, class);
             placement_link_class(engine, class);
         }
@@ -260,7 +260,7 @@ static struct str policy_key(const struct plan_policy *plan, int64_t to[POLICY_N
 
 static void drop_class(struct engine *engine, struct class *class)
 {
-    placement_unlink_class(class);
+    placement_unlink_class(engine, class);
     unbind(engine, class, class->record.same_task_id);
     unbind(engine, class, class->record.other_task_id);
     struct str key = { class->key, class->key_length };

@@ -44,6 +44,9 @@ struct class
     struct heap_node
         active;           /* in engine.active while both heaps hold something, or in `parked`'s */
     struct limit *parked; /* the limit that it waits for */
+    bool waits;           /* it asks for resources, and no device has enough of them free */
+    struct device *keeps; /* the device that is kept for it meanwhile */
+    uint32_t kept_off_at; /* index + 1 of the device that was last kept from it; 0 none */
     uint64_t mark;
 };
 
@@ -214,6 +217,11 @@ struct device {
     uint32_t used;
     struct stock *stock;
     size_t stock_count;
+    struct class *kept_for; /* what is free of the stock is kept for it */
+    struct device *kept_next;
+    struct device *kept_previous;
+    struct device *freed_next;
+    bool is_freed; /* on the list of those that are looked at again: it may be kept no more */
     uint64_t unstarted_bytes;    /* of its attempts */
     int64_t stale_noted_boot_ms; /* the last attempt.stale that went into the events */
     uint32_t contests;           /* another machine came under its name, one soon after the other */
@@ -400,8 +408,12 @@ struct engine {
     size_t pending_capacity;
     struct order *order; /* what edits search with; made by the first */
 
-    struct map anchors;                /* task id → anchor */
-    struct heap active;                /* of class.active */
+    struct map anchors;        /* task id → anchor */
+    struct heap active;        /* of class.active */
+    uint32_t waiting_classes;  /* that have class.waits */
+    struct device *kept_first; /* have device.kept_for */
+    struct device *kept_last;
+    struct device *freed_first;        /* have device.is_freed */
     struct heap backoff;               /* of task.node */
     struct heap queue_timers;          /* of task.timer */
     struct constellation *ranks_first; /* whose ranks are being computed */
@@ -707,6 +719,20 @@ const struct plan_resource *stock_short(const struct device *device, const struc
                                         bool of_all);
 const struct stock *stock_find(const struct device *device, struct str name);
 
+/* --- keep.c: what is free of a device is kept for the first that waits for it --- */
+/* From the class, as it stands. */
+bool keep_is_off(const struct class *class, const struct device *device);
+/* Likewise, at the moment when the class would take of it: who waits is looked for, at no more classes
+   than *looks, which it counts down. */
+bool keep_from(struct engine *engine, const struct class *class, struct device *device,
+               size_t *looks);
+void keep_class_changed(struct engine *engine, struct class *class);
+/* It is kept for nobody any more, and is looked at again before anything is assigned. */
+void keep_drop(struct engine *engine, struct device *device);
+/* Before anything is assigned in a turn: how many looks that may take. */
+size_t keep_review(struct engine *engine);
+void keep_look_again(struct engine *engine);
+
 /* --- strategy.c, and one file each --- */
 const struct strategy_row *strategy_of(enum strategy strategy);
 extern const struct strategy_row strategy_least_loaded;
@@ -739,7 +765,7 @@ void placement_task_placed(struct engine *engine, struct task *task, const struc
 
 /* --- placement_link.c --- */
 void placement_link_class(struct engine *engine, struct class *class); /* to all that fit */
-void placement_unlink_class(struct class *class);
+void placement_unlink_class(struct engine *engine, struct class *class);
 void placement_match_device(struct engine *engine, struct device *device);
 /* A slot was taken or given back, or the device came or went. */
 void placement_device_changed(struct engine *engine, struct device *device);

@@ -100,6 +100,7 @@ void placement_class_changed(struct engine *engine, struct class *class)
     if (class->record.plan.limits_count > 0 && (was_parked || (was_active && !is_active))) {
         limit_wake_all(engine, class);
     }
+    keep_class_changed(engine, class);
 }
 
 static void assign(struct engine *engine, struct task *task, struct device *device)
@@ -127,7 +128,9 @@ static void assign(struct engine *engine, struct task *task, struct device *devi
 void placement_dispatch(struct engine *engine)
 {
     size_t bytes = 0;
+    size_t looks = keep_review(engine);
     for (int i = 0; i < ENGINE_ASSIGN_MAX && bytes < ENGINE_ASSIGN_BYTES_MAX; i++) {
+        keep_look_again(engine);
         struct heap_node *node = heap_top(&engine->active);
         if (node == NULL) {
             return;
@@ -147,7 +150,8 @@ void placement_dispatch(struct engine *engine)
             continue;
         }
         struct placement *placement = HEAP_OWNER(heap_top(&class->free), struct placement, node);
-        if (!placement_is_free(engine, placement)) {
+        if (!placement_is_free(engine, placement) ||
+            keep_from(engine, class, placement->device, &looks)) {
             placement_refresh(engine, placement); /* the class has not been told yet */
             continue;
         }

@@ -67,7 +67,8 @@ static uint32_t count_here(const struct engine *engine, const struct placement *
 bool placement_is_free(const struct engine *engine, const struct placement *placement)
 {
     return device_is_assignable(engine, placement->device) &&
-           stock_short(placement->device, placement->class, false) == NULL;
+           stock_short(placement->device, placement->class, false) == NULL &&
+           !keep_is_off(placement->class, placement->device);
 }
 
 void placement_refresh(struct engine *engine, struct placement *placement)
@@ -76,6 +77,9 @@ void placement_refresh(struct engine *engine, struct placement *placement)
     bool free_now = placement_is_free(engine, placement);
     bool free_before = heap_holds(&placement->node);
     placement->here = count_here(engine, placement);
+    if (!free_now && keep_is_off(class, placement->device)) {
+        class->kept_off_at = placement->device->at + 1;
+    }
     if (free_now && free_before) {
         heap_moved(&class->free, &placement->node);
         return;
@@ -154,6 +158,7 @@ void placement_tell(struct engine *engine)
 
 static void forget_device(struct engine *engine, struct device *device)
 {
+    keep_drop(engine, device);
     while (device->placements_count > 0) {
         struct placement *placement = device->placements[device->placements_count - 1];
         struct class *class = placement->class;
@@ -199,8 +204,11 @@ void placement_link_class(struct engine *engine, struct class *class)
     }
 }
 
-void placement_unlink_class(struct class *class)
+void placement_unlink_class(struct engine *engine, struct class *class)
 {
+    if (class->keeps != NULL) {
+        keep_drop(engine, class->keeps);
+    }
     class->is_linked = false;
     while (class->placements_count > 0) {
         unlink_placement(class->placements[class->placements_count - 1]);

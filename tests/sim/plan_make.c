@@ -11,6 +11,7 @@ enum { CLASS_NOOP = 4, CLASS_IMPOSSIBLE = 6, CLASS_GATE = 7, CLASSES = 8 };
 enum { POLICIES_MAX = 4, DATA_BYTES_MAX = 96 * 1024 };
 
 static const struct plan_resource half_a_processor = { { "cpu", 3 }, 500 };
+static const struct plan_resource a_processor = { { "cpu", 3 }, 1000 };
 static const struct plan_limit limit = { { "licence", 7 }, 2 };
 static const struct plan_limit_use one = { 0, 1 };
 static const struct plan_limit_use two = { 0, 2 };
@@ -27,6 +28,8 @@ static const struct plan_class classes[CLASSES] = {
     [CLASS_NOOP] = { .executor = EXECUTOR_NOOP, .strategy = STRATEGY_ROUND_ROBIN },
     { .selector = { "zone in (x, y)", 14 },
       .executor = EXECUTOR_NOOP,
+      .resources = &a_processor, /* all of it: the halves must not pass it by for ever */
+      .resources_count = 1,
       .limits = &one,
       .limits_count = 1 },
     [CLASS_IMPOSSIBLE] = { .selector = { "role=none", 9 }, .executor = EXECUTOR_RUN },
