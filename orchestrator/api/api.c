@@ -14,6 +14,7 @@ enum err api_new(const struct api_config *config, struct api **ret_api, struct r
     api->config = *config;
     digest_hex(config->start.lineage, 4, api->lineage);
     jobs_init(&api->jobs);
+    api->wakes.slice = config->wake_slice == 0 ? WAKE_SLICE : config->wake_slice;
     streams_init(&api->streams);
     int64_t oldest = 0;
     enum err err = identities_load(&api->identities, config->store, reason);
@@ -41,6 +42,7 @@ void api_free(struct api *api)
     }
     worker_free(api->parser);
     worker_free(api->reader);
+    wakes_done(api);
     jobs_done(&api->jobs);
     streams_done(&api->streams);
     plans_done(&api->plans);

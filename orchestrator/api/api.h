@@ -79,6 +79,9 @@ struct api_config {
     struct nest *nest;
     struct store_start start;
     struct api_host host;
+    /* Rows of constellations that have ended and come back, in one turn; 0: WAKE_SLICE. A test that takes
+       less sees every turn that there can be in between. */
+    size_t wake_slice;
 };
 
 /* ERR_IO or ERR_CORRUPT with the reason if the store cannot be read. Everything in the config is

@@ -10,6 +10,7 @@
 #include "orchestrator/api/reply.h"
 #include "orchestrator/api/route.h"
 #include "orchestrator/api/stream.h"
+#include "orchestrator/api/wake.h"
 #include "orchestrator/store/query.h"
 
 struct worker;
@@ -24,6 +25,7 @@ struct api {
     struct jobs jobs;
     struct streams streams;
     struct plans plans;
+    struct wakes wakes;
     struct worker *parser; /* large bodies, to plans and edits */
     struct worker *reader; /* what is read by a snapshot */
 };

@@ -109,27 +109,14 @@ static void address(struct job *job, const int64_t *ids, size_t count)
 enum err change_revive(struct api *api, struct job *job, bool revives, bool *ret_live,
                        struct reason *reason)
 {
-    const struct constellation_record *record =
-        engine_constellation(api->config.engine, job->constellation_id);
-    *ret_live = record != NULL;
-    if (record != NULL) {
-        return ERR_NONE;
+    if (revives) {
+        return wake_for(api, job, ret_live, reason);
     }
-    if (!revives) {
+    *ret_live = engine_constellation(api->config.engine, job->constellation_id) != NULL;
+    if (!*ret_live) {
         job_answer_problem(api, job, PROBLEM_ALREADY_FINAL, "it has ended");
-        return ERR_NONE;
     }
-    enum err err = store_load_constellation(api->config.store, api->config.engine,
-                                            job->constellation_id, reason);
-    if (err == ERR_NOT_FOUND) {
-        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "it has been deleted");
-        return ERR_NONE;
-    }
-    if (err == ERR_NONE) {
-        err = engine_load_revived(api->config.engine, job->constellation_id, api_now(api), reason);
-    }
-    *ret_live = err == ERR_NONE;
-    return err;
+    return ERR_NONE;
 }
 
 enum err change_run(struct api *api, struct job *job, struct effects *effects,

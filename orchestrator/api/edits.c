@@ -126,36 +126,22 @@ enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
     return ERR_NONE;
 }
 
-enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_found,
+enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_live,
                     struct reason *reason)
 {
     struct store *store = api->config.store;
-    struct engine *engine = api->config.engine;
-    *ret_found = true;
     enum err err = store_apply(store, effects, reason);
     err = err != ERR_NONE ? err : query_share_turn(store, reason);
-    if (err != ERR_NONE || engine_constellation(engine, job->constellation_id) != NULL) {
-        return err;
-    }
-    err = store_load_constellation(store, engine, job->constellation_id, reason);
-    if (err == ERR_NONE) {
-        err = engine_load_revived(engine, job->constellation_id, api_now(api), reason);
-    }
-    if (err == ERR_NOT_FOUND) { /* deleted since it was asked for */
-        *ret_found = false;
-        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "there is no such constellation");
-        err = ERR_NONE;
-    }
-    return err;
+    return err != ERR_NONE ? err : wake_for(api, job, ret_live, reason);
 }
 
 static enum err run(struct api *api, struct job *job, struct effects *effects,
                     struct reason *reason)
 {
     struct edit_job *edit = job->data;
-    bool found = false;
-    enum err err = edits_load(api, job, effects, &found, reason);
-    return err != ERR_NONE || !found ? err : edits_post(api, job, &edit->batch, reason);
+    bool live = false;
+    enum err err = edits_load(api, job, effects, &live, reason);
+    return err != ERR_NONE || !live ? err : edits_post(api, job, &edit->batch, reason);
 }
 
 /* What has changed meanwhile can be looked at and tried again; what is wrong has to be repaired. */

@@ -24,9 +24,9 @@ struct edit_job {
 
 /* NULL: answered. */
 struct job *edits_begin(struct api *api, const struct api_call *call, const struct job_type *type);
-/* In the turn: the constellation is there, with what the turn has done so far. *ret_found false: it is
-   gone, and that is answered. */
-enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_found,
+/* In the turn: the constellation is there, with what the turn has done so far. *ret_live false: the job
+   waits for it (wake.h), or it is gone, and that is answered. */
+enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_live,
                     struct reason *reason);
 /* Then: keys become ids, and the engine is asked. */
 enum err edits_post(struct api *api, struct job *job, const struct batch *batch,

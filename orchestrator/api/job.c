@@ -95,6 +95,15 @@ void job_queue(struct api *api, struct job *job)
     api->config.host.wake(api->config.host.context);
 }
 
+void jobs_resume(struct jobs *jobs, struct job *first, struct job **last)
+{
+    *last = jobs->first;
+    if (jobs->first == NULL) {
+        jobs->last = last;
+    }
+    jobs->first = first;
+}
+
 static void answer(struct api *api, struct job *job, int status)
 {
     CHECK(!job->is_answered);
@@ -141,7 +150,7 @@ void job_post(struct api *api, struct job *job, const struct event *event)
 
 enum err api_turn(struct api *api, struct effects *effects, struct reason *reason)
 {
-    enum err err = ERR_NONE;
+    enum err err = wakes_work(api, reason);
     for (size_t i = 0; i < JOB_TURN_MAX && api->jobs.first != NULL && err == ERR_NONE; i++) {
         struct job *job = api->jobs.first;
         api->jobs.first = job->next;
@@ -155,7 +164,7 @@ enum err api_turn(struct api *api, struct effects *effects, struct reason *reaso
             job_free(&api->jobs, job); /* the turn has failed: nobody will ask for it */
         }
     }
-    if (api->jobs.first != NULL) {
+    if (api->jobs.first != NULL || api->wakes.first != NULL) {
         api->config.host.wake(api->config.host.context);
     }
     arena_clear(&api->arena);

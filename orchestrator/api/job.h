@@ -24,7 +24,8 @@ struct job;
 /* What a turn does with a job of one kind: a constant of the file that has its handler. Failures are the
    store's. */
 struct job_type {
-    /* Inside the transaction: answers it, or posts an event whose request is the job's id. */
+    /* Inside the transaction: answers it, posts an event whose request is the job's id, or waits for its
+       constellation (wake.h) and is run again. */
     enum err (*run)(struct api *api, struct job *job, struct effects *effects,
                     struct reason *reason);
     /* The engine's reply to that event; inside the transaction, when all rows of the turn are in it.
@@ -120,6 +121,10 @@ bool job_may_start(struct api *api, uint64_t request);
 bool job_is_first(struct api *api, struct job *job, const struct net_request *request);
 /* Inside the transaction that it was answered in: the answer is what a repetition will be told. */
 enum err job_keep(struct api *api, const struct job *job, struct reason *reason);
+
+/* Jobs that were not done when they were run go to the front of the queue; they count as queued. `last`:
+   where the next one would be put. */
+void jobs_resume(struct jobs *jobs, struct job *first, struct job **last);
 
 /* In a turn: an event with the job's id as its request. */
 void job_post(struct api *api, struct job *job, const struct event *event);

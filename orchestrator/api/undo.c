@@ -129,13 +129,13 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
                          struct reason *reason)
 {
     struct edit_job *edit = job->data;
-    bool found = false;
-    enum err err = edits_load(api, job, effects, &found, reason);
+    bool live = false;
+    enum err err = edits_load(api, job, effects, &live, reason);
     uint32_t number = edit->undo;
-    if (err == ERR_NONE && found && number == 0) {
+    if (err == ERR_NONE && live && number == 0) {
         err = choose(api, job, edit->is_redo, &number, reason);
     }
-    if (err != ERR_NONE || !found) {
+    if (err != ERR_NONE || !live) {
         return err;
     }
     if (number == 0) {

@@ -2,14 +2,12 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-struct constellation *constellation_new(struct engine *engine,
-                                        const struct constellation_record *record)
+void constellation_enter(struct engine *engine, struct constellation *constellation)
 {
-    struct constellation *constellation = mem_alloc(sizeof *constellation);
-    constellation->record = *record;
+    int64_t id = constellation->record.id;
     /* By their ids: one that comes back is older than others. */
     struct constellation *before = engine->last;
-    while (before != NULL && before->record.id > record->id) {
+    while (before != NULL && before->record.id > id) {
         before = before->previous;
     }
     struct constellation *after = before == NULL ? engine->first : before->next;
@@ -17,11 +15,20 @@ struct constellation *constellation_new(struct engine *engine,
     constellation->next = after;
     *(before == NULL ? &engine->first : &before->next) = constellation;
     *(after == NULL ? &engine->last : &after->previous) = constellation;
-    map_put(&engine->constellations, (uint64_t)record->id, constellation);
+    map_put(&engine->constellations, (uint64_t)id, constellation);
+    engine->live_tasks += constellation->live_tasks;
+}
+
+struct constellation *constellation_new(struct engine *engine,
+                                        const struct constellation_record *record)
+{
+    struct constellation *constellation = mem_alloc(sizeof *constellation);
+    constellation->record = *record;
+    constellation_enter(engine, constellation);
     return constellation;
 }
 
-void constellation_free(struct engine *engine, struct constellation *constellation)
+void constellation_leave(struct engine *engine, struct constellation *constellation)
 {
     map_remove(&engine->constellations, (uint64_t)constellation->record.id);
     if (constellation->previous == NULL) {
@@ -35,28 +42,18 @@ void constellation_free(struct engine *engine, struct constellation *constellati
         constellation->next->previous = constellation->previous;
     }
     engine->live_tasks -= constellation->live_tasks;
-    for (uint32_t i = 0; i < constellation->tasks; i++) {
-        const struct task *task = constellation_task(constellation, i);
-        if (!task->removed) {
-            task->class->tasks--;
-            task->policy->tasks--;
-        }
-    }
-    storage_free_slots(constellation);
     reopen_drop(engine, constellation);
     while (constellation->holds != NULL) {
         hold_free(engine, constellation->holds);
     }
-    map_done(&constellation->root_holds);
     if (heap_holds(&constellation->timer)) {
         heap_remove(&engine->deadlines, &constellation->timer);
     }
     CHECK(constellation->lanes_first == NULL || engine->effects == NULL);
     rank_free(engine, constellation);
-    limit_free_all(constellation);
-    map_done(&constellation->spread);
     intake_free(engine, constellation->intake);
-    mem_free(constellation);
+    constellation->intake = NULL;
+    asleep_free_begin(engine, constellation);
 }
 
 void constellation_save(struct engine *engine, struct constellation *constellation)

@@ -199,13 +199,13 @@ void engine_dump(const struct engine *engine, struct buf *text)
 {
     for (int64_t id = 1; id < engine->next_class_id; id++) {
         const struct class *class = map_get(&engine->classes, (uint64_t)id);
-        if (class != NULL && class->tasks > 0) {
+        if (class != NULL && class->tasks > asleep_tasks_of(engine, class, NULL)) {
             dump_class(&class->record, text);
         }
     }
     for (int64_t id = 1; id < engine->next_policy_id; id++) {
         const struct policy *policy = map_get(&engine->policies, (uint64_t)id);
-        if (policy != NULL && policy->tasks > 0) {
+        if (policy != NULL && policy->tasks > asleep_tasks_of(engine, NULL, policy)) {
             const struct plan_policy *p = &policy->record.plan;
             buf_printf(text,
                        "policy %lld %u %u %lld %lld %u %lld %lld %lld %d %d %u %lld %lld %lld "

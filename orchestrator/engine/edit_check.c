@@ -364,7 +364,7 @@ void edit_check_size(struct batch *batch)
         return;
     }
     if (tasks > engine->config.plan_tasks_max ||
-        engine->live_tasks + added > ENGINE_LIVE_TASKS_MAX) {
+        engine->live_tasks + engine->waking_tasks + added > ENGINE_LIVE_TASKS_MAX) {
         batch_refuse(batch, NULL, EDIT_CODE_TOO_MANY_TASKS,
                      tasks > engine->config.plan_tasks_max
                          ? STR("a constellation may have 1,000,000 tasks")

@@ -100,8 +100,9 @@ void engine_free(struct engine *engine)
     }
     free_attempts(engine);
     while (engine->first != NULL) {
-        constellation_free(engine, engine->first);
+        constellation_leave(engine, engine->first);
     }
+    asleep_free_all(engine);
     for (size_t i = 0; i < engine->devices_count; i++) {
         fleet_free(engine->devices_list[i]);
     }
@@ -371,7 +372,8 @@ int64_t engine_next_deadline(const struct engine *engine)
 {
     if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
-        engine->untold_first != NULL || engine->ranks_first != NULL ||
+        engine->leaving_first != NULL || engine->untold_first != NULL ||
+        engine->ranks_first != NULL ||
         (!engine->blocked && (heap_top(&engine->active) != NULL || engine->freed_first != NULL))) {
         return INT64_MIN; /* a slice is left */
     }
@@ -424,9 +426,10 @@ void engine_turn_end(struct engine *engine)
             constellation->ended_next = engine->ended_first; /* what an edit has to have decided */
             engine->ended_first = constellation;
         } else {
-            constellation_free(engine, constellation);
+            constellation_leave(engine, constellation);
         }
     }
+    asleep_free_work(engine, engine->config.slice);
 }
 
 bool engine_is_blocked(const struct engine *engine)

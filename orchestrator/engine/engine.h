@@ -82,9 +82,22 @@ void engine_load_limit(struct engine *engine, const struct limit_record *record)
 /* With the tasks that it holds (HOLD_ALL: none are given). */
 void engine_load_hold(struct engine *engine, const struct hold_record *record,
                       const int64_t *task_ids, size_t task_ids_count);
-/* A constellation that is final and no longer held comes back between two steps, so that an edit, a
-   retry or a rerun can reopen it: all of the above for that one, then this. It goes again at the end
-   of the turn if nothing has reopened it. */
+/* A constellation that is final and no longer held comes back between two steps, over as many turns as
+   it takes, so that an edit, a retry or a rerun can reopen it: engine_wake(), then of the above its
+   classes, policies, tasks, edges, attempts and limits, then engine_wake_order() until it leaves
+   something of its budget, then engine_load_revived(). Only from there on it is seen by anybody. It goes
+   again at the end of the turn if nothing has reopened it. engine_wake() is refused with ERR_LIMIT where
+   a submission of as many tasks would be. */
+enum err engine_wake(struct engine *engine, const struct constellation_record *record,
+                     struct reason *reason);
+size_t engine_wake_order(struct engine *engine, int64_t constellation_id, size_t budget);
+void engine_wake_drop(struct engine *engine,
+                      int64_t constellation_id); /* nothing if it is not there */
+/* What has been loaded of it; NULL: no such task. */
+const struct task_record *engine_loaded_task(const struct engine *engine, int64_t constellation_id,
+                                             int64_t task_id);
+bool engine_has_class(const struct engine *engine, int64_t id);
+bool engine_has_policy(const struct engine *engine, int64_t id);
 enum err engine_load_revived(struct engine *engine, int64_t constellation_id, struct moment now,
                              struct reason *reason);
 /* Every lease runs in full from here. ERR_CORRUPT with the reason if what was loaded breaks a rule. */
@@ -95,7 +108,8 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
 bool engine_slice_is_used_up(const struct engine *engine);
 /* The boot time at which a TICK is due; INT64_MAX: never. */
 int64_t engine_next_deadline(const struct engine *engine);
-/* After the commit: frees what has ended. Pointers in effects are dead after this. */
+/* After the commit: what has ended goes out of memory, a slice now and the rest with the next turns.
+   Pointers in effects are dead after this. */
 void engine_turn_end(struct engine *engine);
 
 /* A receipt of a newer state was seen: nothing is assigned any more (see EFFECT on HISTORY_RESTORE_BLOCKED). */

@@ -112,7 +112,7 @@ void intake_submit(struct engine *engine, const struct event *event)
     const struct plan *plan = event->submit.plan;
     CHECK(plan->tasks_count > 0 && plan->tasks_count <= PLAN_TASKS_MAX &&
           plan->edges_count <= PLAN_EDGES_MAX);
-    if (engine->live_tasks + plan->tasks_count > ENGINE_LIVE_TASKS_MAX) {
+    if (engine->live_tasks + engine->waking_tasks + plan->tasks_count > ENGINE_LIVE_TASKS_MAX) {
         refuse(engine, event, "too many unfinished tasks; try again when some have ended");
         return;
     }

@@ -177,7 +177,9 @@ void limit_put(struct engine *engine, struct constellation *constellation,
     }
     if (limit->record.capacity != record->capacity) {
         limit->record.capacity = record->capacity;
-        capacity_changed(engine, constellation);
+        if (!constellation->asleep) { /* else none of its classes has a task that is ready */
+            capacity_changed(engine, constellation);
+        }
     }
 }
 

@@ -5,14 +5,14 @@
 
 void engine_load_class(struct engine *engine, const struct class_record *record)
 {
-    if (map_get(&engine->classes, (uint64_t)record->id) == NULL) {
+    if (!engine_has_class(engine, record->id)) {
         placement_load_class(engine, record);
     }
 }
 
 void engine_load_policy(struct engine *engine, const struct policy_record *record)
 {
-    if (map_get(&engine->policies, (uint64_t)record->id) == NULL) {
+    if (!engine_has_policy(engine, record->id)) {
         placement_load_policy(engine, record);
     }
 }
@@ -27,11 +27,34 @@ void engine_load_constellation(struct engine *engine, const struct constellation
     constellation_new(engine, record);
 }
 
+static struct constellation *find_any(const struct engine *engine, int64_t id)
+{
+    struct constellation *waking = asleep_find_waking(engine, id);
+    return waking != NULL ? waking : map_get(&engine->constellations, (uint64_t)id);
+}
+
 static struct constellation *find(const struct engine *engine, int64_t id)
 {
-    struct constellation *constellation = map_get(&engine->constellations, (uint64_t)id);
+    struct constellation *constellation = find_any(engine, id);
     CHECK(constellation != NULL);
     return constellation;
+}
+
+const struct task_record *engine_loaded_task(const struct engine *engine, int64_t constellation_id,
+                                             int64_t task_id)
+{
+    const struct task *task = constellation_find_task(find(engine, constellation_id), task_id);
+    return task == NULL ? NULL : &task->record;
+}
+
+bool engine_has_class(const struct engine *engine, int64_t id)
+{
+    return map_get(&engine->classes, (uint64_t)id) != NULL;
+}
+
+bool engine_has_policy(const struct engine *engine, int64_t id)
+{
+    return map_get(&engine->policies, (uint64_t)id) != NULL;
 }
 
 void engine_load_task(struct engine *engine, int64_t constellation_id,
@@ -54,8 +77,7 @@ void engine_load_edge(struct engine *engine, int64_t constellation_id,
 
 void engine_load_attempt(struct engine *engine, const struct attempt_record *record)
 {
-    struct constellation *constellation =
-        map_get(&engine->constellations, (uint64_t)record->constellation_id);
+    struct constellation *constellation = find_any(engine, record->constellation_id);
     struct task *task =
         constellation == NULL ? NULL : constellation_find_task(constellation, record->task_id);
     struct device *device = map_get(&engine->devices, (uint64_t)record->device_id);
@@ -172,23 +194,6 @@ static enum err derive_constellation(struct engine *engine, struct constellation
     if (constellation->reopening == NULL && (stops || constellation->ordinary == 0)) {
         constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
     }
-    return ERR_NONE;
-}
-
-enum err engine_load_revived(struct engine *engine, int64_t constellation_id, struct moment now,
-                             struct reason *reason)
-{
-    struct constellation *constellation = find(engine, constellation_id);
-    engine->now = now;
-    if (!constellation_state_is_final(constellation->record.state) ||
-        constellation->remaining > 0) {
-        return reason_set(reason, ERR_CORRUPT, "constellation %lld is not final, or its tasks",
-                          (long long)constellation_id);
-    }
-    constellation->finally_open = true;
-    constellation->ended = true;
-    constellation->ended_next = engine->ended_first;
-    engine->ended_first = constellation;
     return ERR_NONE;
 }
 

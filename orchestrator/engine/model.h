@@ -313,7 +313,10 @@ struct constellation {
     struct reopening *reopening;    /* a retry or rerun that takes more than a turn */
     struct constellation *job_next; /* of the jobs */
     struct constellation *ended_next;
-    bool ended; /* on the list of those that go with the turn, if nothing reopens them */
+    bool ended;  /* on the list of those that go with the turn, if nothing reopens them */
+    bool asleep; /* asleep.c: nobody sees it */
+    struct order_build *ordering; /* of one that is loaded */
+    struct constellation *asleep_next;
     struct constellation *next; /* all of them, by id */
     struct constellation *previous;
     uint64_t mark;
@@ -368,8 +371,11 @@ struct engine {
     struct constellation *jobs_first;
     struct constellation *jobs_last;
     struct reopening *reopening_first;
-    struct constellation *ended_first; /* freed when the turn ends, if they are final still */
+    struct constellation *ended_first;  /* freed when the turn ends, if they are final still */
+    struct constellation *waking_first; /* asleep.c */
+    struct constellation *leaving_first;
     uint64_t live_tasks;
+    uint64_t waking_tasks; /* that these have, or will have when they are all there */
 
     struct map classes;  /* id → class */
     struct map policies; /* id → policy */
@@ -543,7 +549,10 @@ void storage_release_edge(struct constellation *constellation, uint32_t index);
 /* One without edges. Its slot is released, unless it is on a queue: then when it leaves that. */
 void storage_drop_task(struct engine *engine, struct task *task);
 void storage_release_task(struct task *task);
-void storage_free_slots(struct constellation *constellation);
+/* The next chunk, at constellation.cursor, with its slots: how many tasks it had, 1 for one of edges;
+   0: there is none left, and what is left are the lists of them. */
+size_t storage_free_chunk(struct constellation *constellation);
+void storage_free_lists(struct constellation *constellation);
 /* NULL: not there. */
 struct edge *constellation_find_edge(const struct constellation *constellation, int64_t id,
                                      uint32_t *ret_index);
@@ -596,7 +605,10 @@ size_t reopen_work(struct engine *engine, size_t budget);
 /* --- constellation.c --- */
 struct constellation *constellation_new(struct engine *engine,
                                         const struct constellation_record *record);
-void constellation_free(struct engine *engine, struct constellation *constellation);
+/* Into the books: from here on it is seen. */
+void constellation_enter(struct engine *engine, struct constellation *constellation);
+/* Out of the books, to be freed. */
+void constellation_leave(struct engine *engine, struct constellation *constellation);
 void constellation_save(struct engine *engine, struct constellation *constellation);
 struct task *constellation_add_task(struct engine *engine, struct constellation *constellation,
                                     const struct task_record *record);
@@ -625,6 +637,16 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
                              enum job job);
 /* Works off jobs, at most `budget` rows; returns what is left of it. */
 size_t constellation_work(struct engine *engine, size_t budget);
+
+/* --- asleep.c: those in no book, which come or go a slice a turn --- */
+struct constellation *asleep_find_waking(const struct engine *engine, int64_t id); /* or NULL */
+/* What has just been taken out of the books. */
+void asleep_free_begin(struct engine *engine, struct constellation *constellation);
+void asleep_free_work(struct engine *engine, size_t budget);
+void asleep_free_all(struct engine *engine);
+/* Tasks of such constellations that count at this class, or this policy. */
+uint32_t asleep_tasks_of(const struct engine *engine, const struct class *class,
+                         const struct policy *policy);
 
 /* --- edit.c, hold.c, reopen.c, resolve.c: one a kind of event, each answers it --- */
 void edit_step(struct engine *engine, const struct event *event);

@@ -68,14 +68,38 @@ static void slots_done(struct slots *slots)
     *slots = (struct slots){ 0 };
 }
 
-void storage_free_slots(struct constellation *constellation)
+static uint32_t chunks_of(uint32_t slots)
 {
-    for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->tasks; i++) {
-        mem_free(constellation->task_chunks[i]);
+    return (slots + CHUNK_SIZE - 1) >> CHUNK_SHIFT;
+}
+
+size_t storage_free_chunk(struct constellation *constellation)
+{
+    const uint32_t at = constellation->cursor;
+    const uint32_t tasks_chunks = chunks_of(constellation->tasks);
+    if (at >= tasks_chunks) {
+        if (at == tasks_chunks + chunks_of(constellation->edges)) {
+            return 0;
+        }
+        mem_free(constellation->edge_chunks[at - tasks_chunks]);
+        constellation->cursor++;
+        return 1;
     }
-    for (uint32_t i = 0; i << CHUNK_SHIFT < constellation->edges; i++) {
-        mem_free(constellation->edge_chunks[i]);
+    uint32_t i = at << CHUNK_SHIFT;
+    for (; i < constellation->tasks && i >> CHUNK_SHIFT == at; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        if (!task->removed) {
+            task->class->tasks--;
+            task->policy->tasks--;
+        }
     }
+    mem_free(constellation->task_chunks[at]);
+    constellation->cursor++;
+    return i - (at << CHUNK_SHIFT);
+}
+
+void storage_free_lists(struct constellation *constellation)
+{
     mem_free(constellation->task_chunks);
     mem_free(constellation->edge_chunks);
     slots_done(&constellation->task_slots);
@@ -214,7 +238,7 @@ struct task *storage_new_task(struct engine *engine, struct constellation *const
     constellation->ordinary += remains && (record->flags & TASK_FINALLY) == 0;
     constellation->finals += (record->flags & TASK_FINALLY) != 0;
     constellation_count_in(task);
-    engine->live_tasks++;
+    engine->live_tasks += !constellation->asleep;
     return task;
 }
 

@@ -36,15 +36,34 @@ enum err store_load(struct store *store, struct engine *engine, struct reason *r
     return store->ops->load(store, engine, reason);
 }
 
-enum err store_load_constellation(struct store *store, struct engine *engine, int64_t id,
-                                  struct reason *reason)
+enum err store_wake_admit(const struct constellation_record *record, struct reason *reason)
 {
-    CHECK(store->in_turn);
-    enum err err = store_refuse_dead(store, reason);
-    if (err != ERR_NONE) {
-        return err;
+    if (record == NULL || record->state == CONSTELLATION_LOADING) {
+        return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
     }
-    return store->ops->load_constellation(store, engine, id, reason);
+    if (!constellation_state_is_final(record->state)) {
+        return reason_set(reason, ERR_CONFLICT, "it is not final");
+    }
+    return ERR_NONE;
+}
+
+enum err store_wake(struct store *store, struct engine *engine, struct store_wake *wake,
+                    size_t *budget, struct reason *reason)
+{
+    CHECK(store->in_turn && !wake->is_whole);
+    enum err err = store_refuse_dead(store, reason);
+    if (err == ERR_NONE) {
+        /* With all rows handed over too: it may have been deleted. */
+        err = store->ops->wake(store, engine, wake, budget, reason);
+    }
+    if (err == ERR_NONE && wake->has_all_rows && *budget > 0) {
+        *budget = engine_wake_order(engine, wake->constellation_id, *budget);
+        wake->is_whole = *budget > 0;
+    }
+    if (err != ERR_NONE && wake->has_begun) {
+        engine_wake_drop(engine, wake->constellation_id);
+    }
+    return err;
 }
 
 enum err store_begin(struct store *store, struct reason *reason)

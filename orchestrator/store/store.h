@@ -57,11 +57,22 @@ void store_free(struct store *store); /* rolls back what was not committed */
 /* Hands everything that is live to engine_load_*(), up to but without engine_load_end(). */
 enum err store_load(struct store *store, struct engine *engine, struct reason *reason);
 
-/* Within a turn, when all its effects so far have been applied: hands one constellation that is final,
-   and that the engine does not hold, to engine_load_*(), up to but without engine_load_revived().
-   ERR_NOT_FOUND: there is none; ERR_CONFLICT: it is not final. */
-enum err store_load_constellation(struct store *store, struct engine *engine, int64_t id,
-                                  struct reason *reason);
+/* A constellation that is final, and that the engine does not hold, on its way back to it. It begins as
+   zero but for the id; nothing is open between two calls, and one that nobody needs any more is given
+   up with engine_wake_drop(). */
+struct store_wake {
+    int64_t constellation_id;
+    unsigned step; /* the kind of rows that comes next, and the last of them that was handed over */
+    int64_t after_id;
+    bool has_begun;
+    bool has_all_rows;
+    bool is_whole; /* engine_load_revived() may follow */
+};
+/* Within a turn, when all its effects so far have been applied: hands on at most about *budget rows, and
+   counts it down. ERR_NOT_FOUND: there is no such constellation, or none any more; ERR_CONFLICT: it is
+   not final; ERR_LIMIT: there is no room for it. Then the engine has nothing of it. */
+enum err store_wake(struct store *store, struct engine *engine, struct store_wake *wake,
+                    size_t *budget, struct reason *reason);
 
 enum err store_begin(struct store *store, struct reason *reason);
 /* Writes the row effects from effects->applied on and moves it. Gives history rows their seq. Output

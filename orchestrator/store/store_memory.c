@@ -253,7 +253,16 @@ static bool is_wanted(const struct store_disk *disk, int64_t constellation_id, i
     return final_id == 0 ? is_live(disk, constellation_id) : constellation_id == final_id;
 }
 
-static void load_row(const struct store_disk *disk, enum twin_table table, uint64_t key,
+/* What a task of one that comes back refers to may have gone out of memory. */
+static void load_referred(const struct store_disk *disk, const struct task_record *task,
+                          struct engine *engine)
+{
+    engine_load_class(engine, twin_get(disk, TWIN_CLASS, (uint64_t)task->class_id));
+    engine_load_policy(engine, twin_get(disk, TWIN_POLICY, (uint64_t)task->policy_id));
+}
+
+/* False: it is not wanted. */
+static bool load_row(const struct store_disk *disk, enum twin_table table, uint64_t key,
                      int64_t final_id, struct engine *engine)
 {
     const void *row = twin_get(disk, table, key);
@@ -268,23 +277,28 @@ static void load_row(const struct store_disk *disk, enum twin_table table, uint6
     } else if (table == TWIN_CONSTELLATION && is_wanted(disk, (int64_t)key, final_id)) {
         engine_load_constellation(engine, row);
     } else if (table == TWIN_TASK && is_wanted(disk, task->constellation_id, final_id)) {
+        load_referred(disk, &task->record, engine);
         engine_load_task(engine, task->constellation_id, &task->record);
     } else if (table == TWIN_EDGE && is_wanted(disk, edge->constellation_id, final_id)) {
         engine_load_edge(engine, edge->constellation_id, &edge->record);
     } else if (table == TWIN_ATTEMPT) {
         const struct attempt_record *attempt = row;
         task = twin_get(disk, TWIN_TASK, (uint64_t)attempt->task_id);
-        if (task != NULL && task->record.fence == attempt->fence &&
-            is_wanted(disk, task->constellation_id, final_id)) {
-            engine_load_attempt(engine, attempt);
+        if (task == NULL || task->record.fence != attempt->fence ||
+            !is_wanted(disk, task->constellation_id, final_id)) {
+            return false;
         }
+        engine_load_attempt(engine, attempt);
     } else if (table == TWIN_LIMIT &&
                is_wanted(disk, ((const struct limit_record *)row)->constellation_id, final_id)) {
         engine_load_limit(engine, row);
     } else if (table == TWIN_HOLD &&
                is_wanted(disk, ((const struct hold_record *)row)->constellation_id, final_id)) {
         twin_load_hold(disk, key, engine);
+    } else {
+        return false;
     }
+    return true;
 }
 
 static void load_tables(const struct store_disk *disk, const enum twin_table *tables,
@@ -310,31 +324,38 @@ static enum err twin_load(struct store *store, struct engine *engine, struct rea
     return ERR_NONE;
 }
 
-static enum err twin_load_constellation(struct store *store, struct engine *engine, int64_t id,
-                                        struct reason *reason)
+static enum err twin_wake(struct store *store, struct engine *engine, struct store_wake *wake,
+                          size_t *budget, struct reason *reason)
 {
-    static const enum twin_table order[] = { TWIN_CONSTELLATION, TWIN_TASK,  TWIN_EDGE,
-                                             TWIN_ATTEMPT,       TWIN_LIMIT, TWIN_HOLD };
+    static const enum twin_table order[] = { TWIN_TASK, TWIN_EDGE, TWIN_ATTEMPT, TWIN_LIMIT,
+                                             TWIN_HOLD };
+    const int64_t id = wake->constellation_id;
     const struct store_disk *disk = memory_of(store)->disk;
     const struct constellation_record *record = twin_get(disk, TWIN_CONSTELLATION, (uint64_t)id);
-    if (record == NULL || record->state == CONSTELLATION_LOADING) {
-        return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
+    enum err err = store_wake_admit(record, reason);
+    if (err == ERR_NONE && !wake->has_begun) {
+        err = engine_wake(engine, record, reason);
+        wake->has_begun = err == ERR_NONE;
     }
-    if (!constellation_state_is_final(record->state)) {
-        return reason_set(reason, ERR_CONFLICT, "it is not final");
-    }
-    size_t count = 0;
-    uint64_t *keys = twin_keys(disk, TWIN_TASK, &count);
-    for (size_t i = 0; i < count; i++) {
-        const struct twin_task *task = twin_get(disk, TWIN_TASK, keys[i]);
-        if (task->constellation_id == id) {
-            load_row(disk, TWIN_CLASS, (uint64_t)task->record.class_id, id, engine);
-            load_row(disk, TWIN_POLICY, (uint64_t)task->record.policy_id, id, engine);
+    while (err == ERR_NONE && *budget > 0 && wake->step < sizeof order / sizeof order[0]) {
+        size_t count = 0;
+        uint64_t *keys = twin_keys(disk, order[wake->step], &count);
+        size_t at = 0;
+        while (at < count && keys[at] <= (uint64_t)wake->after_id) {
+            at++;
+        }
+        for (; at<count && * budget> 0; at++) {
+            *budget -= load_row(disk, order[wake->step], keys[at], id, engine);
+            wake->after_id = (int64_t)keys[at];
+        }
+        mem_free(keys);
+        if (at == count) {
+            wake->step++;
+            wake->after_id = 0;
         }
     }
-    mem_free(keys);
-    load_tables(disk, order, sizeof order / sizeof order[0], id, engine);
-    return ERR_NONE;
+    wake->has_all_rows = err == ERR_NONE && wake->step == sizeof order / sizeof order[0];
+    return err;
 }
 
 static enum err twin_task_body(struct store *store, int64_t task_id, struct arena *arena,
@@ -541,7 +562,7 @@ static enum err twin_receipt_is_ahead(struct store *store, uint64_t epoch,
 static const struct store_ops store_memory_ops = {
     .free = twin_free,
     .load = twin_load,
-    .load_constellation = twin_load_constellation,
+    .wake = twin_wake,
     .apply = twin_apply,
     .applied = twin_applied,
     .commit = turn_commit,

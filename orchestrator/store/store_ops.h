@@ -8,8 +8,8 @@
 struct store_ops {
     void (*free)(struct store *store);
     enum err (*load)(struct store *store, struct engine *engine, struct reason *reason);
-    enum err (*load_constellation)(struct store *store, struct engine *engine, int64_t id,
-                                   struct reason *reason);
+    enum err (*wake)(struct store *store, struct engine *engine, struct store_wake *wake,
+                     size_t *budget, struct reason *reason); /* until has_all_rows */
     enum err (*apply)(struct store *store, struct effect *effect, struct reason *reason);
     enum err (*applied)(struct store *store, struct reason *reason); /* after the last of a call */
     enum err (*commit)(struct store *store, struct reason *reason);
@@ -52,5 +52,7 @@ static inline int64_t store_duration_ms(int64_t started_wall_ms, int64_t ended_w
 }
 
 enum err store_refuse_dead(const struct store *store, struct reason *reason);
+/* Of the row that a wake has found, or of none (NULL): whether it may come back. */
+enum err store_wake_admit(const struct constellation_record *record, struct reason *reason);
 
 #endif

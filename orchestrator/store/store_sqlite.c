@@ -70,7 +70,7 @@ void sqlite_store_free(struct store *store)
 const struct store_ops store_sqlite_ops = {
     .free = sqlite_store_free,
     .load = load_all,
-    .load_constellation = load_constellation,
+    .wake = wake_constellation,
     .apply = row_apply,
     .applied = row_applied,
     .commit = turn_commit,

@@ -3,7 +3,8 @@
        store_sqlite_open.c   the lock, the checks, the start's row
        store_sqlite_row.c    effects to rows
        store_sqlite_change.c those of a plan that changes, and of holds
-       store_sqlite_load.c   rows to the engine
+       store_sqlite_load.c   rows to the engine, at the start
+       store_sqlite_wake.c   those of a constellation that comes back
        store_sqlite_read.c   what the evaluator, the assignment and the API read
        checkpoint.c          the log into the database, beside the turns
        reader.c              a second connection, for reading in a thread
@@ -87,8 +88,8 @@ enum err change_spend_ids(struct store_sqlite *self, struct reason *reason); /* 
 enum err change_put_description(struct store *store, int64_t constellation_id,
                                 struct str description, struct reason *reason);
 enum err load_all(struct store *store, struct engine *engine, struct reason *reason);
-enum err load_constellation(struct store *store, struct engine *engine, int64_t id,
-                            struct reason *reason);
+enum err wake_constellation(struct store *store, struct engine *engine, struct store_wake *wake,
+                            size_t *budget, struct reason *reason);
 enum err read_task_body(struct store *store, int64_t task_id, struct arena *arena,
                         struct str *ret_name, struct str *ret_body);
 enum err read_task_outcome(struct store *store, int64_t constellation_id, struct str key,

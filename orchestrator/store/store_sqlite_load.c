@@ -1,20 +1,12 @@
-/* Rows to the engine: at the start classes, policies, devices, and of every constellation that is not
+/* Rows to the engine, at the start: classes, policies, devices, and of every constellation that is not
    final its tasks, its edges, each task's latest attempt, its limits and its holds, all in the order of
-   their ids; later one that is final, so that it can be reopened. */
-#include "orchestrator/store/store_sqlite.h"
+   their ids. */
+#include "orchestrator/store/store_sqlite_load.h"
 
 #include "common/base/mem.h"
 #include "orchestrator/store/device_json.h"
 #include "orchestrator/store/output_file.h"
 #include "orchestrator/store/record_row.h"
-
-struct loader {
-    struct store_sqlite *self;
-    struct engine *engine;
-    int64_t first_id; /* of the constellations that are wanted */
-    int64_t last_id;
-    struct arena arena; /* text of one row */
-};
 
 /* One pass over a query: `row` takes each of its rows. */
 struct pass {
@@ -28,7 +20,7 @@ static bool column_in(sqlite3_stmt *row, int at, int64_t min, int64_t max, int64
     return *ret_number >= min && *ret_number <= max;
 }
 
-static enum err load_class(struct loader *loader, sqlite3_stmt *row)
+enum err load_class_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct class_record record;
     enum err err = class_row_read(&loader->self->store, row, 0, &loader->arena, &record);
@@ -38,7 +30,7 @@ static enum err load_class(struct loader *loader, sqlite3_stmt *row)
     return err;
 }
 
-static enum err load_policy(struct loader *loader, sqlite3_stmt *row)
+enum err load_policy_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct policy_record record;
     enum err err = policy_row_read(row, 0, &record);
@@ -108,7 +100,7 @@ static enum err load_constellation_row(struct loader *loader, sqlite3_stmt *row)
     return err;
 }
 
-static enum err load_task(struct loader *loader, sqlite3_stmt *row)
+enum err load_task_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct task_record record;
     enum err err = task_row_read(row, 1, &record);
@@ -123,7 +115,7 @@ static enum err load_task(struct loader *loader, sqlite3_stmt *row)
 static enum err load_decision(struct store_sqlite *self, const struct engine *engine,
                               int64_t constellation_id, struct edge_record *record)
 {
-    const struct task_record *from = engine_task(engine, constellation_id, record->from_id);
+    const struct task_record *from = engine_loaded_task(engine, constellation_id, record->from_id);
     if (from == NULL || from->fence == 0) {
         return ERR_NONE;
     }
@@ -146,7 +138,7 @@ static enum err load_decision(struct store_sqlite *self, const struct engine *en
     return sound ? ERR_NONE : ERR_CORRUPT;
 }
 
-static enum err load_edge(struct loader *loader, sqlite3_stmt *row)
+enum err load_edge_row(struct loader *loader, sqlite3_stmt *row)
 {
     int64_t constellation_id = sqlite3_column_int64(row, 0);
     struct edge_record record;
@@ -199,7 +191,7 @@ static enum err settle_output(struct store_sqlite *self, struct attempt_record *
     return rc == SQLITE_DONE ? ERR_NONE : ERR_IO;
 }
 
-static enum err load_attempt(struct loader *loader, sqlite3_stmt *row)
+enum err load_attempt_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct attempt_record record;
     enum err err = attempt_row_read(row, 0, &record);
@@ -212,7 +204,7 @@ static enum err load_attempt(struct loader *loader, sqlite3_stmt *row)
     return err;
 }
 
-static enum err load_limit(struct loader *loader, sqlite3_stmt *row)
+enum err load_limit_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct limit_record record;
     enum err err = limit_row_read(row, 0, &loader->arena, &record);
@@ -223,7 +215,7 @@ static enum err load_limit(struct loader *loader, sqlite3_stmt *row)
 }
 
 /* Tasks that have been removed are held no more. */
-static enum err load_hold(struct loader *loader, sqlite3_stmt *row)
+enum err load_hold_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct hold_record record;
     enum err err = hold_row_read(row, 0, &record);
@@ -260,16 +252,17 @@ static enum err load_hold(struct loader *loader, sqlite3_stmt *row)
 }
 
 static const struct pass shared[] = {
-    { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.retired = 0 ORDER BY k.id", load_class },
-    { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.retired = 0 ORDER BY p.id", load_policy },
+    { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.retired = 0 ORDER BY k.id", load_class_row },
+    { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.retired = 0 ORDER BY p.id",
+      load_policy_row },
     { "SELECT id, name, journal_id, boot_id, process_id, session, fence, agent_version,"
       " connected_wall_ms, os, cpus, memory_bytes, slots, arch, hostname, executors, tools, labels,"
       " draining, resources FROM device ORDER BY id",
       load_device },
 };
 
-/* Those that are neither loading (1) nor final; or one, whatever it is. */
-#define WHICH "c.id BETWEEN ?1 AND ?2 AND (c.state IN (2, 3) OR ?1 = ?2)"
+/* Those that are neither loading (1) nor final. */
+#define WHICH "c.state IN (2, 3)"
 
 /* CROSS JOIN keeps the order of the loops: of each constellation its range of ids, then those that are
    late, whose ids are higher. */
@@ -284,49 +277,45 @@ static const struct pass of_constellations[] = {
       load_constellation_row },
     { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_IN_RANGE " WHERE " WHICH
       " ORDER BY c.id, t.id",
-      load_task },
+      load_task_row },
     { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_LATE " WHERE " WHICH " ORDER BY c.id, t.id",
-      load_task },
+      load_task_row },
     { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation c CROSS JOIN edge_row e"
       " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
       " AND e.late = 0 WHERE " WHICH " ORDER BY c.id, e.id",
-      load_edge },
+      load_edge_row },
     { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation c CROSS JOIN edge_row e"
       " ON e.constellation_id = c.id AND e.late = 1 WHERE " WHICH " ORDER BY c.id, e.id",
-      load_edge },
+      load_edge_row },
     { "SELECT " ATTEMPT_COLUMNS TASKS_IN_RANGE " CROSS JOIN attempt a ON a.fence = t.fence"
       " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
-      load_attempt },
+      load_attempt_row },
     { "SELECT " ATTEMPT_COLUMNS TASKS_LATE " CROSS JOIN attempt a ON a.fence = t.fence"
       " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
-      load_attempt },
+      load_attempt_row },
     { "SELECT " LIMIT_COLUMNS " FROM constellation c CROSS JOIN constellation_limit l"
       " ON l.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, l.number",
-      load_limit },
+      load_limit_row },
     { "SELECT " HOLD_COLUMNS " FROM constellation c CROSS JOIN hold h"
       " ON h.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, h.id",
-      load_hold },
+      load_hold_row },
 };
 
-/* What a constellation that comes back refers to may have been left out at the start. */
-static const struct pass of_revived[] = {
-    { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.id IN (SELECT t.class_id" TASKS_IN_RANGE
-      " WHERE " WHICH ") OR k.id IN (SELECT t.class_id" TASKS_LATE " WHERE " WHICH
-      ") ORDER BY k.id",
-      load_class },
-    { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.id IN (SELECT t.policy_id" TASKS_IN_RANGE
-      " WHERE " WHICH ") OR p.id IN (SELECT t.policy_id" TASKS_LATE " WHERE " WHICH
-      ") ORDER BY p.id",
-      load_policy },
-};
+enum err load_damaged(struct store_sqlite *self, enum err err, struct reason *reason)
+{
+    return reason_set(reason, ERR_CORRUPT,
+                      "the database in %s is damaged (%s): stop asterismd, move the directory "
+                      "away and restore a backup with: asterismd restore BACKUP",
+                      self->data_dir,
+                      err != ERR_NONE ? "a number that no asterismd writes"
+                                      : sqlite3_errmsg(self->db));
+}
 
 static enum err run_pass(struct loader *loader, const struct pass *pass, struct reason *reason)
 {
     struct store_sqlite *self = loader->self;
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(self->db, pass->sql, -1, &statement, NULL);
-    sqlite3_bind_int64(statement, 1, loader->first_id);
-    sqlite3_bind_int64(statement, 2, loader->last_id);
     enum err err = ERR_NONE;
     while (err == ERR_NONE && (rc == SQLITE_OK || rc == SQLITE_ROW)) {
         rc = sqlite3_step(statement);
@@ -336,12 +325,7 @@ static enum err run_pass(struct loader *loader, const struct pass *pass, struct 
         }
     }
     if (err != ERR_NONE || rc != SQLITE_DONE) {
-        err = reason_set(reason, ERR_CORRUPT,
-                         "the database in %s is damaged (%s): stop asterismd, move the directory "
-                         "away and restore a backup with: asterismd restore BACKUP",
-                         self->data_dir,
-                         err != ERR_NONE ? "a number that no asterismd writes"
-                                         : sqlite3_errmsg(self->db));
+        err = load_damaged(self, err, reason);
     }
     sqlite3_finalize(statement);
     return err;
@@ -362,62 +346,8 @@ static enum err run_passes(struct loader *loader, const struct pass *passes, siz
 
 enum err load_all(struct store *store, struct engine *engine, struct reason *reason)
 {
-    struct loader loader = { .self = sqlite_of(store), .engine = engine, .last_id = INT64_MAX };
+    struct loader loader = { .self = sqlite_of(store), .engine = engine };
     enum err err = RUN_PASSES(&loader, shared, reason);
-    if (err == ERR_NONE) {
-        err = RUN_PASSES(&loader, of_constellations, reason);
-    }
-    arena_done(&loader.arena);
-    return err;
-}
-
-/* From now on others may share what it refers to: that is in use again. */
-static enum err unretire(struct store_sqlite *self, int64_t id, struct reason *reason)
-{
-    static const char *const updates[] = {
-        "UPDATE class SET retired = 0 WHERE retired <> 0 AND"
-        " (id IN (SELECT t.class_id" TASKS_IN_RANGE " WHERE " WHICH ")"
-        " OR id IN (SELECT t.class_id" TASKS_LATE " WHERE " WHICH "))",
-        "UPDATE policy SET retired = 0 WHERE retired <> 0 AND"
-        " (id IN (SELECT t.policy_id" TASKS_IN_RANGE " WHERE " WHICH ")"
-        " OR id IN (SELECT t.policy_id" TASKS_LATE " WHERE " WHICH "))",
-    };
-    enum err err = store_sqlite_write(&self->store, reason);
-    for (size_t i = 0; err == ERR_NONE && i < sizeof updates / sizeof updates[0]; i++) {
-        sqlite3_stmt *statement = store_sqlite_statement(&self->store, updates[i], reason);
-        if (statement == NULL) {
-            return ERR_IO;
-        }
-        sqlite3_bind_int64(statement, 1, id);
-        sqlite3_bind_int64(statement, 2, id);
-        err = store_sqlite_run(&self->store, statement, reason);
-    }
-    return err;
-}
-
-enum err load_constellation(struct store *store, struct engine *engine, int64_t id,
-                            struct reason *reason)
-{
-    struct store_sqlite *self = sqlite_of(store);
-    sqlite3_stmt *row =
-        store_sqlite_statement(store, "SELECT state FROM constellation WHERE id = ?", reason);
-    if (row == NULL) {
-        return ERR_IO;
-    }
-    sqlite3_bind_int64(row, 1, id);
-    int state = sqlite3_step(row) == SQLITE_ROW ? sqlite3_column_int(row, 0) : 0;
-    sqlite3_reset(row);
-    if (state == 0 || state == CONSTELLATION_LOADING) {
-        return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
-    }
-    if (!constellation_state_is_final((enum constellation_state)state)) {
-        return reason_set(reason, ERR_CONFLICT, "it is not final");
-    }
-    struct loader loader = { .self = self, .engine = engine, .first_id = id, .last_id = id };
-    enum err err = unretire(self, id, reason);
-    if (err == ERR_NONE) {
-        err = RUN_PASSES(&loader, of_revived, reason);
-    }
     if (err == ERR_NONE) {
         err = RUN_PASSES(&loader, of_constellations, reason);
     }

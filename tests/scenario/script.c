@@ -138,15 +138,18 @@ static bool answer_questions(struct script *script)
     return good;
 }
 
-/* A constellation that has ended is not held any more: it is loaded in the turn, as the API does. */
+/* A constellation that has ended is not held any more: it is loaded in the turn, as the API does with a
+   small one. */
 static bool revive(struct script *script, const struct event *event)
 {
     struct world *world = &script->world;
     int64_t id = event->kind == EVENT_EDIT ? event->edit.edit->constellation_id
                                            : event->reopen.constellation_id;
+    struct store_wake wake = { .constellation_id = id };
+    size_t budget = SIZE_MAX;
     struct reason reason = { "" };
     return engine_constellation(world->engine, id) != NULL ||
-           (store_load_constellation(world->store, world->engine, id, &reason) == ERR_NONE &&
+           (store_wake(world->store, world->engine, &wake, &budget, &reason) == ERR_NONE &&
             engine_load_revived(world->engine, id, world->now, &reason) == ERR_NONE) ||
            script_complain(script, reason.text);
 }

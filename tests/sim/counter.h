@@ -63,6 +63,7 @@
     X(RETRY, "retry")                                                                              \
     X(RERUN, "rerun")                                                                              \
     X(REVIVED, "constellation that had ended loaded again")                                        \
+    X(WOKEN_BY_SLICES, "turn in which one that had ended was loaded in part")                      \
     X(REOPENED, "constellation reopened by another round")                                         \
     X(EDIT_REOPENS, "constellation reopened by an edit")                                           \
     X(ONCE, "attempt of a task that must not run twice")                                           \

@@ -125,6 +125,7 @@ static void life_end(struct daemon *daemon)
     arena_clear(&daemon->arena);
     inbox_clear(&daemon->inbox);
     daemon->turn_ms = INT64_MAX;
+    daemon->wakes_count = 0;
 }
 
 void daemon_kill(struct world *world, bool power, int64_t down_ms)

@@ -9,6 +9,8 @@
 struct world;
 struct sim_plan;
 
+enum { DAEMON_WAKES_MAX = 8 };
+
 struct daemon {
     bool up;
     unsigned lives;
@@ -28,6 +30,11 @@ struct daemon {
     int64_t wall_ms;
     int64_t started_ms;
     uint64_t turns;
+    struct daemon_wake {
+        struct store_wake rows;
+        uint64_t turn;         /* in which it was last taken on */
+    } wakes[DAEMON_WAKES_MAX]; /* of constellations that have ended; their wishes wait */
+    size_t wakes_count;
     struct effect kept; /* sabotage */
     struct arena kept_arena;
 };
@@ -55,7 +62,8 @@ struct events {
 };
 void daemon_hear(struct world *world, struct events *events);
 
-/* daemon_wish.c: a wish by itself, and its segment. */
+/* daemon_wish.c: a wish by itself, and its segment; or it waits for its constellation, and is heard
+   again in the next turn. */
 enum err daemon_wish(struct world *world, struct wish *wish, struct reason *reason);
 
 /* release.c: what a turn lets out after its commit. False: it dies on the way. */

@@ -7,14 +7,45 @@ static enum err apply(struct world *world, struct reason *reason)
     return store_apply(world->daemon.store, &world->daemon.effects, reason);
 }
 
-/* One that has ended comes back to be reopened. */
-static enum err revive(struct world *world, int64_t id, struct reason *reason)
+/* NULL: too many are on their way. */
+static struct daemon_wake *wake_of(struct daemon *daemon, int64_t id)
+{
+    for (size_t i = 0; i < daemon->wakes_count; i++) {
+        if (daemon->wakes[i].rows.constellation_id == id) {
+            return &daemon->wakes[i];
+        }
+    }
+    if (daemon->wakes_count == DAEMON_WAKES_MAX) {
+        return NULL;
+    }
+    struct daemon_wake *wake = &daemon->wakes[daemon->wakes_count++];
+    *wake = (struct daemon_wake){ .rows.constellation_id = id, .turn = UINT64_MAX };
+    return wake;
+}
+
+/* One that has ended comes back to be reopened, some rows a turn. */
+static enum err revive(struct world *world, int64_t id, bool *ret_waits, struct reason *reason)
 {
     struct daemon *daemon = &world->daemon;
+    *ret_waits = false;
     if (engine_constellation(daemon->engine, id) != NULL) {
         return ERR_NONE;
     }
-    enum err err = store_load_constellation(daemon->store, daemon->engine, id, reason);
+    struct daemon_wake *wake = wake_of(daemon, id);
+    *ret_waits = true;
+    if (wake == NULL || wake->turn == daemon->turns) {
+        return ERR_NONE;
+    }
+    size_t rows = 1 + (size_t)chance(world, 24);
+    size_t budget = rows <= 12 ? rows : SIZE_MAX;
+    enum err err = store_wake(daemon->store, daemon->engine, &wake->rows, &budget, reason);
+    wake->turn = daemon->turns;
+    if (err == ERR_NONE && !wake->rows.is_whole) {
+        count_path(world, COUNT_WOKEN_BY_SLICES);
+        return ERR_NONE;
+    }
+    *ret_waits = false;
+    *wake = daemon->wakes[--daemon->wakes_count];
     if (err == ERR_NOT_FOUND || err == ERR_CONFLICT) {
         return ERR_NONE;
     }
@@ -115,10 +146,14 @@ enum err daemon_wish(struct world *world, struct wish *wish, struct reason *reas
     struct daemon *daemon = &world->daemon;
     turn_log_cut(&daemon->log, NULL, &daemon->effects, &daemon->arena);
     enum err err = apply(world, reason);
+    bool waits = false;
     if (err == ERR_NONE && (wish->event.kind == EVENT_EDIT || wish->event.kind == EVENT_REOPEN)) {
-        err = revive(world, wish->constellation_id, reason);
+        err = revive(world, wish->constellation_id, &waits, reason);
     }
-    if (err != ERR_NONE) {
+    if (err == ERR_NONE && waits) {
+        inbox_add(&daemon->inbox, ARRIVAL_WISH, 0)->number = wish->index;
+    }
+    if (err != ERR_NONE || waits) {
         return err;
     }
     size_t from = daemon->effects.count;

@@ -92,6 +92,7 @@ static void request(void *context, const struct net_request *net_request)
 {
     struct house *house = context;
     assert_false(house->in_turn);
+    house->requests++;
     api_request(house->api, net_request);
 }
 
@@ -136,6 +137,11 @@ static void open_net(struct house *house)
 
 struct house *house_new(void)
 {
+    return house_new_slow(0);
+}
+
+struct house *house_new_slow(size_t wake_slice)
+{
     struct house *house = mem_alloc(sizeof(*house));
     strcpy(house->directory, "/tmp/asterism-api-XXXXXX");
     assert_non_null(mkdtemp(house->directory));
@@ -172,6 +178,7 @@ struct house *house_new(void)
         .nest = house->nest,
         .start = house->start,
         .host = { house, post, wake, now, tokens_changed, metrics, NULL },
+        .wake_slice = wake_slice,
     };
     assert_int_equal(api_new(&api_config, &house->api, &reason), ERR_NONE);
     return house;
@@ -280,8 +287,8 @@ void house_pass(struct house *house)
 {
     nest_run_once(house->nest, false);
     int64_t boot_ms = now(house).boot_ms;
-    if (house->is_woken || house->events_count > 0 ||
-        engine_next_deadline(house->engine) <= boot_ms) {
+    if (!house->is_held && (house->is_woken || house->events_count > 0 ||
+                            engine_next_deadline(house->engine) <= boot_ms)) {
         house_turn(house);
     }
     if (api_next_deadline(house->api) <= boot_ms) {

@@ -25,10 +25,12 @@ struct house {
     struct event events[HOUSE_EVENTS_MAX];
     size_t events_count;
     bool is_woken;
+    bool is_held; /* house_pass() runs no turns: the test does */
     bool in_turn;
     int64_t skew_ms;         /* added to both clocks */
     uint64_t tokens_changed; /* calls */
     uint64_t turns;
+    uint64_t requests;                  /* that have come in */
     uint64_t fences[HOUSE_ASSIGNS_MAX]; /* assigned and not yet taken by a test */
     size_t fences_count;
     uint64_t session;    /* of the device "desktop", on channel 1 */
@@ -37,6 +39,8 @@ struct house {
 };
 
 struct house *house_new(void);
+/* So many rows of what has ended come back in a turn (api_config.wake_slice). */
+struct house *house_new_slow(size_t wake_slice);
 void house_free(struct house *house);
 void house_pass(struct house *house); /* what the sockets have, then a turn if one is due */
 void house_turn(struct house *house);

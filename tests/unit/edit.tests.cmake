@@ -5,3 +5,6 @@ asterism_test(unit_import SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_import.c L
 asterism_test(unit_api_past
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_past.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_api_wake
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_wake.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)

@@ -17,7 +17,8 @@ struct graph *graph_new(uint32_t tasks)
 
 void graph_free(struct graph *graph)
 {
-    constellation_free(&graph->engine, graph->constellation);
+    constellation_leave(&graph->engine, graph->constellation);
+    asleep_free_all(&graph->engine);
     map_done(&graph->engine.constellations);
     map_done(&graph->engine.classes);
     map_done(&graph->engine.policies);

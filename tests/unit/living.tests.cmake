@@ -21,3 +21,6 @@ asterism_test(unit_living_storm SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_livi
 asterism_test(unit_policy SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_policy.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK engine msg base)
+asterism_test(unit_asleep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_asleep.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK engine msg base)

@@ -425,10 +425,10 @@ int64_t living_find_hold(struct living *living, enum hold_origin origin, int64_t
     return 0;
 }
 
+/* Behind the constellation itself. */
 static void load_plan(struct living *living, struct engine *engine)
 {
     const struct constellation_record *record = &living->constellation;
-    engine_load_constellation(engine, record);
     for (int64_t id = 1; id <= living->last_id; id++) {
         const struct task_record *task = map_get(&living->tasks, (uint64_t)id);
         if (task != NULL) {
@@ -454,6 +454,7 @@ void living_revive(struct living *living)
     if (engine_constellation(living->engine, 1) != NULL) {
         return;
     }
+    assert_int_equal(engine_wake(living->engine, &living->constellation, NULL), ERR_NONE);
     load_plan(living, living->engine);
     assert_int_equal(engine_load_revived(living->engine, 1, living->now, NULL), ERR_NONE);
 }
@@ -466,7 +467,7 @@ void living_check(struct living *living)
     }
 }
 
-static struct engine *load(struct living *living, const struct engine_config *config)
+static struct engine *load_with(struct living *living, const struct engine_config *config)
 {
     struct engine *other = engine_new(config);
     for (int64_t id = 1; id <= living->last_id; id++) {
@@ -481,6 +482,7 @@ static struct engine *load(struct living *living, const struct engine_config *co
     }
     engine_load_device(other, &living->device);
     if (engine_constellation(living->engine, 1) != NULL) {
+        engine_load_constellation(other, &living->constellation);
         load_plan(living, other);
         size_t at = 0;
         uint64_t key = 0;
@@ -501,15 +503,20 @@ void living_restart(struct living *living)
     struct engine_config config = config_of(living);
     config.epoch = ++living->restarts + 1;
     config.next_task_id = config.next_edge_id = config.next_hold_id = living->last_id + 1;
-    struct engine *other = load(living, &config);
+    struct engine *other = load_with(living, &config);
     engine_free(living->engine);
     living->engine = other;
     living_connect(living, false);
 }
 
+struct engine *living_load(struct living *living)
+{
+    return load_with(living, &CONFIG);
+}
+
 void living_compare(struct living *living)
 {
-    struct engine *other = load(living, &CONFIG);
+    struct engine *other = living_load(living);
     struct buf ours = { 0 };
     struct buf theirs = { 0 };
     engine_dump(living->engine, &ours);

@@ -78,6 +78,8 @@ void living_revive(struct living *living);
 /* Fails the test if the engine breaks an invariant, or another loaded from the book prints otherwise. */
 void living_check(struct living *living);
 void living_compare(struct living *living);
+/* Another engine as the store would load it now, before its first step. */
+struct engine *living_load(struct living *living);
 /* The daemon starts anew: what the book has is loaded, and the device comes back with nothing. */
 void living_restart(struct living *living);
 /* 0: none. */

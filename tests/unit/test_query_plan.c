@@ -441,7 +441,10 @@ static void what_a_reopened_constellation_refers_to_is_in_use_again(void **state
     struct engine *engine = engine_new(&config);
     assert_int_equal(store_load(bench->world->store, engine, NULL), ERR_NONE);
     assert_int_equal(store_begin(bench->world->store, NULL), ERR_NONE);
-    assert_int_equal(store_load_constellation(bench->world->store, engine, 1, NULL), ERR_NONE);
+    struct store_wake wake = { .constellation_id = 1 };
+    size_t budget = SIZE_MAX;
+    assert_int_equal(store_wake(bench->world->store, engine, &wake, &budget, NULL), ERR_NONE);
+    assert_true(wake.is_whole);
     assert_int_equal(store_commit(bench->world->store, NULL), ERR_NONE);
     engine_free(engine);
     assert_int_equal(number(bench, "SELECT retired FROM class WHERE id = 2"), 0);
