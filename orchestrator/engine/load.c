@@ -151,8 +151,10 @@ static enum err derive_task(struct engine *engine, struct task *task, struct rea
         task->queue = QUEUE_BACKOFF;
         heap_insert(&engine->backoff, &task->node);
     }
-    if (state == TASK_WAITING && task_is_held(task)) {
-        task->record.wake_wall_ms = 0; /* see start_waiting: after a hold its clock begins anew */
+    if (state == TASK_WAITING && (task_is_held(task) || task_ways(task) != WAYS_OPEN)) {
+        /* See start_waiting: after a hold its clock begins anew. What a load has set back so is not saved,
+           so the row may have it still when the task waits for more than the hold. */
+        task->record.wake_wall_ms = 0;
         task->record.wake_length_ms = 0;
     }
     task_consider(engine, task);

@@ -1,5 +1,5 @@
 /* What comes into memory, and what leaves it: constellations that have ended come back and go in slices
-   that nobody sees. */
+   that nobody sees, and what a restart derives is what was there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +18,9 @@ static const struct plan_policy ONCE = {
     .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000
 };
 static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
+static const struct plan_task LAST = { .key = { "k", 1 },
+                                       .body = { "b", 1 },
+                                       .flags = TASK_FINALLY };
 static const struct plan_task GATE = { .key = { "k", 1 }, .body = { "b", 1 }, .flags = TASK_GATE };
 
 static struct plan plan_of(const struct plan_task *tasks, size_t count)
@@ -29,6 +32,11 @@ static struct plan plan_of(const struct plan_task *tasks, size_t count)
                           .policies_count = 1,
                           .tasks = tasks,
                           .tasks_count = count };
+}
+
+static void finish(struct living *living, int64_t id)
+{
+    living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 0);
 }
 
 /* Gates, each needing the one after it: they have run, and are about to be freed. */
@@ -155,6 +163,116 @@ static void no_more_comes_back_than_there_is_room_for(void **state)
     living_free(living);
 }
 
+/* --- A restart --- */
+
+/* How many tasks would be ready at once if one that runs last were added, as a first step. */
+static size_t ready_with_another(struct engine *engine)
+{
+    struct edit_operation add = { .kind = EDIT_ADD_TASK };
+    add.write.task = -1;
+    add.write.plan = &LAST;
+    add.write.class = &ANY;
+    add.write.policy = &ONCE;
+    struct edit edit = { .constellation_id = 1,
+                         .dry_run = true,
+                         .operations = &add,
+                         .operations_count = 1,
+                         .tasks_added = 1,
+                         .author_kind = AUTHOR_USER,
+                         .author = STR("ada") };
+    struct event event = { .kind = EVENT_EDIT };
+    struct effects effects = { 0 };
+    event.edit.edit = &edit;
+    engine_step(engine, &event, &effects);
+    assert_int_equal(effects.list[effects.count - 1].kind, EFFECT_REPLY);
+    assert_int_equal(effects.list[effects.count - 1].reply.err, ERR_NONE);
+    size_t count = effects.list[effects.count - 1].reply.edit->newly_ready_count;
+    effects_done(&effects);
+    return count;
+}
+
+static void finally_tasks_have_their_turn_after_a_restart_just_before_it(void **state)
+{
+    (void)state;
+    const struct plan_task tasks[] = { PLAIN, PLAIN, LAST, LAST };
+    struct plan plan = plan_of(tasks, 4);
+    struct living *living = living_new(1);
+    living_submit(living, &plan);
+    for (int64_t id = 1; id <= 2; id++) {
+        struct engine *loaded = living_load(living);
+        assert_int_equal(ready_with_another(loaded), 0); /* something else is left */
+        engine_free(loaded);
+        finish(living, id);
+        living_settle(living);
+    }
+    /* One of the two runs: it is loaded as it was, and one more could go with the other. */
+    assert_int_equal(living_task(living, 3)->state, TASK_ASSIGNED);
+    assert_int_equal(living_task(living, 4)->state, TASK_WAITING);
+    struct engine *loaded = living_load(living);
+    const struct constellation *constellation = map_get(&loaded->constellations, 1);
+    assert_true(constellation->finally_open);
+    assert_int_equal(ready_with_another(loaded), 1);
+    engine_free(loaded);
+    living_restart(living);
+    for (int64_t id = 3; id <= 4; id++) {
+        living_settle(living);
+        assert_int_equal(living_task(living, id)->state, TASK_ASSIGNED);
+        finish(living, id);
+    }
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+    living_free(living);
+}
+
+/* The hold has set its clock back in memory only; by the time it goes the task waits for another. */
+static void a_clock_that_a_hold_has_stopped_does_not_come_back_with_a_restart(void **state)
+{
+    (void)state;
+    struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN };
+    const struct plan_edge edge = { .from = 0, .to = 2, .when = EDGE_WHEN_SUCCESS };
+    struct plan_policy policy = ONCE;
+    policy.queue_timeout_ms = 60000;
+    struct plan plan = plan_of(tasks, 3);
+    plan.policies = &policy;
+    plan.edges = &edge;
+    plan.edges_count = 1;
+    tasks[0].priority = 2;
+    tasks[1].priority = 1;
+    struct living *living = living_new(1);
+    living_submit(living, &plan);
+    finish(living, 1);
+    living_settle(living);
+    assert_int_equal(living_task(living, 2)->state, TASK_ASSIGNED);
+    assert_true(living_task(living, 3)->wake_wall_ms != 0);
+    struct event hold = { .kind = EVENT_HOLD };
+    hold.hold.constellation_id = 1;
+    hold.hold.scope = HOLD_ALL;
+    hold.hold.origin = HOLD_PAUSE;
+    hold.hold.on_expiry = HOLD_EXPIRY_RELEASE;
+    hold.hold.owner = STR("ada");
+    living_turn(living, &hold, 1);
+    living_restart(living);
+    const int64_t root = 1;
+    struct event again = { .kind = EVENT_REOPEN };
+    again.reopen.constellation_id = 1;
+    again.reopen.task_ids = &root;
+    again.reopen.task_ids_count = 1;
+    again.reopen.rerun = true;
+    again.reopen.actor = STR("ada");
+    living_turn(living, &again, 1);
+    assert_int_equal(living->err, ERR_NONE);
+    struct event release = { .kind = EVENT_RELEASE };
+    release.release.constellation_id = 1;
+    release.release.approved = true;
+    release.release.actor = STR("ada");
+    living_turn(living, &release, 1);
+    assert_int_equal(living->err, ERR_NONE);
+    living_settle(living);
+    living_compare(living);
+    living_restart(living);
+    living_check(living);
+    living_free(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +280,8 @@ int main(void)
         cmocka_unit_test(what_comes_back_is_in_nobodys_way_until_it_is_whole),
         cmocka_unit_test(the_order_of_what_comes_back_is_made_by_slices),
         cmocka_unit_test(no_more_comes_back_than_there_is_room_for),
+        cmocka_unit_test(finally_tasks_have_their_turn_after_a_restart_just_before_it),
+        cmocka_unit_test(a_clock_that_a_hold_has_stopped_does_not_come_back_with_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
