@@ -3,7 +3,7 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/plans.h"
 
-enum { TASKS = 3000, SPAWNS = 2000, SLOTS = 64, RUNS = 3 };
+enum { TASKS = 10000, SPAWNS = 2000, SLOTS = 64, RUNS = 3 };
 
 void figure_process(struct bench *bench)
 {
