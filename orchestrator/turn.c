@@ -1,6 +1,4 @@
 /* One turn: step what has arrived, write it, commit once, then let everything out. */
-#include <malloc.h>
-
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
 #include "orchestrator/answer.h"
@@ -9,7 +7,6 @@
 #include "orchestrator/store/retention.h"
 
 enum {
-    PLAN_LARGE_TASKS = 10000,
     /* Rows cost what the machine makes of them: the slice follows what the last ones took. Of the 20 ms
        that a turn may take, the commit needs its part. */
     SLICE_AIM_US = 8000,
@@ -134,16 +131,10 @@ static enum err read_bodies(struct loop *loop, const struct release_body **ret_b
 
 static void end(struct loop *loop)
 {
-    bool was_large = false;
     for (size_t i = 0; i < loop->effects.count; i++) {
         if (loop->effects.list[i].kind == EFFECT_PLAN_DONE) {
-            const struct plan *plan = loop->effects.list[i].plan;
-            was_large = was_large || plan->tasks_count >= PLAN_LARGE_TASKS;
-            api_plan_done(loop->api, plan);
+            api_plan_done(loop->api, loop->effects.list[i].plan);
         }
-    }
-    if (was_large) {
-        malloc_trim(0); /* a plan was parsed in pieces too small to be given back by themselves */
     }
     engine_turn_end(loop->engine);
     effects_clear(&loop->effects);

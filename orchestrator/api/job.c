@@ -1,6 +1,7 @@
 /* See job.h: the queue, and the calls of the turn. */
 #include "orchestrator/api/job.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
+
+enum {
+    SCRAP_BYTES = 1024 * 1024
+}; /* of what a job was made from: more takes a turn's time to free */
 
 void jobs_init(struct jobs *jobs)
 {
@@ -30,21 +35,53 @@ struct job *job_new(struct api *api, const struct job_type *type, const struct n
     return job;
 }
 
+static void forget_key(struct jobs *jobs, struct job *job)
+{
+    if (job->once.keyed.length != 0) {
+        strmap_remove(&jobs->keyed, job->once.keyed);
+        job->once.keyed = (struct str){ 0 };
+    }
+}
+
 void job_free(struct jobs *jobs, struct job *job)
 {
     if (job->type == &submit_job) {
         CHECK(jobs->submissions > 0);
         jobs->submissions--;
     }
-    if (job->once.keyed.length != 0) {
-        strmap_remove(&jobs->keyed, job->once.keyed);
-    }
+    forget_key(jobs, job);
     buf_done(&job->submit.text);
     buf_done(&job->submit.bodies);
     arena_done(&job->submit.arena);
     arena_done(&job->arena);
     buf_done(&job->body);
     mem_free(job);
+}
+
+static void scrap(struct work *work, struct reader *reader)
+{
+    (void)reader;
+    struct job *job = work->owner;
+    buf_done(&job->submit.text);
+    buf_done(&job->submit.bodies);
+    arena_done(&job->submit.arena);
+    arena_done(&job->arena);
+    malloc_trim(0); /* it was made in pieces too small to be given back by themselves */
+}
+
+/* Of one that is over: what is large is freed in the thread that parsed it. */
+static void discard(struct api *api, struct job *job)
+{
+    const struct job_submit *submit = &job->submit;
+    if (submit->text.length + submit->bodies.length + submit->arena.bytes + job->arena.bytes >
+        SCRAP_BYTES) {
+        forget_key(&api->jobs, job);
+        job->work = (struct work){ .run = scrap, .done = job_drop, .drop = job_drop, .owner = job };
+        if (worker_take(api->parser, &job->work)) {
+            return;
+        }
+    }
+    job_free(&api->jobs, job);
 }
 
 void job_drop(struct api *api, struct work *work)
@@ -182,15 +219,15 @@ enum err api_reply(struct api *api, const struct effect *effect, struct reason *
 }
 
 /* A submission is kept until the engine is done with its plan as well. */
-static void settle(struct jobs *jobs, struct job *job)
+static void settle(struct api *api, struct job *job)
 {
     if (job->is_posted) {
         if (job->type == &submit_job && !job->plan_is_done) {
             return;
         }
-        map_remove(&jobs->posted, job->id);
+        map_remove(&api->jobs.posted, job->id);
     }
-    job_free(jobs, job);
+    discard(api, job);
 }
 
 static void send(struct api *api, struct job *job)
@@ -220,7 +257,7 @@ void jobs_committed(struct api *api)
             job->type->render(api, job);
         }
         send(api, job);
-        settle(&api->jobs, job);
+        settle(api, job);
     }
     if (api->jobs.tokens_changed) {
         api->jobs.tokens_changed = false;
@@ -242,7 +279,7 @@ void api_plan_done(struct api *api, const struct plan *plan)
             /* Its answer has been sent unless the turn failed; then the process ends. */
             if (job->is_answered && job->waiters_count == 0) {
                 map_remove(&api->jobs.posted, job->id);
-                job_free(&api->jobs, job);
+                discard(api, job);
             }
             return;
         }

@@ -400,6 +400,23 @@ static void a_request_joins_the_submission_that_is_under_way(void **state)
     answer_done(&answer);
 }
 
+/* It is freed beside the loop: by then the key must stand for the answer, not for the submission. */
+static void a_request_repeated_while_the_first_is_being_freed_gets_its_answer(void **state)
+{
+    struct house *house = *state;
+    char *spec = large_spec((size_t)2 * 1024 * 1024);
+    struct request request = { "POST", "/api/v1/constellations", "Idempotency-Key: k3\r\n",
+                               str_of(spec), false };
+    struct answer first = house_ask(house, &request);
+    assert_int_equal(first.status, 201);
+    struct answer again = house_ask(house, &request);
+    assert_int_equal(again.status, 201);
+    assert_string_equal(answer_text(&again, "id"), answer_text(&first, "id"));
+    answer_done(&first);
+    answer_done(&again);
+    mem_free(spec);
+}
+
 static void a_large_spec_that_is_wrong_is_refused_by_the_worker_too(void **state)
 {
     char *spec = large_spec(API_INLINE_PARSE_BYTES_MAX + 1000);
@@ -676,6 +693,7 @@ int main(void)
         IN_A_HOUSE(a_list_goes_page_by_page_newest_first),
         IN_A_HOUSE(the_same_idempotency_key_gives_the_same_answer),
         IN_A_HOUSE(a_request_joins_the_submission_that_is_under_way),
+        IN_A_HOUSE(a_request_repeated_while_the_first_is_being_freed_gets_its_answer),
         IN_A_HOUSE(a_large_spec_that_is_wrong_is_refused_by_the_worker_too),
         IN_A_HOUSE(cancel_ends_it_and_delete_removes_it),
         IN_A_HOUSE(cancel_and_delete_take_no_prefix),
