@@ -41,38 +41,63 @@ void change_end(struct api *api, const struct api_call *call, struct job *job, e
     }
 }
 
-/* Every key that is not there is named, not the first alone. False: it has been answered. */
-static enum err find_ids(struct api *api, struct job *job, int64_t *ids, bool *ret_found,
-                         struct reason *reason)
+/* Every key that is not there is named, not the first alone. */
+static enum err answer_missing(struct api *api, struct job *job, struct reason *reason)
 {
     const struct change *change = job->data;
     struct buf missing = { NULL, 0, 0 };
-    struct str first = { NULL, 0 };
-    size_t missing_count = 0;
-    for (size_t i = 0; i < change->keys_count; i++) {
-        enum err err = query_task_id(api->config.store, job->constellation_id, change->keys[i],
-                                     &ids[i], reason);
-        if (err != ERR_NONE && err != ERR_NOT_FOUND) {
-            buf_done(&missing);
-            return err;
-        }
-        if (err == ERR_NOT_FOUND && missing_count++ < CHANGE_NAMED_MAX) {
-            buf_printf(&missing, "%s\"%.*s\"", missing_count == 1 ? "" : ", ",
-                       STR_ARG(change->keys[i]));
-            first = missing_count == 1 ? change->keys[i] : first;
-        }
-    }
     enum err err = ERR_NONE;
-    if (missing_count == 1) {
-        err = change_say_nearest(api, job->constellation_id, first, &missing, reason);
+    for (size_t i = 0; i < change->missing_count && i < CHANGE_NAMED_MAX; i++) {
+        buf_printf(&missing, "%s\"%.*s\"", i == 0 ? "" : ", ",
+                   STR_ARG(change->keys[change->missing[i]]));
     }
-    if (missing_count > 0 && err == ERR_NONE) {
+    if (change->missing_count == 1) {
+        err = change_say_nearest(api, job->constellation_id, change->keys[change->missing[0]],
+                                 &missing, reason);
+    }
+    if (err == ERR_NONE) {
         job_answer_problem(api, job, PROBLEM_NOT_FOUND, "it has no task %s%s", buf_text(&missing),
-                           missing_count > CHANGE_NAMED_MAX ? ", …" : "");
+                           change->missing_count > CHANGE_NAMED_MAX ? ", …" : "");
     }
     buf_done(&missing);
-    *ret_found = missing_count == 0;
     return err;
+}
+
+/* Over several turns if there are many: a task that goes meanwhile is one that the engine does not know.
+   *ret_found false: it has been answered, or goes on in the next turn. */
+static enum err find_ids(struct api *api, struct job *job, bool *ret_found, struct reason *reason)
+{
+    struct change *change = job->data;
+    *ret_found = false;
+    if (change->ids == NULL) {
+        change->ids = arena_array(&job->arena, change->keys_count + 1, sizeof(*change->ids));
+    }
+    size_t before = change->ids_count;
+    while (change->ids_count < change->keys_count) {
+        if (api->jobs.looked_up == CHANGE_KEYS_A_TURN) {
+            job_queue(api, job);
+            return ERR_NONE;
+        }
+        size_t i = change->ids_count++;
+        api->jobs.looked_up++;
+        enum err err = query_task_id(api->config.store, job->constellation_id, change->keys[i],
+                                     &change->ids[i], reason);
+        if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+            return err;
+        }
+        if (err == ERR_NOT_FOUND && change->missing_count++ < CHANGE_NAMED_MAX) {
+            change->missing[change->missing_count - 1] = i;
+        }
+    }
+    if (change->missing_count > 0) {
+        return answer_missing(api, job, reason);
+    }
+    if (before > 0 && before < change->keys_count) {
+        job_queue(api, job); /* what so many become has a turn of its own */
+        return ERR_NONE;
+    }
+    *ret_found = true;
+    return ERR_NONE;
 }
 
 /* Where each kind of event wants what only the turn knows. */
@@ -125,26 +150,26 @@ enum err change_run(struct api *api, struct job *job, struct effects *effects,
     struct change *change = job->data;
     /* What the turn has done so far counts: an edit may have added the task. */
     enum err err = store_apply(api->config.store, effects, reason);
-    bool live = false;
-    if (err == ERR_NONE) {
-        err = change_revive(api, job, change->revives, &live, reason);
+    bool is_awaited =
+        change->revives || engine_constellation(api->config.engine, job->constellation_id) != NULL;
+    bool found = true;
+    if (err == ERR_NONE && is_awaited && change->states == 0) {
+        err = find_ids(api, job, &found, reason);
     }
+    if (err != ERR_NONE || !found) {
+        return err;
+    }
+    bool live = false;
+    err = change_revive(api, job, change->revives, &live, reason);
     if (err != ERR_NONE || !live) {
         return err;
     }
     size_t count = change->keys_count;
-    int64_t *ids = NULL;
-    bool found = true;
-    if (change->states == 0) {
-        ids = arena_array(&job->arena, count + 1, sizeof(*ids));
-        err = find_ids(api, job, ids, &found, reason);
-    } else {
+    int64_t *ids = change->ids;
+    if (change->states != 0) {
         ids = arena_array(&job->arena, CHANGE_TASKS_MAX, sizeof(*ids));
         count = engine_list_tasks(api->config.engine, job->constellation_id, change->states, ids,
                                   CHANGE_TASKS_MAX);
-    }
-    if (err != ERR_NONE || !found) {
-        return err;
     }
     if (change->states != 0 && count == 0) {
         struct buf words = { NULL, 0, 0 };

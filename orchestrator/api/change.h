@@ -3,12 +3,14 @@
 #ifndef ORCHESTRATOR_API_CHANGE_H
 #define ORCHESTRATOR_API_CHANGE_H
 
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/job.h"
 #include "orchestrator/store/query.h"
 
 enum {
     CHANGE_REASON_BYTES_MAX = 1000,
-    CHANGE_TASKS_MAX = 10000, /* named by one request */
+    CHANGE_TASKS_MAX = 10000,  /* named by one request */
+    CHANGE_KEYS_A_TURN = 1000, /* looked up: of all changes together */
 };
 
 /* What job.data is of such a job. Its text lives in the job's arena. */
@@ -16,6 +18,10 @@ struct change {
     struct event event; /* its kind and what is asked; the rest is filled in in the turn */
     struct str *keys;   /* of the tasks that it is about */
     size_t keys_count;
+    int64_t *ids; /* of the first keys, as far as they have been looked up */
+    size_t ids_count;
+    size_t missing[CHANGE_NAMED_MAX]; /* the first keys that are not there */
+    size_t missing_count;
     uint32_t states; /* no keys: all its tasks in these, a bit each of enum task_state */
     bool revives;    /* also done to one that has ended */
 };

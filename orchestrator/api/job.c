@@ -188,7 +188,10 @@ void job_post(struct api *api, struct job *job, const struct event *event)
 enum err api_turn(struct api *api, struct effects *effects, struct reason *reason)
 {
     enum err err = wakes_work(api, reason);
-    for (size_t i = 0; i < JOB_TURN_MAX && api->jobs.first != NULL && err == ERR_NONE; i++) {
+    /* One that is not done with its turn stands behind those that are there now. */
+    size_t count = api->jobs.queued < JOB_TURN_MAX ? api->jobs.queued : JOB_TURN_MAX;
+    api->jobs.looked_up = 0;
+    for (size_t i = 0; i < count && api->jobs.first != NULL && err == ERR_NONE; i++) {
         struct job *job = api->jobs.first;
         api->jobs.first = job->next;
         if (api->jobs.first == NULL) {

@@ -95,6 +95,7 @@ struct jobs {
     struct job *first; /* to be run in the next turn */
     struct job **last;
     size_t queued;
+    size_t looked_up;     /* keys, in this turn */
     struct job *answered; /* to be sent after the commit, in reverse */
     struct map posted;    /* by id */
     struct strmap keyed;  /* changes under way, by scope and key */

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/api/change.h"
 #include "tests/unit/api_house.h"
 
 #define TWO      "name: two\ntasks:\n  a: {noop: true}\n  b: {noop: true}\n"
@@ -73,6 +74,35 @@ static void a_paused_constellation_begins_nothing_until_it_is_resumed(void **sta
     house_turn(house);
     assert_int_equal(house->fences_count, 2);
     refuse(house, "POST", id, "/resume", "", 404, "not_found");
+}
+
+static void many_keys_are_looked_up_over_several_turns(void **state)
+{
+    enum { TASKS = 2500 };
+    struct house *house = *state;
+    struct buf spec = { NULL, 0, 0 };
+    struct buf hold = { NULL, 0, 0 };
+    buf_append_text(&spec, "name: many\ntasks:\n");
+    buf_append_text(&hold, "{\"tasks\":[");
+    for (int i = 0; i < TASKS; i++) {
+        buf_printf(&spec, "  t%d: {noop: true}\n", i);
+        buf_printf(&hold, "\"t%d\",", i);
+    }
+    char id[160];
+    house_submit(house, buf_text(&spec), id);
+    size_t list = hold.length;
+    buf_append_text(&hold, "\"t0\"]}");
+    uint64_t turns = house->turns;
+    struct answer answer = change(house, "POST", id, "/holds", buf_text(&hold), 201);
+    answer_done(&answer);
+    assert_true(house->turns - turns >= TASKS / CHANGE_KEYS_A_TURN + 2);
+    hold.length = list;
+    buf_append_text(&hold, "\"first\",\"second\"]}");
+    answer = change(house, "POST", id, "/holds", buf_text(&hold), 404);
+    assert_string_equal(answer_text(&answer, "detail"), "it has no task \"first\", \"second\"");
+    answer_done(&answer);
+    buf_done(&spec);
+    buf_done(&hold);
 }
 
 static void pausing_twice_is_pausing_once(void **state)
@@ -412,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_paused_constellation_begins_nothing_until_it_is_resumed),
+        TEST(many_keys_are_looked_up_over_several_turns),
         TEST(pausing_twice_is_pausing_once),
         TEST(a_held_task_waits_and_the_others_go_on),
         TEST(the_same_key_places_one_hold),
