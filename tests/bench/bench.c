@@ -30,6 +30,7 @@ static const struct {
     { "edits", figure_edits, "random edits of a plan of 100,000 tasks" },
     { "growth", figure_growth, "a plan that edits grow to 50,000 tasks" },
     { "living", figure_living, "a plan of 1,000,000 tasks and its edits in the engine alone" },
+    { "steps", figure_steps, "what is much at once, in the engine alone" },
     { "memory", figure_memory, "an idle daemon, an idle agent" },
     { "idle", figure_idle_agents, "many idle agents" },
     { "turn", figure_longest_turn, "the longest turn of the daemons above" },

@@ -72,6 +72,7 @@ void figure_submit(struct bench *bench); /* acceptance, memory with it queued, r
 void figure_edits(struct bench *bench);
 void figure_growth(struct bench *bench);
 void figure_living(struct bench *bench); /* the engine alone */
+void figure_steps(struct bench *bench);  /* likewise */
 void figure_memory(struct bench *bench);
 void figure_idle_agents(struct bench *bench);
 void figure_longest_turn(struct bench *bench); /* of all that ran before it */

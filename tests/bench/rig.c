@@ -101,8 +101,6 @@ void rig_turn(struct rig *rig, struct event *event)
     engine_step(rig->engine, &dispatch, &rig->effects);
     rig->turn_s = now_s() - began;
     look(rig);
-    rig->most_effects =
-        rig->effects.count > rig->most_effects ? rig->effects.count : rig->most_effects;
     began = now_s();
     engine_turn_end(rig->engine);
     rig->turn_s += now_s() - began;

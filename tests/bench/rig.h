@@ -14,7 +14,6 @@ struct rig {
     enum err reply;
     double turn_s; /* of the last turn */
     double longest_turn_s;
-    size_t most_effects; /* of a turn */
     uint64_t *fences; /* that were assigned and have not been taken from here */
     size_t fences_count;
     size_t fences_capacity;
