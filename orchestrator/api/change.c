@@ -131,7 +131,9 @@ static void address(struct job *job, const int64_t *ids, size_t count)
     }
 }
 
-enum err change_revive(struct api *api, struct job *job, bool revives, bool *ret_live,
+/* In a turn, when its effects have been applied: one that has ended comes back, see wake.h. *ret_live
+   false: the job waits for it, or it has been answered. */
+static enum err revive(struct api *api, struct job *job, bool revives, bool *ret_live,
                        struct reason *reason)
 {
     if (revives) {
@@ -160,7 +162,7 @@ enum err change_run(struct api *api, struct job *job, struct effects *effects,
         return err;
     }
     bool live = false;
-    err = change_revive(api, job, change->revives, &live, reason);
+    err = revive(api, job, change->revives, &live, reason);
     if (err != ERR_NONE || !live) {
         return err;
     }

@@ -34,10 +34,6 @@ bool change_begin(struct api *api, const struct api_call *call, const struct job
 void change_end(struct api *api, const struct api_call *call, struct job *job, enum err err,
                 const struct reason *reason);
 
-/* In a turn, when its effects have been applied: one that has ended comes back, see wake.h. *ret_live
-   false: the job waits for it, or it has been answered. */
-enum err change_revive(struct api *api, struct job *job, bool revives, bool *ret_live,
-                       struct reason *reason);
 /* For a job_type: run of all of them. */
 enum err change_run(struct api *api, struct job *job, struct effects *effects,
                     struct reason *reason);

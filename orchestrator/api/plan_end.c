@@ -1,12 +1,13 @@
 /* When a plan ends, if nothing but devices and time is in its way; or why nobody can tell. */
-#include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/plan_measure.h"
+
+#include "orchestrator/engine/engine.h"
 
 enum { END_LOOKS_MAX = 10000 }; /* at tasks that holds name; one that names more counts as it is */
 
 /* Whether something that has not ended waits for it. */
-static bool is_in_the_way(struct api *api, int64_t constellation_id, const struct hold_view *hold,
-                          size_t *looks)
+static bool is_in_the_way(const struct plan_place *place, int64_t constellation_id,
+                          const struct hold_view *hold, size_t *looks)
 {
     if (hold->record->scope == HOLD_ALL || hold->record->origin == HOLD_FAILURE) {
         return true;
@@ -15,7 +16,7 @@ static bool is_in_the_way(struct api *api, int64_t constellation_id, const struc
         const struct task_record *task =
             *looks == END_LOOKS_MAX
                 ? NULL
-                : engine_task(api->config.engine, constellation_id, hold->task_ids[i]);
+                : engine_task(place->engine, constellation_id, hold->task_ids[i]);
         if (*looks == END_LOOKS_MAX ||
             (task != NULL && !task_state_is_final((enum task_state)task->state))) {
             return true;
@@ -25,12 +26,13 @@ static bool is_in_the_way(struct api *api, int64_t constellation_id, const struc
     return false;
 }
 
-static bool find_hold(struct api *api, int64_t constellation_id, struct hold_view *hold)
+static bool find_hold(const struct plan_place *place, int64_t constellation_id,
+                      struct hold_view *hold)
 {
     size_t looks = 0;
     *hold = (struct hold_view){ .record = NULL };
-    while (engine_next_hold(api->config.engine, constellation_id, hold)) {
-        if (is_in_the_way(api, constellation_id, hold, &looks)) {
+    while (engine_next_hold(place->engine, constellation_id, hold)) {
+        if (is_in_the_way(place, constellation_id, hold, &looks)) {
             return true;
         }
     }
@@ -38,9 +40,10 @@ static bool find_hold(struct api *api, int64_t constellation_id, struct hold_vie
 }
 
 /* False: it can be told. */
-static bool say_why_not(struct api *api, const struct plan_measure *measure, struct buf *words)
+static bool say_why_not(const struct plan_place *place, const struct plan_measure *measure,
+                        struct buf *words)
 {
-    const struct engine *engine = api->config.engine;
+    const struct engine *engine = place->engine;
     int64_t id = measure->constellation_id;
     const struct constellation_record *record = engine_constellation(engine, id);
     struct engine_counts counts = { 0 };
@@ -50,7 +53,7 @@ static bool say_why_not(struct api *api, const struct plan_measure *measure, str
         buf_append_text(words, "it has ended");
     } else if (engine_is_paused(engine, id)) {
         buf_append_text(words, "it is paused");
-    } else if (find_hold(api, id, &hold)) {
+    } else if (find_hold(place, id, &hold)) {
         buf_printf(words, "%s hold %lld",
                    hold.record->origin == HOLD_APPROVAL ? "it waits for an approval:"
                                                         : "it is held:",
@@ -68,15 +71,16 @@ static bool say_why_not(struct api *api, const struct plan_measure *measure, str
 }
 
 /* As soon as the critical path allows, or as the slots that there are do. */
-void plan_write_end(struct api *api, const struct plan_measure *measure, struct json_out *out)
+void plan_write_end(const struct plan_place *place, const struct plan_measure *measure,
+                    struct json_out *out)
 {
     struct buf why = { NULL, 0, 0 };
-    if (say_why_not(api, measure, &why)) {
+    if (say_why_not(place, measure, &why)) {
         json_out_null(out, "expected_end");
         json_out_str(out, "expected_end_why", (struct str){ (const char *)why.data, why.length });
     } else {
         const struct metrics *rest = metrics_result(&measure->rest);
-        int64_t by_slots_ms = rest->work_ms / (int64_t)engine_stats(api->config.engine).slots;
+        int64_t by_slots_ms = rest->work_ms / (int64_t)engine_stats(place->engine).slots;
         int64_t left_ms = rest->critical_ms > by_slots_ms ? rest->critical_ms : by_slots_ms;
         json_out_time(out, "expected_end", measure->now_wall_ms + left_ms);
         json_out_null(out, "expected_end_why");

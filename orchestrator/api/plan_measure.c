@@ -1,7 +1,7 @@
 #include "orchestrator/api/plan_measure.h"
 
 #include "common/base/mem.h"
-#include "orchestrator/api/api_inner.h"
+#include "orchestrator/engine/engine.h"
 #include "orchestrator/store/query_task.h"
 
 struct plan_mean {
@@ -9,14 +9,15 @@ struct plan_mean {
     uint32_t count;
 };
 
-bool plan_measure_begin(struct api *api, int64_t constellation_id, struct plan_measure *measure)
+bool plan_measure_begin(const struct plan_place *place, int64_t constellation_id,
+                        struct plan_measure *measure)
 {
-    const struct constellation *graph = metrics_plan(api->config.engine, constellation_id);
+    const struct constellation *graph = metrics_plan(place->engine, constellation_id);
     if (graph == NULL) {
         return false;
     }
     const struct constellation_record *record =
-        engine_constellation(api->config.engine, constellation_id);
+        engine_constellation(place->engine, constellation_id);
     uint32_t size = metrics_plan_size(graph);
     *measure = (struct plan_measure){
         .constellation_id = constellation_id,
@@ -24,7 +25,7 @@ bool plan_measure_begin(struct api *api, int64_t constellation_id, struct plan_m
         .graph = graph,
         .spans_ms = mem_array((size_t)size + 1, sizeof(int64_t)),
         .started_wall_ms = mem_array((size_t)size + 1, sizeof(int64_t)),
-        .now_wall_ms = api_now(api).wall_ms,
+        .now_wall_ms = place->now_wall_ms,
         .from_wall_ms = record->created_wall_ms,
     };
     bool is_final = constellation_state_is_final(record->state);
@@ -92,14 +93,16 @@ static void learn(struct plan_measure *measure, int64_t class_id, int64_t span_m
 }
 
 /* Its latest attempt says how long it takes, all of them when it was busy. */
-static enum err read_spans(struct api *api, struct plan_measure *measure,
-                           const struct task_record *task, uint32_t index, struct reason *reason)
+static enum err read_spans(const struct plan_place *place, struct plan_measure *measure,
+                           const struct task_record *task, uint32_t index, int *rows,
+                           struct reason *reason)
 {
     uint64_t fence = task->fence;
     measure->spans_ms[index] = -1;
     for (int i = 0; fence != 0 && i < PLAN_ATTEMPTS_EACH_MAX; i++) {
         struct query_span span;
-        enum err err = query_span(api->config.store, fence, &span, reason);
+        ++*rows;
+        enum err err = query_span(place->store, fence, &span, reason);
         if (err != ERR_NONE) {
             return err == ERR_NOT_FOUND ? ERR_NONE : err;
         }
@@ -165,13 +168,15 @@ static int64_t rest_duration(const struct task *task, void *context)
     return whole_ms > passed_ms ? whole_ms - passed_ms : 0;
 }
 
-static enum err work_spans(struct api *api, struct plan_measure *measure, struct reason *reason)
+static enum err work_spans(const struct plan_place *place, struct plan_measure *measure,
+                           struct reason *reason)
 {
     uint32_t size = metrics_plan_size(measure->graph);
-    for (int i = 0; i < PLAN_SLICE_ATTEMPTS && measure->at < size; i++) {
+    int rows = 0;
+    for (int i = 0; i < PLAN_SLICE_GRAPH && rows < PLAN_SLICE_ATTEMPTS && measure->at < size; i++) {
         const struct task_record *task = metrics_plan_task(measure->graph, measure->at);
         enum err err =
-            task == NULL ? ERR_NONE : read_spans(api, measure, task, measure->at, reason);
+            task == NULL ? ERR_NONE : read_spans(place, measure, task, measure->at, &rows, reason);
         if (err != ERR_NONE) {
             return err;
         }
@@ -184,17 +189,18 @@ static enum err work_spans(struct api *api, struct plan_measure *measure, struct
     return ERR_NONE;
 }
 
-enum err plan_measure_work(struct api *api, struct plan_measure *measure, struct reason *reason)
+enum err plan_measure_work(const struct plan_place *place, struct plan_measure *measure,
+                           struct reason *reason)
 {
     const struct constellation_record *record =
-        engine_constellation(api->config.engine, measure->constellation_id);
+        engine_constellation(place->engine, measure->constellation_id);
     if (record == NULL || record->revision != measure->revision ||
-        metrics_plan(api->config.engine, measure->constellation_id) != measure->graph) {
+        metrics_plan(place->engine, measure->constellation_id) != measure->graph) {
         return reason_set(reason, ERR_CONFLICT, "it is being changed");
     }
     switch (measure->phase) {
     case PLAN_SPANS:
-        return work_spans(api, measure, reason);
+        return work_spans(place, measure, reason);
     case PLAN_WHOLE:
         metrics_work(&measure->whole, PLAN_SLICE_GRAPH);
         if (metrics_is_finished(&measure->whole)) {
@@ -219,8 +225,8 @@ bool plan_measure_is_finished(const struct plan_measure *measure)
     return measure->phase == PLAN_MEASURED;
 }
 
-static void write_path(struct api *api, const struct plan_measure *measure, struct json_out *out,
-                       const char *key, const struct metrics_path *path)
+static void write_path(const struct plan_place *place, const struct plan_measure *measure,
+                       struct json_out *out, const char *key, const struct metrics_path *path)
 {
     json_out_object(out, key);
     json_out_uint(out, "length", path->total);
@@ -229,7 +235,7 @@ static void write_path(struct api *api, const struct plan_measure *measure, stru
         const struct task_record *task = metrics_plan_task(measure->graph, path->tasks[i]);
         struct str name = STR("?");
         struct reason reason;
-        query_task_key(api->config.store, task->id, &api->arena, &name, &reason);
+        query_task_key(place->store, task->id, place->arena, &name, &reason);
         json_out_str(out, NULL, name);
     }
     json_out_array_end(out);
@@ -241,7 +247,8 @@ static void write_number(struct json_out *out, const char *key, double value)
     json_out_milli(out, key, (int64_t)(value * 1000.0 + 0.5));
 }
 
-static void write_time(struct api *api, const struct plan_measure *measure, struct json_out *out)
+static void write_time(const struct plan_place *place, const struct plan_measure *measure,
+                       struct json_out *out)
 {
     const struct metrics *metrics = metrics_result(&measure->whole);
     if (measure->all_count == 0) { /* nothing has run: how long anything takes is not known */
@@ -251,7 +258,7 @@ static void write_time(struct api *api, const struct plan_measure *measure, stru
     json_out_object(out, "time");
     json_out_seconds(out, "work", metrics->work_ms);
     json_out_seconds(out, "critical", metrics->critical_ms);
-    write_path(api, measure, out, "critical_path", &metrics->critical);
+    write_path(place, measure, out, "critical_path", &metrics->critical);
     write_number(out, "parallelism", metrics->parallelism_by_time);
     json_out_uint(out, "measured", measure->all_count);
     json_out_object_end(out);
@@ -283,12 +290,13 @@ static void write_realised(const struct plan_measure *measure, struct json_out *
     json_out_object_end(out);
 }
 
-void plan_measure_write(struct api *api, const struct plan_measure *measure, struct json_out *out)
+void plan_measure_write(const struct plan_place *place, const struct plan_measure *measure,
+                        struct json_out *out)
 {
     const struct metrics *metrics = metrics_result(&measure->whole);
     json_out_uint(out, "revision", measure->revision);
     json_out_uint(out, "tasks", metrics->tasks);
-    write_path(api, measure, out, "longest_path", &metrics->longest);
+    write_path(place, measure, out, "longest_path", &metrics->longest);
     json_out_array(out, "widths");
     for (uint32_t i = 0; i < metrics->widths_count; i++) {
         json_out_uint(out, NULL, metrics->widths[i]);
@@ -297,7 +305,7 @@ void plan_measure_write(struct api *api, const struct plan_measure *measure, str
     json_out_uint(out, "width_max", metrics->width_max);
     json_out_uint(out, "widest_level", metrics->widest_level);
     write_number(out, "parallelism", metrics->parallelism);
-    write_time(api, measure, out);
+    write_time(place, measure, out);
     write_realised(measure, out);
-    plan_write_end(api, measure, out);
+    plan_write_end(place, measure, out);
 }

@@ -4,13 +4,23 @@
 #ifndef ORCHESTRATOR_API_PLAN_MEASURE_H
 #define ORCHESTRATOR_API_PLAN_MEASURE_H
 
+#include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/map.h"
 #include "orchestrator/api/json_out.h"
 #include "orchestrator/engine/metrics.h"
 
-struct api;
+struct engine;
 struct reason;
+struct store;
+
+/* Where it is measured: in the loop, or beside it. */
+struct plan_place {
+    struct engine *engine;
+    struct store *store;
+    struct arena *arena; /* for what is written */
+    int64_t now_wall_ms;
+};
 
 enum {
     PLAN_SLICE_ATTEMPTS = 1000,  /* read at a time */
@@ -46,15 +56,19 @@ struct plan_measure {
 };
 
 /* False: the constellation is not live. */
-bool plan_measure_begin(struct api *api, int64_t constellation_id, struct plan_measure *measure);
+bool plan_measure_begin(const struct plan_place *place, int64_t constellation_id,
+                        struct plan_measure *measure);
 void plan_measure_done(struct plan_measure *measure);
 /* One slice. ERR_CONFLICT: its plan has changed, or it has ended; begin anew. */
-enum err plan_measure_work(struct api *api, struct plan_measure *measure, struct reason *reason);
+enum err plan_measure_work(const struct plan_place *place, struct plan_measure *measure,
+                           struct reason *reason);
 bool plan_measure_is_finished(const struct plan_measure *measure);
 /* Into an object that is open. */
-void plan_measure_write(struct api *api, const struct plan_measure *measure, struct json_out *out);
+void plan_measure_write(const struct plan_place *place, const struct plan_measure *measure,
+                        struct json_out *out);
 
 /* --- plan_end.c --- */
-void plan_write_end(struct api *api, const struct plan_measure *measure, struct json_out *out);
+void plan_write_end(const struct plan_place *place, const struct plan_measure *measure,
+                    struct json_out *out);
 
 #endif

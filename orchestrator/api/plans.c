@@ -4,9 +4,9 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
-#include "orchestrator/api/change.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/plan_measure.h"
+#include "orchestrator/api/read.h"
 
 enum { RESTARTS_MAX = 5 };
 
@@ -52,17 +52,27 @@ void plans_gone(struct api *api, uint64_t request)
     }
 }
 
-static void write(struct api *api, const struct plan_measure *measure, struct buf *body)
+static struct plan_place place_of(struct api *api)
+{
+    return (struct plan_place){
+        .engine = api->config.engine,
+        .store = api->config.store,
+        .arena = &api->arena,
+        .now_wall_ms = api_now(api).wall_ms,
+    };
+}
+
+static void write(const struct plan_place *place, const struct plan_measure *measure, int64_t seq,
+                  struct buf *body)
 {
     struct json_out out = { .buf = body };
     struct str uid = { NULL, 0 };
     struct reason reason;
-    query_constellation_uid(api->config.store, measure->constellation_id, &api->arena, &uid,
-                            &reason);
+    query_constellation_uid(place->store, measure->constellation_id, place->arena, &uid, &reason);
     json_out_object(&out, NULL);
-    json_out_int(&out, "seq", api->seq);
+    json_out_int(&out, "seq", seq);
     json_out_str(&out, "constellation", uid);
-    plan_measure_write(api, measure, &out);
+    plan_measure_write(place, measure, &out);
     json_out_object_end(&out);
 }
 
@@ -70,11 +80,12 @@ static void write(struct api *api, const struct plan_measure *measure, struct bu
 static bool work(struct api *api, struct plan_job *job)
 {
     struct reason reason = { "" };
-    enum err err = plan_measure_work(api, &job->measure, &reason);
+    const struct plan_place place = place_of(api);
+    enum err err = plan_measure_work(&place, &job->measure, &reason);
     if (err == ERR_CONFLICT && job->restarts++ < RESTARTS_MAX) {
         int64_t id = job->measure.constellation_id;
         plan_measure_done(&job->measure);
-        if (plan_measure_begin(api, id, &job->measure)) {
+        if (plan_measure_begin(&place, id, &job->measure)) {
             return false;
         }
         reason_set(&reason, err, "it has ended meanwhile: ask again");
@@ -88,7 +99,7 @@ static bool work(struct api *api, struct plan_job *job)
         return false;
     }
     struct buf body = { NULL, 0, 0 };
-    write(api, &job->measure, &body);
+    write(&place, &job->measure, api->seq, &body);
     reply_json(api, job->request, job->route->status, &body);
     return true;
 }
@@ -114,32 +125,56 @@ void plans_tick(struct api *api)
     api->plans.count++;
 }
 
-/* One that has ended comes back for a turn, and is measured in it. */
-static enum err final_run(struct api *api, struct job *job, struct effects *effects,
-                          struct reason *reason)
+/* One that has ended is in no engine: in the thread it is loaded into one that is made for it. */
+static enum err final_rows(struct read *read, struct store *store, struct reason *reason)
 {
-    bool live = false;
-    enum err err = store_apply(api->config.store, effects, reason);
+    static const struct engine_config config = {
+        .epoch = 1,
+        .next_constellation_id = 1,
+        .next_task_id = 1,
+        .next_edge_id = 1,
+        .next_hold_id = 1,
+    };
+    int64_t id = read->constellation.record.id;
+    struct engine *engine = engine_new(&config);
+    struct plan_measure measure = { .constellation_id = 0 };
+    const struct plan_place place = {
+        .engine = engine,
+        .store = store,
+        .arena = &read->arena,
+        .now_wall_ms = read->now_wall_ms,
+    };
+    struct store_wake wake = { .constellation_id = id };
+    size_t budget = SIZE_MAX;
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && !wake.is_whole) {
+        err = store_wake(store, engine, &wake, &budget, reason);
+    }
+    if (err == ERR_CONFLICT) {
+        reason_set(reason, err, "it has been reopened meanwhile: ask again");
+    }
     if (err == ERR_NONE) {
-        err = change_revive(api, job, true, &live, reason);
-    }
-    if (err != ERR_NONE || !live) {
-        return err;
-    }
-    struct plan_measure measure;
-    CHECK(plan_measure_begin(api, job->constellation_id, &measure));
-    while (err == ERR_NONE && !plan_measure_is_finished(&measure)) {
-        err = plan_measure_work(api, &measure, reason);
+        struct moment now = { .wall_ms = read->now_wall_ms };
+        err = engine_load_revived(engine, id, now, reason);
     }
     if (err == ERR_NONE) {
-        write(api, &measure, &job->body);
-        job_answer(api, job);
+        CHECK(plan_measure_begin(&place, id, &measure));
+        while (err == ERR_NONE && !plan_measure_is_finished(&measure)) {
+            err = plan_measure_work(&place, &measure, reason);
+        }
+    }
+    if (err == ERR_NONE) {
+        write(&place, &measure, read->seq, &read->body);
     }
     plan_measure_done(&measure);
+    engine_free(engine);
     return err;
 }
 
-static const struct job_type final_job = { final_run, NULL, NULL };
+static const struct read_kind final_read = {
+    .rows = final_rows,
+    .too_long = "such a plan is measured only while it is live",
+};
 
 static void measure_final(struct api *api, const struct api_call *call,
                           const struct query_constellation *constellation)
@@ -152,12 +187,7 @@ static void measure_final(struct api *api, const struct api_call *call,
             PLAN_FINAL_TASKS_MAX);
         return;
     }
-    if (!job_may_start(api, call->request->id)) {
-        return;
-    }
-    struct job *job = job_new(api, &final_job, call->request);
-    job->constellation_id = constellation->record.id;
-    job_queue(api, job);
+    read_start(api, read_new(api, call, &final_read, constellation));
 }
 
 void plan_metrics_get(struct api *api, const struct api_call *call)
@@ -173,7 +203,8 @@ void plan_metrics_get(struct api *api, const struct api_call *call)
     }
     struct plan_job *job = mem_alloc(sizeof(*job));
     *job = (struct plan_job){ .request = call->request->id, .route = call->route };
-    if (!plan_measure_begin(api, constellation.record.id, &job->measure)) {
+    const struct plan_place place = place_of(api);
+    if (!plan_measure_begin(&place, constellation.record.id, &job->measure)) {
         mem_free(job);
         measure_final(api, call, &constellation);
         return;

@@ -97,7 +97,7 @@ static const struct api_route routes[] = {
     { "POST", API "/constellations/{id}/rerun", "rerunTasks", NET_ROLE_OPERATOR, NULL, 200, 0,
       CHANGE | REOPEN, reopen_rerun },
     { "GET", API "/constellations/{id}/plan/metrics", "getPlanMetrics", NET_ROLE_VIEWER, NULL, 200,
-      0, BY_ID | P(CONFLICT) | P(TOO_MANY), plan_metrics_get },
+      0, READ | P(CONFLICT), plan_metrics_get },
     { "GET", API "/attention", "listAttention", NET_ROLE_VIEWER, NULL, 200, 0, 0, attention_get },
     { "GET", API "/devices", "listDevices", NET_ROLE_VIEWER, NULL, 200, 0, 0, devices_list },
     { "GET", API "/devices/{name}", "getDevice", NET_ROLE_VIEWER, NULL, 200, 0, P(NOT_FOUND),

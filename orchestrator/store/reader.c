@@ -73,6 +73,7 @@ static enum err open_connection(struct reader *self, struct reason *reason)
     snapshot->store.ops = &store_sqlite_ops;
     snapshot->data_dir = mem_copy_text(self->data_dir);
     snapshot->lock_fd = -1;
+    snapshot->is_snapshot = true;
     char *path = mem_format("%s/asterism.db", self->data_dir);
     char pragmas[256];
     snprintf(pragmas, sizeof pragmas,

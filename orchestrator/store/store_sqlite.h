@@ -44,7 +44,8 @@ struct store_sqlite {
     struct checkpointer *checkpointer; /* NULL until the store is open */
     char *data_dir;
     int lock_fd;
-    bool began; /* the turn has written: SQLite's transaction is open */
+    bool began;       /* the turn has written: SQLite's transaction is open */
+    bool is_snapshot; /* a reader's: nothing is written */
     struct strmap statements;
     sqlite3_stmt *rows[ROW_STATEMENTS_MAX]; /* of store_sqlite_row.c, prepared at the opening */
     struct output_files *files;

@@ -303,6 +303,9 @@ static const struct pass of_constellations[] = {
 
 enum err load_damaged(struct store_sqlite *self, enum err err, struct reason *reason)
 {
+    if (err == ERR_NONE && sqlite_err(sqlite3_errcode(self->db)) == ERR_TIMEOUT) {
+        return reason_set(reason, ERR_TIMEOUT, "interrupted"); /* a reader: see reader.h */
+    }
     return reason_set(reason, ERR_CORRUPT,
                       "the database in %s is damaged (%s): stop asterismd, move the directory "
                       "away and restore a backup with: asterismd restore BACKUP",

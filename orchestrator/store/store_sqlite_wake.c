@@ -62,7 +62,9 @@ static enum err load_referred(struct waking *waking, const char *sql, const char
     enum err err = sqlite3_step(row) == SQLITE_ROW ? load(&waking->loader, row) : ERR_CORRUPT;
     bool is_retired = err == ERR_NONE && sqlite3_column_int64(row, columns) != 0;
     sqlite3_reset(row);
-    return is_retired ? unretire(waking, unretire_sql, id) : err;
+    /* Of a snapshot nothing is shared. */
+    return is_retired && !waking->loader.self->is_snapshot ? unretire(waking, unretire_sql, id)
+                                                           : err;
 }
 
 static enum err wake_task(struct waking *waking, sqlite3_stmt *row)
