@@ -139,6 +139,7 @@ void api_request_gone(struct api *api, uint64_t id)
     streams_enter(&api->streams);
     streams_gone(api, id);
     plans_gone(api, id);
+    worker_gone(api->parser, id);
     worker_gone(api->reader, id);
     api_leave(api);
 }

@@ -4,6 +4,7 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/poll.h"
+#include "orchestrator/api/read.h"
 #include "orchestrator/api/view.h"
 #include "orchestrator/store/retention.h"
 
@@ -37,64 +38,73 @@ static enum err read_states(struct str list, uint32_t *ret_states, struct reason
     return ERR_NONE;
 }
 
-static void write_list(struct api *api, uint64_t request, const struct query_constellations *list)
+struct wanted {
+    struct query_list list;
+    struct query_constellations found;
+    struct str next; /* its id */
+};
+
+static enum err list_rows(struct read *read, struct store *store, struct reason *reason)
 {
-    struct buf body = { NULL, 0, 0 };
-    struct json_out out = { .buf = &body };
+    struct wanted *wanted = read->data;
+    enum err err =
+        query_constellation_list(store, &wanted->list, &read->arena, &wanted->found, reason);
+    if (err == ERR_NONE && wanted->found.next_id != 0) {
+        err = query_constellation_uid(store, wanted->found.next_id, &read->arena, &wanted->next,
+                                      reason);
+    }
+    return err;
+}
+
+static enum err list_rest(struct api *api, struct read *read, struct reason *reason)
+{
+    (void)reason;
+    const struct wanted *wanted = read->data;
+    struct json_out out = { .buf = &read->body };
     json_out_object(&out, NULL);
-    json_out_int(&out, "seq", api->seq);
+    json_out_int(&out, "seq", read->seq);
     json_out_array(&out, "constellations");
-    for (size_t i = 0; i < list->count; i++) {
-        view_constellation(api, &out, NULL, &list->list[i]);
+    for (size_t i = 0; i < wanted->found.count; i++) {
+        view_constellation(api, &out, NULL, &wanted->found.list[i]);
         json_out_object_end(&out);
     }
     json_out_array_end(&out);
-    struct str next = { NULL, 0 };
-    struct reason reason;
-    if (list->next_id != 0) {
-        enum err err =
-            query_constellation_uid(api->config.store, list->next_id, &api->arena, &next, &reason);
-        if (err != ERR_NONE) {
-            buf_done(&body);
-            reply_failed(api, request, err, &reason);
-            return;
-        }
-    }
-    json_out_str_or_null(&out, "next", next);
+    json_out_str_or_null(&out, "next", wanted->next);
     json_out_object_end(&out);
-    reply_json(api, request, api->route->status, &body);
+    return ERR_NONE;
 }
+
+static const struct read_kind list_read = {
+    .rows = list_rows,
+    .rest = list_rest,
+    .too_long = "ask for fewer by limit",
+};
 
 void constellations_list(struct api *api, const struct api_call *call)
 {
-    uint64_t request = call->request->id;
-    struct query_list wanted = { .states = 0 };
+    struct wanted wanted = { .next = { NULL, 0 } };
     struct reason reason;
     struct str text;
     uint64_t limit = 0;
     if (args_number(&call->args, "limit", 1, API_PAGE_MAX, LIST_DEFAULT, &limit, &reason) !=
             ERR_NONE ||
         (args_get(&call->args, "state", &text) &&
-         read_states(text, &wanted.states, &reason) != ERR_NONE)) {
-        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
+         read_states(text, &wanted.list.states, &reason) != ERR_NONE)) {
+        reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
-    wanted.limit = (size_t)limit;
+    wanted.list.limit = (size_t)limit;
     if (args_get(&call->args, "before", &text)) {
         struct query_constellation before;
         if (!api_find_constellation(api, call, text, &before)) {
             return;
         }
-        wanted.before_id = before.record.id;
+        wanted.list.before_id = before.record.id;
     }
-    struct query_constellations list;
-    enum err err =
-        query_constellation_list(api->config.store, &wanted, &api->arena, &list, &reason);
-    if (err != ERR_NONE) {
-        reply_failed(api, request, err, &reason);
-        return;
-    }
-    write_list(api, request, &list);
+    struct read *read = read_new(api, call, &list_read, NULL);
+    read->data = arena_alloc(&read->arena, sizeof(wanted));
+    *(struct wanted *)read->data = wanted;
+    read_start(api, read);
 }
 
 void constellations_get(struct api *api, const struct api_call *call)

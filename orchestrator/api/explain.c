@@ -53,17 +53,14 @@ void explain_get(struct api *api, const struct api_call *call)
         return;
     }
     struct reason reason;
-    struct query_task task;
+    struct view_rows rows;
     struct buf body = { NULL, 0, 0 };
     struct json_out out = { .buf = &body };
     int64_t id = 0;
     enum err err =
         query_task_id(api->config.store, constellation.record.id, call->params[1], &id, &reason);
     if (err == ERR_NONE) {
-        err = query_task(api->config.store, id, &api->arena, &task, &reason);
-    }
-    if (err == ERR_NONE) {
-        err = view_task(api, &out, NULL, &task, &reason);
+        err = view_task_rows(api->config.store, id, &out, &api->arena, &rows, &reason);
     }
     if (err != ERR_NONE) {
         buf_done(&body);
@@ -74,8 +71,9 @@ void explain_get(struct api *api, const struct api_call *call)
         reply_failed(api, call->request->id, err, &reason);
         return;
     }
-    write_holds(api, &out, &task);
-    write_devices(api, &out, &task);
+    view_task(api, &out, NULL, &rows);
+    write_holds(api, &out, &rows.task);
+    write_devices(api, &out, &rows.task);
     json_out_str(&out, "constellation", constellation.uid);
     json_out_int(&out, "seq", api->seq);
     json_out_object_end(&out);

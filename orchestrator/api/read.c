@@ -29,8 +29,8 @@ static enum err read_rows(struct read *read, struct store *store, struct reason 
     int64_t oldest = 0;
     int64_t newest = 0;
     enum err err = query_event_range(store, &oldest, &newest, reason);
-    if (err == ERR_NONE) {
-        read->seq = newest > read->seq ? newest : read->seq;
+    read->seq = newest > read->seq ? newest : read->seq;
+    if (err == ERR_NONE && read->constellation.record.id != 0) {
         err = query_constellation(store, read->constellation.record.id, &read->arena,
                                   &read->constellation, reason);
     }
@@ -41,6 +41,10 @@ static void run(struct work *work, struct reader *reader)
 {
     struct read *read = work->owner;
     struct store *store = NULL;
+    if (read->kind->is_parse) {
+        read->err = read->kind->rows(read, NULL, &read->reason);
+        return;
+    }
     read->err = reader_begin(reader, &store, &read->reason);
     if (read->err == ERR_NONE) {
         read->err = read_rows(read, store, &read->reason);
@@ -53,7 +57,7 @@ static void refuse(struct api *api, const struct read *read)
     uint64_t request = read->work.request;
     switch ((int)read->err) {
     case ERR_INVALID:
-        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", read->reason.text);
+        reply_problem(api, request, read->kind->invalid, "%s", read->reason.text);
         break;
     case ERR_CONFLICT:
         reply_problem(api, request, PROBLEM_CONFLICT, "%s", read->reason.text);
@@ -78,6 +82,12 @@ static void done(struct api *api, struct work *work)
     if (read->err == ERR_NONE && read->kind->rest != NULL) {
         read->err = read->kind->rest(api, read, &read->reason);
     }
+    if (read->err == ERR_NONE && read->again) {
+        read->again = false;
+        read_start(api, read);
+        api->route = around;
+        return;
+    }
     if (read->err == ERR_NONE) {
         reply_json(api, work->request, read->route->status, &read->body);
     } else {
@@ -99,15 +109,17 @@ struct read *read_new(struct api *api, const struct api_call *call, const struct
         .now_wall_ms = api_now(api).wall_ms,
     };
     read->work.request = call->request->id;
-    read->constellation.record.id = constellation->record.id;
+    read->constellation.record.id = constellation == NULL ? 0 : constellation->record.id;
     return read;
 }
 
 void read_start(struct api *api, struct read *read)
 {
-    if (!worker_take(api->reader, &read->work)) {
+    bool is_parse = read->kind->is_parse;
+    if (!worker_take(is_parse ? api->parser : api->reader, &read->work)) {
         reply_problem(api, read->work.request, PROBLEM_TOO_MANY,
-                      "%d long reads are under way; try again", API_READS_MAX);
+                      "%d long %s are under way; try again",
+                      is_parse ? API_PARSES_MAX : API_READS_MAX, is_parse ? "bodies" : "reads");
         read_free(read);
     }
 }

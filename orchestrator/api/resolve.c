@@ -12,16 +12,14 @@ static enum err resolve_answer(struct api *api, struct job *job, const struct ef
         return ERR_NONE;
     }
     const struct change *change = job->data;
-    struct query_task task;
-    enum err err =
-        query_task(api->config.store, change->event.resolve.task_id, &api->arena, &task, reason);
+    struct view_rows rows;
     struct json_out out = { .buf = &job->body };
-    if (err == ERR_NONE) {
-        err = view_task(api, &out, NULL, &task, reason);
-    }
+    enum err err = view_task_rows(api->config.store, change->event.resolve.task_id, &out,
+                                  &api->arena, &rows, reason);
     if (err != ERR_NONE) {
         return err;
     }
+    view_task(api, &out, NULL, &rows);
     json_out_object_end(&out);
     job_answer(api, job);
     return job_keep(api, job, reason);

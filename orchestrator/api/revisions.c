@@ -4,6 +4,7 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/json_out.h"
+#include "orchestrator/api/read.h"
 
 enum { LIST_DEFAULT = 50 };
 
@@ -20,38 +21,19 @@ void view_revision(struct json_out *out, const struct revision_record *revision)
     json_out_str_or_null(out, "reason", revision->reason);
 }
 
-void revisions_list(struct api *api, const struct api_call *call)
+static enum err list_rows(struct read *read, struct store *store, struct reason *reason)
 {
-    uint64_t request = call->request->id;
-    struct reason reason = { "" };
-    uint64_t limit = 0;
-    uint64_t last = 0;
-    if (args_number(&call->args, "limit", 1, API_PAGE_MAX, LIST_DEFAULT, &limit, &reason) !=
-            ERR_NONE ||
-        args_number(&call->args, "last", 1, UINT32_MAX, UINT32_MAX, &last, &reason) != ERR_NONE) {
-        reply_problem(api, request, PROBLEM_BAD_REQUEST, "%s", reason.text);
-        return;
-    }
-    struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
-        return;
-    }
-    const struct query_revision_list wanted = { .first = 1,
-                                                .last = (uint32_t)last,
-                                                .limit = (size_t)limit };
     struct query_revisions list;
-    enum err err = query_revision_list(api->config.store, constellation.record.id, &wanted,
-                                       &api->arena, &list, &reason);
+    enum err err = query_revision_list(store, read->constellation.record.id, read->data,
+                                       &read->arena, &list, reason);
     if (err != ERR_NONE) {
-        reply_failed(api, request, err, &reason);
-        return;
+        return err;
     }
-    struct buf body = { NULL, 0, 0 };
-    struct json_out out = { .buf = &body };
+    struct json_out out = { .buf = &read->body };
     json_out_object(&out, NULL);
-    json_out_int(&out, "seq", api->seq);
-    json_out_str(&out, "constellation", constellation.uid);
-    json_out_uint(&out, "revision", constellation.record.revision);
+    json_out_int(&out, "seq", read->seq);
+    json_out_str(&out, "constellation", read->constellation.uid);
+    json_out_uint(&out, "revision", read->constellation.record.revision);
     json_out_array(&out, "revisions");
     for (size_t i = 0; i < list.count; i++) {
         view_revision(&out, &list.list[i]);
@@ -64,36 +46,69 @@ void revisions_list(struct api *api, const struct api_call *call)
         json_out_null(&out, "next");
     }
     json_out_object_end(&out);
-    reply_json(api, request, call->route->status, &body);
+    return ERR_NONE;
 }
 
-void revisions_get(struct api *api, const struct api_call *call)
+static const struct read_kind list_read = { .rows = list_rows,
+                                            .too_long = "ask for fewer by limit" };
+
+void revisions_list(struct api *api, const struct api_call *call)
 {
-    uint64_t number = 0;
     struct reason reason = { "" };
+    uint64_t limit = 0;
+    uint64_t last = 0;
+    if (args_number(&call->args, "limit", 1, API_PAGE_MAX, LIST_DEFAULT, &limit, &reason) !=
+            ERR_NONE ||
+        args_number(&call->args, "last", 1, UINT32_MAX, UINT32_MAX, &last, &reason) != ERR_NONE) {
+        reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
+        return;
+    }
     struct query_constellation constellation;
     if (!api_find_constellation(api, call, call->params[0], &constellation)) {
         return;
     }
+    struct read *read = read_new(api, call, &list_read, &constellation);
+    struct query_revision_list *wanted = arena_alloc(&read->arena, sizeof(*wanted));
+    *wanted =
+        (struct query_revision_list){ .first = 1, .last = (uint32_t)last, .limit = (size_t)limit };
+    read->data = wanted;
+    read_start(api, read);
+}
+
+static enum err one_rows(struct read *read, struct store *store, struct reason *reason)
+{
     struct revision_record revision;
-    enum err err = ERR_NOT_FOUND;
-    if (str_to_uint64(call->params[1], UINT32_MAX, &number)) {
-        err = query_revision(api->config.store, constellation.record.id, (uint32_t)number,
-                             &api->arena, &revision, &reason);
-    } else {
-        reason_set(&reason, err, "a revision is a number");
-    }
+    enum err err = query_revision(store, read->constellation.record.id,
+                                  *(const uint32_t *)read->data, &read->arena, &revision, reason);
     if (err != ERR_NONE) {
-        reply_failed(api, call->request->id, err, &reason);
-        return;
+        return err;
     }
-    struct buf body = { NULL, 0, 0 };
-    struct json_out out = { .buf = &body };
+    struct json_out out = { .buf = &read->body };
     view_revision(&out, &revision);
     json_out_raw(&out, "operations", revision.operations);
     json_out_raw(&out, "inverse", revision.inverse);
-    json_out_str(&out, "constellation", constellation.uid);
-    json_out_int(&out, "seq", api->seq);
+    json_out_str(&out, "constellation", read->constellation.uid);
+    json_out_int(&out, "seq", read->seq);
     json_out_object_end(&out);
-    reply_json(api, call->request->id, call->route->status, &body);
+    return ERR_NONE;
+}
+
+static const struct read_kind one_read = { .rows = one_rows, .too_long = "try again" };
+
+void revisions_get(struct api *api, const struct api_call *call)
+{
+    uint64_t number = 0;
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return;
+    }
+    if (!str_to_uint64(call->params[1], UINT32_MAX, &number)) {
+        reply_problem(api, call->request->id, PROBLEM_NOT_FOUND, "a revision is a number");
+        return;
+    }
+    struct read *read = read_new(api, call, &one_read, &constellation);
+    uint32_t *wanted = arena_alloc(&read->arena, sizeof(*wanted));
+    *wanted = (uint32_t)number;
+    read->data = wanted;
+    read_start(api, read);
 }

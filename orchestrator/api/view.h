@@ -19,11 +19,22 @@ enum {
     VIEW_HOLD_TASKS_MAX = 100, /* tasks listed of one hold */
 };
 
+/* A task as its rows have it; what it waits for, and whether it is held, only the engine knows. */
+struct view_rows {
+    struct query_task task;
+    struct query_need *needs;
+    size_t needs_count;
+    struct str reason; /* why it is what it is; empty: nothing to say */
+};
+
 /* Objects are left open, so that the caller can add to them: json_out_object_end() follows. */
 void view_constellation(struct api *api, struct json_out *out, const char *key,
                         const struct query_constellation *constellation);
-enum err view_task(struct api *api, struct json_out *out, const char *key,
-                   const struct query_task *task, struct reason *reason);
+void view_task(struct api *api, struct json_out *out, const char *key,
+               const struct view_rows *rows);
+/* What is read for it, in any thread; out says which keys are wanted. */
+enum err view_task_rows(struct store *store, int64_t task_id, const struct json_out *out,
+                        struct arena *arena, struct view_rows *ret_rows, struct reason *reason);
 void view_attempt(int64_t now_wall_ms, struct json_out *out, const char *key,
                   const struct query_attempt *attempt);
 /* Who holds, and why. */

@@ -42,6 +42,16 @@ const char *view_constellation_state(const struct api *api,
 void view_constellation(struct api *api, struct json_out *out, const char *key,
                         const struct query_constellation *constellation)
 {
+    struct query_constellation now;
+    struct reason reason;
+    /* Read beside the loop, it may have ended meanwhile: then its counts are in the row of now. */
+    if (!constellation_state_is_final(constellation->record.state) &&
+        engine_constellation(api->config.engine, constellation->record.id) == NULL &&
+        query_constellation(api->config.store, constellation->record.id, &api->arena, &now,
+                            &reason) == ERR_NONE) {
+        now.description = constellation->description; /* which the caller may have cut */
+        constellation = &now;
+    }
     const struct constellation_record *record = &constellation->record;
     int64_t until = record->finished_wall_ms != 0 ? record->finished_wall_ms : api_now(api).wall_ms;
     json_out_object(out, key);

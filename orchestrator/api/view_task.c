@@ -3,16 +3,17 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/view.h"
+#include "orchestrator/engine/attention.h"
 
 const char *view_task_state(const struct api *api, int64_t constellation_id,
                             const struct task_record *task)
 {
     enum task_state state = (enum task_state)task->state;
     /* Only the engine knows which of the waiting ones wait for a device alone. */
-    if (state == TASK_WAITING && engine_task(api->config.engine, constellation_id, task->id)) {
-        return engine_task_state(api->config.engine, constellation_id, task->id);
-    }
-    return task_state_name(state);
+    return state == TASK_WAITING &&
+                   engine_task_is_ready(api->config.engine, constellation_id, task->id)
+               ? "ready"
+               : task_state_name(state);
 }
 
 /* A value that an agent sent: it goes into our JSON as it is only if it is JSON. */
@@ -80,7 +81,7 @@ static bool kind_opens(enum edge_when when, enum task_state state)
 }
 
 /* Why a task was not begun: "scan failed" if that closed the way to it. Appended to `words`. */
-static void skipped_words(struct api *api, const struct query_task *task,
+static void skipped_words(struct store *store, struct arena *arena, const struct query_task *task,
                           const struct query_need *needs, size_t count, struct buf *words)
 {
     size_t i = 0;
@@ -91,9 +92,8 @@ static void skipped_words(struct api *api, const struct query_task *task,
     struct reason reason;
     int64_t id = 0;
     if (i == count ||
-        query_task_id(api->config.store, task->constellation_id, needs[i].task, &id, &reason) !=
-            ERR_NONE ||
-        query_task(api->config.store, id, &api->arena, &before, &reason) != ERR_NONE) {
+        query_task_id(store, task->constellation_id, needs[i].task, &id, &reason) != ERR_NONE ||
+        query_task(store, id, arena, &before, &reason) != ERR_NONE) {
         buf_append_text(words, "what it needs did not succeed");
         return;
     }
@@ -134,21 +134,44 @@ static void write_exit_code(struct json_out *out, const struct attempt_record *a
 }
 
 /* What the latest attempt says; of one that never ran, what ended it. */
-static void write_reason(struct api *api, struct json_out *out, const struct query_task *task,
-                         const struct query_need *needs, size_t count)
+static struct str reason_of(struct store *store, struct arena *arena, const struct view_rows *rows)
 {
-    struct buf words = { NULL, 0, 0 };
-    struct str reason = task->reason;
+    const struct query_task *task = &rows->task;
     if (task->has_attempt && task->attempt.reason.length != 0) {
-        reason = task->attempt.reason;
-    } else if (reason.length == 0 && task->record.state == TASK_SKIPPED) {
-        skipped_words(api, task, needs, count, &words);
-        reason = (struct str){ (const char *)words.data, words.length };
-    } else if (reason.length == 0 && task->record.state == TASK_CANCELLED && !task->has_attempt) {
-        reason = STR("cancelled before it started");
+        return task->attempt.reason;
     }
-    json_out_str_or_null(out, "reason", reason);
-    buf_done(&words);
+    if (task->reason.length == 0 && task->record.state == TASK_SKIPPED) {
+        struct buf words = { NULL, 0, 0 };
+        skipped_words(store, arena, task, rows->needs, rows->needs_count, &words);
+        struct str reason =
+            arena_str(arena, (struct str){ (const char *)words.data, words.length });
+        buf_done(&words);
+        return reason;
+    }
+    bool never_ran = task->record.state == TASK_CANCELLED && !task->has_attempt;
+    return task->reason.length == 0 && never_ran ? STR("cancelled before it started")
+                                                 : task->reason;
+}
+
+enum err view_task_rows(struct store *store, int64_t task_id, const struct json_out *out,
+                        struct arena *arena, struct view_rows *ret_rows, struct reason *reason)
+{
+    struct query_need needs[VIEW_NEEDS_MAX];
+    struct view_rows rows = { .needs_count = 0 };
+    enum err err = query_task(store, task_id, arena, &rows.task, reason);
+    if (err == ERR_NONE && (json_out_wants(out, "needs") || json_out_wants(out, "reason"))) {
+        err = query_needs(store, task_id, needs, VIEW_NEEDS_MAX, arena, &rows.needs_count, reason);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    rows.needs = arena_array(arena, rows.needs_count, sizeof(needs[0]));
+    for (size_t i = 0; i < rows.needs_count; i++) {
+        rows.needs[i] = needs[i];
+    }
+    rows.reason = reason_of(store, arena, &rows);
+    *ret_rows = rows;
+    return ERR_NONE;
 }
 
 /* What is shown of a task is shown of its latest attempt; without one there is nothing. */
@@ -183,18 +206,9 @@ static void write_flags(const struct api *api, struct json_out *out, const struc
     json_out_uint(out, "revision", task->record.revision);
 }
 
-enum err view_task(struct api *api, struct json_out *out, const char *key,
-                   const struct query_task *task, struct reason *reason)
+void view_task(struct api *api, struct json_out *out, const char *key, const struct view_rows *rows)
 {
-    static struct query_need needs[VIEW_NEEDS_MAX];
-    size_t count = 0;
-    enum err err = json_out_wants(out, "needs") || json_out_wants(out, "reason")
-                       ? query_needs(api->config.store, task->record.id, needs, VIEW_NEEDS_MAX,
-                                     &api->arena, &count, reason)
-                       : ERR_NONE;
-    if (err != ERR_NONE) {
-        return err;
-    }
+    const struct query_task *task = &rows->task;
     json_out_object(out, key);
     json_out_str(out, "key", task->key);
     json_out_text(out, "state", view_task_state(api, task->constellation_id, &task->record));
@@ -207,8 +221,8 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
     json_out_int(out, "priority", task->record.priority);
     json_out_uint(out, "max_attempts", task->max_attempts);
     write_latest(api, out, task);
-    write_reason(api, out, task, needs, count);
-    write_needs(out, needs, count);
+    json_out_str_or_null(out, "reason", rows->reason);
+    write_needs(out, rows->needs, rows->needs_count);
     struct buf words = { NULL, 0, 0 };
     if (json_out_wants(out, "waiting_for") && wait_words(api, task, &words)) {
         json_out_str(out, "waiting_for", (struct str){ (const char *)words.data, words.length });
@@ -216,7 +230,6 @@ enum err view_task(struct api *api, struct json_out *out, const char *key,
         json_out_null(out, "waiting_for");
     }
     buf_done(&words);
-    return ERR_NONE;
 }
 
 void view_attempt(int64_t now_wall_ms, struct json_out *out, const char *key,

@@ -63,6 +63,17 @@ sqlite3_stmt *store_sqlite_statement(struct store *store, const char *sql, struc
     return statement;
 }
 
+int64_t store_sqlite_steps(struct store *store)
+{
+    int64_t steps = 0;
+    sqlite3 *db = checked(store)->db;
+    for (sqlite3_stmt *statement = sqlite3_next_stmt(db, NULL); statement != NULL;
+         statement = sqlite3_next_stmt(db, statement)) {
+        steps += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
+    }
+    return steps;
+}
+
 enum err store_sqlite_write(struct store *store, struct reason *reason)
 {
     struct store_sqlite *self = checked(store);

@@ -20,6 +20,9 @@ const char *store_sqlite_data_dir(const struct store *store);
    they are never dropped. */
 sqlite3_stmt *store_sqlite_statement(struct store *store, const char *sql, struct reason *reason);
 
+/* The steps that SQLite's machine has made for its statements so far: for tests that count work. */
+int64_t store_sqlite_steps(struct store *store);
+
 /* To be called before any write, between store_begin() and store_commit(): the turn's transaction is
    opened at its first write. */
 enum err store_sqlite_write(struct store *store, struct reason *reason);

@@ -28,3 +28,6 @@ asterism_test(unit_api_living
 asterism_test(unit_worker
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_worker.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::SQLITE)
+asterism_test(unit_api_work
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_work.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::SQLITE)
