@@ -231,12 +231,12 @@ static void fire_timers(struct engine *engine, size_t rows)
         }
         attempt_timer_fired(engine, attempt);
     }
-    while (left-- > 0 && (node = heap_top(&engine->device_timers)) != NULL) {
+    while (left-- > 0 && rows > 0 && (node = heap_top(&engine->device_timers)) != NULL) {
         struct device *device = HEAP_OWNER(node, struct device, timer);
         if (device->timer_boot_ms > now) {
             break;
         }
-        fleet_timer_fired(engine, device);
+        rows = fleet_timer_fired(engine, device, rows);
     }
     while (left-- > 0 && rows > 0 && (node = heap_top(&engine->hold_timers)) != NULL) {
         struct hold *hold = HEAP_OWNER(node, struct hold, timer);

@@ -3,6 +3,9 @@
 #include "orchestrator/engine/attention.h"
 #include "orchestrator/engine/model.h"
 
+/* That are written when one is given up. */
+enum { ROWS_AN_ATTEMPT = 4 };
+
 /* How long the incumbent of a device's name has to answer before a newcomer may have it. */
 static const int64_t PROBE_MS = 3000;
 
@@ -222,25 +225,28 @@ void fleet_arm(struct engine *engine, struct device *device)
     }
 }
 
-static void give_up_attempts(struct engine *engine, struct device *device)
+/* As far as the budget goes: the rest keeps the device's timer due. */
+static size_t give_up_attempts(struct engine *engine, struct device *device, size_t budget)
 {
     struct attempt *attempt = device->attempts;
-    while (attempt != NULL) {
+    while (attempt != NULL && budget > 0) {
         struct attempt *next = attempt->next;
         if (attempt->record.state != ATTEMPT_LOST &&
             attempt_given_up_boot_ms(engine, attempt) <= engine->now.boot_ms) {
             attempt_lose(engine, attempt, LOSS_CUT_OFF, "the device was cut off for too long");
+            budget -= budget < ROWS_AN_ATTEMPT ? budget : ROWS_AN_ATTEMPT;
         }
         attempt = next;
     }
+    return budget;
 }
 
-void fleet_timer_fired(struct engine *engine, struct device *device)
+size_t fleet_timer_fired(struct engine *engine, struct device *device, size_t budget)
 {
     heap_remove(&engine->device_timers, &device->timer);
     int64_t now = engine->now.boot_ms;
     if (device->channel == 0) {
-        give_up_attempts(engine, device);
+        budget = give_up_attempts(engine, device, budget);
     } else if (device->pinged_boot_ms + engine->config.lease_ms <= now) {
         session_close(engine, device, MSG_ERROR_LEASE, STR("no ping within the lease"));
     } else if (device->probed_boot_ms != 0 && device->probed_boot_ms + PROBE_MS <= now) {
@@ -248,4 +254,5 @@ void fleet_timer_fired(struct engine *engine, struct device *device)
                       STR("another connection asked for this device, and a probe went unanswered"));
     }
     fleet_arm(engine, device);
+    return budget;
 }

@@ -830,7 +830,7 @@ void fleet_contested(struct engine *engine, struct device *device);
 void fleet_free(struct device *device);
 /* When the device has to be looked at: its lease, its probe, or an attempt to give up. */
 void fleet_arm(struct engine *engine, struct device *device);
-void fleet_timer_fired(struct engine *engine, struct device *device);
+size_t fleet_timer_fired(struct engine *engine, struct device *device, size_t budget); /* of rows */
 bool fleet_timer_before(const struct heap_node *a, const struct heap_node *b);
 
 /* --- newcomer.c --- */

@@ -130,6 +130,40 @@ static void a_plan_with_many_classes_is_taken_in_by_slices(void **state)
     living_free(living);
 }
 
+/* --- Devices --- */
+
+static void a_lost_device_gives_its_attempts_up_by_slices(void **state)
+{
+    (void)state;
+    enum { TASKS = 30, SLICE = 8, TURN_MAX = 3 * SLICE };
+    struct living *living = living_new_slow(TASKS, SLICE);
+    struct plan_task tasks[TASKS] = { 0 };
+    struct plan plan = plan_of(tasks, TASKS, NULL, 0);
+    living_submit(living, &plan);
+    const struct device *device = living->engine->devices_list[0];
+    assert_int_equal(device->used, TASKS);
+    struct event event = { .kind = EVENT_CHANNEL_CLOSED };
+    event.channel_closed.channel = LIVING_CHANNEL;
+    event.channel_closed.reason = STR("cut");
+    living_turn(living, &event, 1);
+    living->now.boot_ms += living->engine->config.lost_after_ms;
+    living->now.wall_ms += living->engine->config.lost_after_ms;
+    int turns = 0;
+    while (engine_next_deadline(living->engine) <= living->now.boot_ms) {
+        living_turn(living, NULL, 0);
+        assert_true(living->effects.count <= TURN_MAX);
+        living_check(living);
+        living_compare(living);
+        assert_true(turns++ < TASKS);
+    }
+    assert_true(turns >= TASKS * 4 / SLICE);
+    assert_int_equal(device->used, 0);
+    for (int64_t id = 1; id <= TASKS; id++) {
+        assert_int_equal(living_task(living, id)->state, TASK_WAITING);
+    }
+    living_free(living);
+}
+
 /* --- Reopening --- */
 
 /* One task behind all of them stays skipped, since one is not tried again: all that leads to it is looked
@@ -312,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_device_that_many_classes_wait_for_tells_them_over_several_turns),
         cmocka_unit_test(a_class_looks_for_devices_when_a_task_of_it_is_ready),
         cmocka_unit_test(a_plan_with_many_classes_is_taken_in_by_slices),
+        cmocka_unit_test(a_lost_device_gives_its_attempts_up_by_slices),
         cmocka_unit_test(a_retry_counts_what_it_looks_at),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
         cmocka_unit_test(many_that_are_let_go_go_by_slices),
