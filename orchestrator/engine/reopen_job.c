@@ -23,6 +23,7 @@ struct reopening {
     struct hold *hold;
     bool has_request; /* it has not been answered */
     bool is_resumed;
+    bool is_named; /* in this turn, with so many rows that the work begins in the next */
     uint64_t request;
     struct renewal reach; /* those that were asked for, first, and what is behind them */
     size_t roots;
@@ -121,6 +122,7 @@ void reopen_begin(struct engine *engine, struct constellation *constellation, co
     for (size_t i = 0; i < count; i++) {
         name_root(reopening, constellation_task(constellation, tasks[i]));
     }
+    reopening->is_named = count * ROWS_A_TASK > engine->config.slice;
 }
 
 void reopen_resume(struct engine *engine, struct hold *hold)
@@ -327,6 +329,10 @@ size_t reopen_work(struct engine *engine, size_t budget)
     while (budget > 0 && engine->reopening_first != NULL) {
         struct reopening *reopening = engine->reopening_first;
         struct constellation *constellation = reopening->constellation;
+        if (reopening->is_named) {
+            reopening->is_named = false;
+            break;
+        }
         size_t cost = work_one(engine, reopening);
         if (cost == 0 && constellation->reopening == reopening) {
             let_go(engine, reopening, "it has been made");
