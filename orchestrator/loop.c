@@ -240,6 +240,7 @@ static int64_t next_deadline(const struct loop *loop)
     int64_t at = least(engine_next_deadline(loop->engine), api_next_deadline(loop->api));
     at = least(at, store_sync_deadline(loop->store));
     at = least(at, loop->retain_boot_ms);
+    at = least(at, loop->expiry.next_boot_ms);
     if (loop->peers.waiting_first != NULL) {
         at = least(at, loop->peers.waiting_first->opened_boot_ms + PEER_HELLO_MS);
     }
@@ -259,6 +260,7 @@ static enum err pass(struct loop *loop, struct reason *reason)
     nest_run_once(loop->nest, !due);
     now = clock_boot_ms();
     close_unheard(loop);
+    expiry_look(&loop->expiry);
     if (loop->failed != ERR_NONE) {
         *reason = loop->failure;
         return loop->failed;
@@ -404,6 +406,8 @@ static enum err open_all(struct loop *loop, struct reason *reason)
         loop->timer = nest_timer_new(loop->nest, on_timer, loop);
         loop->armed_boot_ms = INT64_MAX;
         loop->metrics.start_wall_ms = clock_wall_ms();
+        expiry_begin(&loop->expiry, loop->config->tls_cert);
+        loop->metrics.certificate_wall_ms = loop->expiry.wall_ms;
         note_start(loop);
     }
     return err;

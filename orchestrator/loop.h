@@ -9,6 +9,7 @@
 #include "common/net/nest.h"
 #include "orchestrator/api/api.h"
 #include "orchestrator/config.h"
+#include "orchestrator/expiry.h"
 #include "orchestrator/peer.h"
 #include "orchestrator/spec/condition.h"
 
@@ -41,6 +42,7 @@ struct loop {
 
     int64_t retain_boot_ms; /* when retention looks next */
     int64_t armed_boot_ms;
+    struct expiry expiry;
     struct api_metrics metrics;
 };
 

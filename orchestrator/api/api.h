@@ -36,6 +36,7 @@ enum {
     API_PAGE_MAX = 1000,                  /* rows in one answer */
     API_PAGE_BYTES_MAX = 4 * 1024 * 1024, /* a page of tasks ends early above this */
     API_HISTOGRAM_BUCKETS = 11,
+    API_CERTIFICATE_WARN_MS = 14 * 24 * 60 * 60 * 1000, /* before it expires someone is told */
 };
 
 /* How long something took, for /metrics. Zero-initialised is empty. */
@@ -54,6 +55,7 @@ struct api_metrics {
     struct api_histogram commit;
     uint64_t turn_work_max_us; /* of a turn but for its commit */
     int64_t start_wall_ms;
+    int64_t certificate_wall_ms; /* the daemon's own expires; 0: it speaks no TLS */
 };
 
 struct api_host {

@@ -21,6 +21,7 @@ const char *attention_name(enum attention_reason reason)
         [ATTENTION_HOLD_EXPIRING] = "hold_expiring",
         [ATTENTION_CONDITION_ERROR] = "condition_error",
         [ATTENTION_NO_DEVICE] = "no_device",
+        [ATTENTION_CERTIFICATE] = "certificate",
     };
     return names[reason];
 }
@@ -188,6 +189,29 @@ static void gather_devices(struct api *api, struct attention *attention)
     }
 }
 
+static void gather_certificate(struct api *api, struct attention *attention)
+{
+    static const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
+    struct api_metrics metrics = { .turns_total = 0 };
+    api->config.host.metrics(api->config.host.context, &metrics);
+    int64_t left_ms = metrics.certificate_wall_ms - api_now(api).wall_ms;
+    if (metrics.certificate_wall_ms == 0 || left_ms >= API_CERTIFICATE_WARN_MS) {
+        return;
+    }
+    struct buf words = { NULL, 0, 0 };
+    if (left_ms < day_ms) {
+        buf_append_text(&words, left_ms <= 0 ? "has expired" : "expires today");
+    } else {
+        int64_t days = left_ms / day_ms;
+        buf_printf(&words, "expires in %lld day%s", (long long)days, days == 1 ? "" : "s");
+    }
+    struct attention_ref none = { 0, 0, 0, 0 };
+    add(api, attention, ATTENTION_CERTIFICATE,
+        (struct str){ (const char *)words.data, words.length }, 1, &none, 0,
+        metrics.certificate_wall_ms);
+    buf_done(&words);
+}
+
 /* Those whose constellation is still live: what has ended needs nobody. */
 static enum err gather_conditions(struct api *api, struct attention *attention,
                                   struct reason *reason)
@@ -229,6 +253,7 @@ enum err attention_gather(struct api *api, struct attention *ret_attention, stru
         add(api, &attention, ATTENTION_BLOCKED, STR(""), 1, &none, 0, 0);
     }
     gather_devices(api, &attention);
+    gather_certificate(api, &attention);
     int64_t id = 0;
     while (engine_next_constellation(api->config.engine, &id) && look(&attention)) {
         gather_unknown(api, &attention, id);

@@ -18,7 +18,8 @@ enum attention_reason {
     ATTENTION_FAILURE_HELD,  /* a task has failed, and its hold waits for someone to act */
     ATTENTION_HOLD_EXPIRING, /* what a hold holds will fail */
     ATTENTION_CONDITION_ERROR,
-    ATTENTION_NO_DEVICE, /* for five minutes */
+    ATTENTION_NO_DEVICE,   /* for five minutes */
+    ATTENTION_CERTIFICATE, /* the daemon's own has expired, or soon will */
     ATTENTION_REASONS,
 };
 const char *attention_name(enum attention_reason reason); /* "no_device", … */

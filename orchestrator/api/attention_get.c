@@ -58,6 +58,9 @@ static void append_summary(const struct attention_item *item, struct buf *words)
                      " tasks wait for one thing: no ");
         buf_append(words, item->cause.data, item->cause.length);
         return;
+    case ATTENTION_CERTIFICATE:
+        buf_printf(words, "the daemon's certificate %.*s", STR_ARG(item->cause));
+        return;
     case ATTENTION_REASONS:
         return;
     }
@@ -86,6 +89,8 @@ static const char *advice(enum attention_reason reason)
         return "asterism edit ID, then asterism retry or rerun";
     case ATTENTION_NO_DEVICE:
         return "connect such a device, or edit the tasks; asterism explain ID/TASK says why not";
+    case ATTENTION_CERTIFICATE:
+        return "make a new one for --tls-cert, then restart the daemon";
     case ATTENTION_REASONS:
         break;
     }

@@ -141,6 +141,12 @@ static void write_process(struct api *api, struct buf *text, const struct api_me
     head(text, "asterism_build_info", "gauge", "The version, as a label.");
     labelled(text, "asterism_build_info", "version", ASTERISM_VERSION, 1);
     single(text, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    if (metrics->certificate_wall_ms != 0) {
+        head(text, "asterism_certificate_expires_seconds", "gauge",
+             "Until the daemon's own certificate expires; below 0: since it has.");
+        buf_printf(text, "asterism_certificate_expires_seconds %" PRId64 "\n",
+                   (metrics->certificate_wall_ms - api_now(api).wall_ms) / 1000);
+    }
     head(text, "process_start_time_seconds", "gauge", "When the daemon started.");
     buf_printf(text, "process_start_time_seconds %.3f\n", (double)metrics->start_wall_ms / 1e3);
 }

@@ -88,6 +88,8 @@ static void the_right_authority_is_all_it_takes(void **state)
     agent->ca_file = cert;
     fleet_agent_start(fleet, agent);
     fleet_agents_connected(fleet, 1);
+    EVENTUALLY(LIMIT_MS, file_count(fleet->daemon.err, "tls.certificate_expires ") == 1);
+    cli_expect(fleet, 0, "certificate expires in 1 day\n", "attention", NULL);
     struct said said = cli(fleet, "run", "--on", "role=edge", "--", "echo", "sealed", NULL);
     assert_string_equal(said.out, "sealed\n");
     assert_int_equal(said.code, 0);
@@ -158,6 +160,8 @@ static void a_certificate_that_has_expired_is_refused_in_words(void **state)
     char cert[FLEET_PATH_MAX];
     char key[FLEET_PATH_MAX];
     start_with(*state, "IP:127.0.0.1", "-1", cert, key);
+    struct fleet *fleet = *state;
+    EVENTUALLY(LIMIT_MS, file_count(fleet->daemon.err, "tls.certificate_expired") == 1);
     expect_refused(*state, cert, "has expired", "has expired");
 }
 

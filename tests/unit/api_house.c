@@ -55,7 +55,9 @@ static void tokens_changed(void *context)
 static void metrics(void *context, struct api_metrics *ret_metrics)
 {
     const struct house *house = context;
-    *ret_metrics = (struct api_metrics){ .turns_total = house->turns, .start_wall_ms = 1000 };
+    *ret_metrics = (struct api_metrics){ .turns_total = house->turns,
+                                         .start_wall_ms = 1000,
+                                         .certificate_wall_ms = house->certificate_wall_ms };
     api_histogram_add(&ret_metrics->turn, 700);
 }
 

@@ -27,7 +27,8 @@ struct house {
     bool is_woken;
     bool is_held; /* house_pass() runs no turns: the test does */
     bool in_turn;
-    int64_t skew_ms;         /* added to both clocks */
+    int64_t skew_ms; /* added to both clocks */
+    int64_t certificate_wall_ms;
     uint64_t tokens_changed; /* calls */
     uint64_t turns;
     uint64_t requests;                  /* that have come in */

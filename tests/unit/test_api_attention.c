@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "common/sys/clock.h"
 #include "tests/unit/api_house.h"
 
 enum { MINUTE_MS = 60 * 1000 };
@@ -269,10 +270,38 @@ static void a_name_that_machines_fight_for_is_told_of(void **state)
     expect_none(house, "cloned_identity");
 }
 
+static void a_certificate_that_soon_expires_needs_a_person(void **state)
+{
+    static const struct {
+        int64_t left_s;
+        const char *says;
+    } cases[] = {
+        { -1, "the daemon's certificate has expired" },
+        { 3600, "the daemon's certificate expires today" },
+        { 90000, "the daemon's certificate expires in 1 day" },
+        { 14 * 86400 - 60, "the daemon's certificate expires in 13 days" },
+    };
+    struct house *house = *state;
+    expect_none(house, "certificate");
+    struct answer answer = house_get(house, "/metrics");
+    assert_null(strstr(answer.body, "asterism_certificate_expires_seconds"));
+    answer_done(&answer);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        house->certificate_wall_ms = clock_wall_ms() + cases[i].left_s * 1000 + 500;
+        expect_item(house, "certificate", 1, cases[i].says);
+    }
+    house->certificate_wall_ms = clock_wall_ms() + INT64_C(15) * 86400 * 1000;
+    expect_none(house, "certificate");
+    answer = house_get(house, "/metrics");
+    assert_non_null(strstr(answer.body, "\nasterism_certificate_expires_seconds 129"));
+    answer_done(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(a_certificate_that_soon_expires_needs_a_person),
         TEST(tasks_without_a_device_are_one_thing_after_five_minutes),
         TEST(a_device_that_fits_and_is_gone_is_missed),
         TEST(an_approval_is_asked_for_when_its_turn_has_come),
