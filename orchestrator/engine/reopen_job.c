@@ -125,10 +125,27 @@ void reopen_begin(struct engine *engine, struct constellation *constellation, co
     reopening->is_named = count * ROWS_A_TASK > engine->config.slice;
 }
 
+/* Of this round, which is called back all at once: the job had not come to it before the restart. */
+static bool has_run_finally(const struct constellation *constellation)
+{
+    for (uint32_t i = 0; constellation->finals > 0 && i < constellation->tasks; i++) {
+        const struct task *task = constellation_task(constellation, i);
+        if (!task->removed && (task->record.flags & TASK_FINALLY) != 0 &&
+            task_state_is_final((enum task_state)task->record.state) &&
+            (task_has_started(task) || task->record.state == TASK_SUCCEEDED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void reopen_resume(struct engine *engine, struct hold *hold)
 {
     struct reopening *reopening = queue(engine, hold);
     reopening->is_resumed = true;
+    if (has_run_finally(hold->constellation)) {
+        hold->constellation->finally_open = true;
+    }
     for (size_t i = 0; i < hold->tasks_count; i++) {
         const struct task *task = constellation_find_task(hold->constellation, hold->tasks[i]);
         CHECK(task != NULL); /* nobody may edit it */

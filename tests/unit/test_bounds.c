@@ -204,6 +204,63 @@ static void a_retry_counts_what_it_looks_at(void **state)
     living_free(living);
 }
 
+/* --- Finally --- */
+
+static void finish_all(struct living *living, int64_t last)
+{
+    bool is_any = true;
+    while (is_any) {
+        is_any = false;
+        for (int64_t id = 1; id <= last; id++) {
+            if (living_task(living, id)->state == TASK_ASSIGNED) {
+                living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 0);
+                living_settle(living);
+                is_any = true;
+            }
+        }
+    }
+}
+
+static void finally_tasks_run_again_after_a_rerun_that_a_restart_has_met(void **state)
+{
+    (void)state;
+    enum { TASKS = 12, SLICE = 4 };
+    for (int restart_at = 1; restart_at <= 20; restart_at++) {
+        struct living *living = living_new_slow(TASKS, SLICE);
+        struct plan_task tasks[TASKS] = { [TASKS - 1] = { .flags = TASK_FINALLY } };
+        struct plan_edge edges[TASKS];
+        for (uint32_t i = 1; i < TASKS - 1; i++) {
+            edges[i - 1] = (struct plan_edge){ .from = 0, .to = i, .when = EDGE_WHEN_SUCCESS };
+        }
+        struct plan plan = plan_of(tasks, TASKS, edges, TASKS - 2);
+        living_submit(living, &plan);
+        finish_all(living, TASKS);
+        assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+        living_revive(living);
+        const int64_t root = 1;
+        struct event event = { .kind = EVENT_REOPEN };
+        event.reopen.constellation_id = 1;
+        event.reopen.task_ids = &root;
+        event.reopen.task_ids_count = 1;
+        event.reopen.rerun = true;
+        living_turn(living, &event, 1);
+        for (int turn = 1; living_find_hold(living, HOLD_RERUN, 0) != 0; turn++) {
+            if (turn == restart_at) {
+                living_restart(living);
+            }
+            living_turn(living, NULL, 0);
+        }
+        living_settle(living);
+        finish_all(living, TASKS);
+        assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+        for (int64_t id = 1; id <= TASKS; id++) {
+            assert_int_equal(living_task(living, id)->round, 2);
+        }
+        living_check(living);
+        living_free(living);
+    }
+}
+
 /* --- Holds --- */
 
 enum { SMALL_SLICE = 8, SMALL_TURN_MAX = 5 * SMALL_SLICE };
@@ -348,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_plan_with_many_classes_is_taken_in_by_slices),
         cmocka_unit_test(a_lost_device_gives_its_attempts_up_by_slices),
         cmocka_unit_test(a_retry_counts_what_it_looks_at),
+        cmocka_unit_test(finally_tasks_run_again_after_a_rerun_that_a_restart_has_met),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
         cmocka_unit_test(many_that_are_let_go_go_by_slices),
         cmocka_unit_test(no_more_failures_are_held_than_can_be_let_go_in_one_turn),
