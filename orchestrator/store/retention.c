@@ -68,9 +68,6 @@ static enum err doom(struct pass *pass, int64_t id)
                        " first_edge_id, last_edge_id FROM constellation WHERE id = ?",
                        id, 0);
     if (err == ERR_NONE) {
-        err = run(pass, "DELETE FROM constellation_text WHERE id = ?", id, 0);
-    }
-    if (err == ERR_NONE) {
         err = run(pass, "DELETE FROM constellation WHERE id = ?", id, 0);
     }
     if (err == ERR_NONE) {
@@ -220,12 +217,18 @@ static enum err drop_hold(struct pass *pass, int64_t hold_id, int64_t unused)
 }
 
 /* What it costs to give back the pages of a long text. */
-enum { REVISION_BYTES_A_ROW = 16 * 1024 };
+enum { TEXT_BYTES_A_ROW = 16 * 1024 };
 
 static enum err drop_revision(struct pass *pass, int64_t row_id, int64_t bytes)
 {
-    pass->budget -= 1 + bytes / REVISION_BYTES_A_ROW;
+    pass->budget -= 1 + bytes / TEXT_BYTES_A_ROW;
     return run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
+}
+
+static enum err drop_text(struct pass *pass, int64_t id, int64_t bytes)
+{
+    pass->budget -= 1 + bytes / TEXT_BYTES_A_ROW;
+    return run(pass, "DELETE FROM constellation_text WHERE id = ?", id, 0);
 }
 
 /* Rows of a constellation that has been deleted, in the range of their ids. */
@@ -293,6 +296,7 @@ static const struct listed lists[] = {
     { "SELECT id, 0 FROM edge_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_edge },
     { "SELECT id, 0 FROM hold WHERE constellation_id = ? LIMIT 1", drop_hold },
     { "SELECT id, bytes FROM revision WHERE constellation_id = ? LIMIT 1", drop_revision },
+    { "SELECT id, length(source) FROM constellation_text WHERE id = ? LIMIT 1", drop_text },
 };
 
 /* ERR_NOT_FOUND: nothing is doomed. */
@@ -326,15 +330,18 @@ static enum err drop_doomed(struct pass *pass)
 /* Classes and policies are kept for the display of those that used them. */
 static enum err drop_retired(struct pass *pass)
 {
-    enum err err = run(pass,
-                       "DELETE FROM class WHERE retired BETWEEN ? AND"
-                       " (SELECT coalesce(min(id), 9e18) FROM constellation)",
-                       1, 0);
-    if (err == ERR_NONE) {
-        err = run(pass,
-                  "DELETE FROM policy WHERE retired BETWEEN ? AND"
-                  " (SELECT coalesce(min(id), 9e18) FROM constellation)",
-                  1, 0);
+    static const char *const drops[] = {
+        "DELETE FROM class WHERE id IN (SELECT id FROM class WHERE retired BETWEEN ?1 AND"
+        " (SELECT coalesce(min(id), 9e18) FROM constellation) LIMIT ?2)",
+        "DELETE FROM policy WHERE id IN (SELECT id FROM policy WHERE retired BETWEEN ?1 AND"
+        " (SELECT coalesce(min(id), 9e18) FROM constellation) LIMIT ?2)",
+    };
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
+        if (err == ERR_NONE && pass->budget > 0) {
+            err = run(pass, drops[i], 1, pass->budget);
+            pass->budget -= err == ERR_NONE ? sqlite3_changes(pass->self->db) : 0;
+        }
     }
     return err;
 }
@@ -468,14 +475,14 @@ static enum err retain(struct pass *pass, int64_t now_wall_ms,
 {
     enum err err = ERR_NONE;
     /* What was doomed in this very turn may yet be rolled back: its files must stay. */
-    bool any = false;
     while (err == ERR_NONE && pass->budget > 0 && !pass->self->doomed) {
         err = drop_doomed(pass);
-        any = any || err == ERR_NONE;
+        pass->self->retired_due = pass->self->retired_due || err == ERR_NONE;
     }
     err = err == ERR_NOT_FOUND ? ERR_NONE : err;
-    if (err == ERR_NONE && any && pass->budget > 0) {
+    if (err == ERR_NONE && pass->self->retired_due && pass->budget > 0) {
         err = drop_retired(pass);
+        pass->self->retired_due = pass->budget <= 0;
     }
     if (err == ERR_NONE && pass->budget > 0) {
         err = doom_finished(pass, now_wall_ms, policy);

@@ -62,7 +62,8 @@ struct store_sqlite {
     int64_t removed_task_id;
     int64_t removed_edge_id;
     int64_t removed_hold_id;
-    bool doomed; /* a constellation was deleted in this turn */
+    bool doomed;      /* a constellation was deleted in this turn */
+    bool retired_due; /* there may be classes and policies that nothing refers to any more */
     uint64_t ahead_epoch;
     struct buf scratch;
 };

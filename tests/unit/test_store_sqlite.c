@@ -458,6 +458,39 @@ static void the_decisions_of_one_attempt_go_in_slices(void **state)
                      0);
 }
 
+static void classes_that_nothing_refers_to_go_in_slices(void **state)
+{
+    struct store_world *world = world_of(state);
+    const struct retention_policy policy = { 0 };
+    enum { CLASSES = 2 * RETENTION_SLICE };
+    world_add_sample(world);
+    for (int64_t i = 1; i <= CLASSES; i++) {
+        static struct class_record class = { .plan = { .executor = EXECUTOR_NOOP } };
+        class.id = 100 + i;
+        effects_add(&world->effects, EFFECT_ADD_CLASS)->class = &class;
+        world_apply(world);
+    }
+    finish_sample(world, 1);
+    world_commit(world);
+    world_reopen(world); /* retires them */
+    world_apply(world);
+    assert_int_equal(store_delete_constellation(world->store, 1, NULL), ERR_NONE);
+    world_commit(world);
+    assert_int_equal(query(world, "SELECT count(*) FROM constellation_text"), 1);
+    bool more = true;
+    unsigned turns = 0;
+    for (; more; turns++) {
+        int64_t before = query(world, "SELECT count(*) FROM class");
+        world_apply(world);
+        assert_int_equal(store_retain(world->store, 2, &policy, &more, NULL), ERR_NONE);
+        world_commit(world);
+        assert_true(before - query(world, "SELECT count(*) FROM class") <= RETENTION_SLICE);
+    }
+    assert_in_range(turns, 3, 4);
+    assert_int_equal(query(world, "SELECT count(*) FROM class"), 1); /* the newest: its number */
+    assert_int_equal(query(world, "SELECT count(*) FROM constellation_text"), 0);
+}
+
 static void old_events_go_but_never_the_newest(void **state)
 {
     struct store_world *world = world_of(state);
@@ -659,6 +692,7 @@ int main(void)
         ROW(a_constellation_that_runs_is_never_removed),
         ROW(a_deleted_constellation_is_gone_at_once_and_its_rows_in_slices),
         ROW(the_decisions_of_one_attempt_go_in_slices),
+        ROW(classes_that_nothing_refers_to_go_in_slices),
         ROW(old_events_go_but_never_the_newest),
         ROW(nothing_is_removed_while_a_backup_is_taken),
         ROW(a_backup_taken_while_the_store_is_open_is_restored_as_it_was),
