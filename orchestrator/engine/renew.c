@@ -134,11 +134,14 @@ void renewal_add_finals(struct engine *engine, struct constellation *constellati
         return;
     }
     constellation->finally_open = false;
-    for (uint32_t i = 0; constellation->finals > 0 && i < constellation->tasks; i++) {
-        struct task *task = constellation_task(constellation, i);
+    /* From behind, where they mostly stand, and only until all are found. */
+    uint32_t left = constellation->finals;
+    for (uint32_t i = constellation->tasks; left > 0 && i > 0; i--) {
+        struct task *task = constellation_task(constellation, i - 1);
         if (task->removed || (task->record.flags & TASK_FINALLY) == 0) {
             continue;
         }
+        left--;
         if (task_state_is_final((enum task_state)task->record.state)) {
             renewal_add(engine, renewal, task);
         } else if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
