@@ -4,6 +4,7 @@
 #include "orchestrator/answer.h"
 #include "orchestrator/fault.h"
 #include "orchestrator/loop.h"
+#include "orchestrator/parts.h"
 #include "orchestrator/store/retention.h"
 
 enum {
@@ -11,6 +12,7 @@ enum {
        that a turn may take, the commit needs its part. */
     SLICE_AIM_US = 8000,
     SLICE_MIN = 256,
+    PARTS_AIM_US = 5000, /* what parts of large edits may take of a turn, before another is begun */
 };
 
 static const int64_t RETAIN_EVERY_MS = 60 * 1000;
@@ -71,7 +73,20 @@ static enum err retain(struct loop *loop, struct reason *reason)
     return err;
 }
 
-static enum err think(struct loop *loop, struct reason *reason)
+/* Parts of large edits, as many as a turn has time for; one at the least. Before the tick: nothing that it
+   asks is open. */
+static enum err make_parts(struct loop *loop, int64_t began_us, struct reason *reason)
+{
+    bool made = false;
+    enum err err = ERR_NONE;
+    do {
+        err = parts_make_one(loop->store, loop->engine, &loop->effects, loop_now(), &loop->arena,
+                             &made, reason);
+    } while (err == ERR_NONE && made && clock_boot_us() - began_us < PARTS_AIM_US);
+    return err;
+}
+
+static enum err think(struct loop *loop, int64_t began_us, struct reason *reason)
 {
     enum err err = api_turn(loop->api, &loop->effects, reason);
     if (err != ERR_NONE) {
@@ -83,6 +98,10 @@ static enum err think(struct loop *loop, struct reason *reason)
     /* What the API asks for is stepped as it comes, without being an event of the loop's. */
     if (loop->events_count > 0 || loop->effects.count > 0) {
         fault_pass(FAULT_AFTER_EVENT);
+    }
+    err = make_parts(loop, began_us, reason);
+    if (err != ERR_NONE) {
+        return err;
     }
     size_t before = loop->effects.count;
     step(loop, EVENT_TICK);
@@ -159,7 +178,7 @@ enum err turn_run(struct loop *loop, struct reason *reason)
     loop->woken = false;
     const struct release_body *bodies = NULL;
     enum err err = store_begin(loop->store, reason);
-    err = err != ERR_NONE ? err : think(loop, reason);
+    err = err != ERR_NONE ? err : think(loop, began_us, reason);
     err = err != ERR_NONE ? err : retain(loop, reason);
     err = err != ERR_NONE ? err : read_bodies(loop, &bodies, reason);
     if (err != ERR_NONE) {

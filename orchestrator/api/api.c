@@ -27,6 +27,11 @@ enum err api_new(const struct api_config *config, struct api **ret_api, struct r
     if (err == ERR_NONE) {
         err = worker_new(api, API_READS_MAX, reader_new(config->store), &api->reader, reason);
     }
+    if (err == ERR_NONE) {
+        struct reader *reader = reader_new(config->store);
+        reader_set_snapshot_ms(reader, API_CHECK_MS_MAX);
+        err = worker_new(api, API_CHECKS_MAX, reader, &api->checker, reason);
+    }
     if (err != ERR_NONE) {
         api_free(api);
         return err;
@@ -42,6 +47,7 @@ void api_free(struct api *api)
     }
     worker_free(api->parser);
     worker_free(api->reader);
+    worker_free(api->checker);
     wakes_done(api);
     jobs_done(&api->jobs);
     streams_done(&api->streams);

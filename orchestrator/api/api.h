@@ -30,6 +30,8 @@ enum {
     API_WORKER_JOBS_MAX = 16,                 /* of any worker (worker.h) */
     API_PARSES_MAX = 4,                       /* large bodies waiting or being parsed; 503 above */
     API_READS_MAX = API_WORKER_JOBS_MAX,      /* long reads waiting or being read; 503 above */
+    API_CHECKS_MAX = 4,                       /* edits of many operations, likewise */
+    API_CHECK_MS_MAX = 60 * 1000,             /* that the check of one may take */
     API_SUBMISSIONS_MAX = 256,                /* not yet answered; 503 above */
     API_MUTATIONS_MAX = 1024,             /* other changes queued for the next turn; 503 above */
     API_STREAMS_MAX = 1024,               /* open streams of all kinds; 503 above */

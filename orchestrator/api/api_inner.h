@@ -26,8 +26,9 @@ struct api {
     struct streams streams;
     struct plans plans;
     struct wakes wakes;
-    struct worker *parser; /* large bodies, to plans and edits */
-    struct worker *reader; /* what is read by a snapshot */
+    struct worker *parser;  /* large bodies, to plans and edits */
+    struct worker *reader;  /* what is read by a snapshot */
+    struct worker *checker; /* edits of many operations, by another */
 };
 
 static inline struct moment api_now(const struct api *api)

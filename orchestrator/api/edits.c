@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/bulk.h"
 #include "orchestrator/api/edit_view.h"
 #include "orchestrator/api/edits.h"
 #include "orchestrator/api/handlers.h"
@@ -74,8 +75,8 @@ static void parse(struct work *work, struct reader *reader)
     struct job *job = work->owner;
     struct edit_job *edit = job->data;
     struct str text = { (const char *)job->submit.text.data, job->submit.text.length };
-    edit->is_read =
-        batch_read(text, SPEC_FORMAT_GUESS, &job->arena, &edit->batch, &edit->faults) == ERR_NONE;
+    edit->is_read = batch_read(text, SPEC_FORMAT_GUESS, &job->submit.arena, &edit->batch,
+                               &edit->faults) == ERR_NONE;
 }
 
 static void parsed(struct api *api, struct work *work)
@@ -97,12 +98,13 @@ static void sign(struct job *job, const struct batch *batch, struct edit *edit)
     edit->reason = batch->reason;
 }
 
-enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
-                    struct reason *reason)
+enum err edits_resolve(struct job *job, struct store *store, const struct engine *engine,
+                       struct arena *arena, struct reason *reason)
 {
     struct edit_job *edit = job->data;
-    enum err err = edit_resolve(api->config.store, api->config.engine, job->constellation_id, batch,
-                                &job->arena, &edit->faults, &edit->resolved, reason);
+    const struct batch *batch = &edit->batch;
+    enum err err = edit_resolve(store, engine, job->constellation_id, batch, arena, &edit->faults,
+                                &edit->resolved, reason);
     if (err != ERR_NONE) {
         return err;
     }
@@ -112,9 +114,22 @@ enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
     wanted->dry_run = edit->dry_run || edit->faults.count > 0;
     wanted->release_hold_id = batch->release_hold_id;
     sign(job, batch, wanted);
+    return ERR_NONE;
+}
+
+enum err edits_post(struct api *api, struct job *job, struct reason *reason)
+{
+    struct edit_job *edit = job->data;
+    if (edit->batch.operations_count > EDIT_TURN_OPERATIONS_MAX) {
+        return bulk_start(api, job, reason);
+    }
+    enum err err = edits_resolve(job, api->config.store, api->config.engine, &job->arena, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
     struct event event = { .kind = EVENT_EDIT, .now = api_now(api) };
     event.edit.request = job->id;
-    event.edit.edit = wanted;
+    event.edit.edit = &edit->resolved.edit;
     edit->head = engine_constellation(api->config.engine, job->constellation_id)->revision;
     job_post(api, job, &event);
     /* Now, so that the next edit of the turn finds it. */
@@ -138,10 +153,13 @@ enum err edits_load(struct api *api, struct job *job, struct effects *effects, b
 static enum err run(struct api *api, struct job *job, struct effects *effects,
                     struct reason *reason)
 {
-    struct edit_job *edit = job->data;
+    const struct edit_job *edit = job->data;
+    if (edit->bulk != NULL) {
+        return bulk_run(api, job, effects, reason);
+    }
     bool live = false;
     enum err err = edits_load(api, job, effects, &live, reason);
-    return err != ERR_NONE || !live ? err : edits_post(api, job, &edit->batch, reason);
+    return err != ERR_NONE || !live ? err : edits_post(api, job, reason);
 }
 
 /* What has changed meanwhile can be looked at and tried again; what is wrong has to be repaired. */
@@ -158,7 +176,7 @@ static enum problem_code code_of(const struct edit_faults *faults)
     return PROBLEM_EDIT_REFUSED;
 }
 
-static void refuse(struct api *api, struct job *job)
+void edits_refuse(struct api *api, struct job *job)
 {
     struct edit_job *edit = job->data;
     enum problem_code code = route_refusal(job->route, code_of(&edit->faults));
@@ -170,35 +188,62 @@ static void refuse(struct api *api, struct job *job)
     job_answer_refused(api, job, code);
 }
 
+enum err edits_view(struct job *job, struct store *store, const struct edit_result *result,
+                    struct json_out *out, struct reason *reason)
+{
+    const struct edit_job *edit = job->data;
+    json_out_object(out, NULL);
+    json_out_str(out, "constellation", edit->uid);
+    if (edit->undone != 0) {
+        json_out_uint(out, "undone", edit->undone);
+    }
+    enum err err = edit_view_result(store, out, &edit->resolved, result, &job->arena, reason);
+    if (err == ERR_NONE) {
+        json_out_object_end(out);
+    }
+    return err;
+}
+
+/* It touches more than a turn can take, however few its operations are. */
+static bool is_too_large(const struct edit_result *result)
+{
+    for (size_t i = 0; i < result->problems_count; i++) {
+        if (result->problems[i].code == EDIT_CODE_TOO_LARGE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err edits_answer(struct api *api, struct job *job, const struct effect *effect,
                       struct reason *reason)
 {
     struct edit_job *edit = job->data;
     const struct edit_result *result = effect->reply.edit;
     struct store *store = api->config.store;
+    if (edit->bulk != NULL) {
+        return bulk_answer(api, job, effect, reason);
+    }
     if (result == NULL) {
         job_answer_problem(api, job, PROBLEM_NOT_FOUND, "%.*s", STR_ARG(effect->reply.reason));
         return ERR_NONE;
+    }
+    if (is_too_large(result)) {
+        return bulk_again(api, job);
     }
     enum err err = edit_take_problems(store, &edit->resolved, result, &edit->faults, reason);
     if (err != ERR_NONE) {
         return err;
     }
     if (edit->faults.count > 0) {
-        refuse(api, job);
+        edits_refuse(api, job);
         return ERR_NONE;
     }
     struct json_out out = { .buf = &job->body };
-    json_out_object(&out, NULL);
-    json_out_str(&out, "constellation", edit->uid);
-    if (edit->undone != 0) {
-        json_out_uint(&out, "undone", edit->undone);
-    }
-    err = edit_view_result(store, &out, &edit->resolved, result, &job->arena, reason);
+    err = edits_view(job, store, result, &out, reason);
     if (err != ERR_NONE) {
         return err;
     }
-    json_out_object_end(&out);
     job_answer(api, job);
     return edit->dry_run ? ERR_NONE : job_keep(api, job, reason);
 }

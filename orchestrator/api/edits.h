@@ -6,6 +6,15 @@
 #include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/api/job.h"
 
+struct bulk_job;
+
+/* Why there is no edit to be made at all. */
+struct edit_refusal {
+    bool is_given;
+    enum problem_code code;
+    struct reason words;
+};
+
 /* What job.data is of an edit. */
 struct edit_job {
     bool dry_run;
@@ -19,7 +28,12 @@ struct edit_job {
     uint32_t undo;     /* the revision that is asked for; 0: the last that can be */
     uint32_t undone;   /* the one that it was */
     bool is_redo;
-    uint32_t head; /* before it */
+    uint32_t head;         /* before it */
+    struct bulk_job *bulk; /* NULL: a turn can make it, as far as is known */
+    /* How the batch is read from the store, if it is not in the request: into the arena. */
+    enum err (*read)(struct job *job, struct store *store, struct arena *arena,
+                     struct reason *reason);
+    struct edit_refusal refusal;
 };
 
 /* NULL: answered. */
@@ -28,11 +42,18 @@ struct job *edits_begin(struct api *api, const struct api_call *call, const stru
    waits for it (wake.h), or it is gone, and that is answered. */
 enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_live,
                     struct reason *reason);
-/* Then: keys become ids, and the engine is asked. */
-enum err edits_post(struct api *api, struct job *job, const struct batch *batch,
-                    struct reason *reason);
+/* Then: keys become ids, and the engine is asked. What is more than a turn can make is begun. */
+enum err edits_post(struct api *api, struct job *job, struct reason *reason);
+/* The first half of that: what job.data has of the batch, as an edit of the engine's. */
+enum err edits_resolve(struct job *job, struct store *store, const struct engine *engine,
+                       struct arena *arena, struct reason *reason);
 enum err edits_answer(struct api *api, struct job *job, const struct effect *effect,
                       struct reason *reason);
+/* With all that is among the faults. */
+void edits_refuse(struct api *api, struct job *job);
+/* What it has done, or would do, as it is answered. */
+enum err edits_view(struct job *job, struct store *store, const struct edit_result *result,
+                    struct json_out *out, struct reason *reason);
 
 /* undo_set.c: what a revision has set and its inverse would set back, but is something else by now, is
    added to the faults. */

@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/bulk.h"
 
 enum {
     SCRAP_BYTES = 1024 * 1024
@@ -104,6 +105,7 @@ void jobs_done(struct jobs *jobs)
 {
     free_list(jobs, jobs->first);
     free_list(jobs, jobs->answered);
+    free_list(jobs, jobs->begun);
     size_t at = 0;
     uint64_t id = 0;
     void *job = NULL;
@@ -246,6 +248,15 @@ static void send(struct api *api, struct job *job)
 
 void jobs_committed(struct api *api)
 {
+    while (api->jobs.begun != NULL) {
+        struct job *job = api->jobs.begun;
+        api->jobs.begun = job->next;
+        if (job->is_posted) {
+            map_remove(&api->jobs.posted, job->id);
+            job->is_posted = false;
+        }
+        bulk_committed(api, job);
+    }
     struct job *list = NULL;
     while (api->jobs.answered != NULL) { /* turns the list round: first in, first out */
         struct job *job = api->jobs.answered;

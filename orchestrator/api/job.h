@@ -97,6 +97,7 @@ struct jobs {
     size_t queued;
     size_t looked_up;     /* keys, in this turn */
     struct job *answered; /* to be sent after the commit, in reverse */
+    struct job *begun;    /* edits of many operations: to be checked after the commit */
     struct map posted;    /* by id */
     struct strmap keyed;  /* changes under way, by scope and key */
     size_t submissions;

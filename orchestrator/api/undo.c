@@ -3,6 +3,7 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/body.h"
+#include "orchestrator/api/bulk.h"
 #include "orchestrator/api/edits.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/store/query_revision.h"
@@ -31,14 +32,11 @@ static uint32_t taken_back(const struct revision_record *revision, const char *w
 }
 
 /* Whether there is nothing to take back of it. */
-static enum err is_empty(struct api *api, const struct job *job, uint32_t number,
-                         struct arena *arena, bool *ret_empty, struct reason *reason)
+static enum err is_empty(struct api *api, const struct job *job, uint32_t number, bool *ret_empty,
+                         struct reason *reason)
 {
-    struct revision_record revision;
-    enum err err =
-        query_revision(api->config.store, job->constellation_id, number, arena, &revision, reason);
-    *ret_empty = err == ERR_NONE && str_is(revision.inverse, "[]");
-    return err;
+    return query_revision_is_empty(api->config.store, job->constellation_id, number, ret_empty,
+                                   reason);
 }
 
 enum step { STEP_PASS, STEP_TAKE, STEP_END };
@@ -88,7 +86,7 @@ static enum err choose(struct api *api, const struct job *job, bool is_redo, uin
             enum step step = step_of(revision, is_redo, &passed);
             bool is_nothing = false;
             if (step != STEP_PASS) {
-                err = is_empty(api, job, revision->number, &arena, &is_nothing, reason);
+                err = is_empty(api, job, revision->number, &is_nothing, reason);
             }
             *ret_number = step == STEP_TAKE && !is_nothing ? revision->number : 0;
             is_over = step == STEP_END && !is_nothing;
@@ -102,75 +100,68 @@ static enum err choose(struct api *api, const struct job *job, bool is_redo, uin
     return err;
 }
 
+static enum err read_operations(struct str list, struct arena *arena, struct batch *ret_batch,
+                                struct edit_faults *faults)
+{
+    struct buf text = { 0 };
+    buf_printf(&text, "{\"operations\":%.*s}", STR_ARG(list));
+    enum err err = batch_read_inverse((struct str){ (const char *)text.data, text.length }, arena,
+                                      ret_batch, faults);
+    buf_done(&text);
+    return err;
+}
+
 /* One that was chosen has nothing after it that still holds. */
-static enum err check_set(struct api *api, struct job *job, const struct revision_record *revision,
-                          struct reason *reason)
+static enum err check_set(struct job *job, struct store *store, struct arena *arena,
+                          const struct revision_record *revision, struct reason *reason)
 {
     struct edit_job *edit = job->data;
-    struct edit_faults faults = { .arena = &job->arena };
+    struct edit_faults faults = { .arena = arena };
     struct batch done;
     struct edit_top top;
-    struct buf text = { 0 };
-    buf_printf(&text, "{\"operations\":%.*s}", STR_ARG(revision->operations));
-    enum err err = batch_read((struct str){ (const char *)text.data, text.length },
-                              SPEC_FORMAT_JSON, &job->arena, &done, &faults);
-    buf_done(&text);
-    if (err != ERR_NONE) {
+    if (read_operations(revision->operations, arena, &done, &faults) != ERR_NONE) {
         return reason_set(reason, ERR_CORRUPT, "a revision is damaged");
     }
-    err = edit_lookup_top(api->config.store, job->constellation_id, &job->arena, &top, reason);
+    enum err err = edit_lookup_top(store, job->constellation_id, arena, &top, reason);
     if (err == ERR_NONE) {
         undo_check_set(&done, &edit->batch, &top, revision->number, &edit->faults);
     }
     return err;
 }
 
-static enum err undo_run(struct api *api, struct job *job, struct effects *effects,
-                         struct reason *reason)
+static void refuse(struct edit_job *edit, enum problem_code code, const char *words)
+{
+    edit->refusal.is_given = true;
+    edit->refusal.code = code;
+    reason_set(&edit->refusal.words, ERR_CONFLICT, "revision %u %s", (unsigned)edit->undone, words);
+}
+
+/* The inverse of the revision that was chosen, as a batch; or the refusal. */
+static enum err read_inverse(struct job *job, struct store *store, struct arena *arena,
+                             struct reason *reason)
 {
     struct edit_job *edit = job->data;
-    bool live = false;
-    enum err err = edits_load(api, job, effects, &live, reason);
-    uint32_t number = edit->undo;
-    if (err == ERR_NONE && live && number == 0) {
-        err = choose(api, job, edit->is_redo, &number, reason);
-    }
-    if (err != ERR_NONE || !live) {
-        return err;
-    }
-    if (number == 0) {
-        job_answer_problem(api, job, PROBLEM_CONFLICT, "there is nothing to %s",
-                           edit->is_redo ? "redo" : "undo");
-        return ERR_NONE;
-    }
     struct revision_record revision;
-    err = query_revision(api->config.store, job->constellation_id, number, &job->arena, &revision,
-                         reason);
+    enum err err =
+        query_revision(store, job->constellation_id, edit->undone, arena, &revision, reason);
     if (err == ERR_NOT_FOUND) {
-        job_answer_problem(api, job, PROBLEM_NOT_FOUND, "%s", reason->text);
+        refuse(edit, PROBLEM_NOT_FOUND, "is not kept");
         return ERR_NONE;
     }
     if (err != ERR_NONE) {
         return err;
     }
     if (edit->is_redo && taken_back(&revision, UNDO_WORDS) == 0) {
-        job_answer_problem(api, job, PROBLEM_CONFLICT, "revision %u has undone nothing",
-                           (unsigned)number);
+        refuse(edit, PROBLEM_CONFLICT, "has undone nothing");
         return ERR_NONE;
     }
-    edit->undone = number;
-    struct buf text = { 0 };
-    buf_printf(&text, "{\"operations\":%.*s}", STR_ARG(revision.inverse));
-    err = batch_read((struct str){ (const char *)text.data, text.length }, SPEC_FORMAT_JSON,
-                     &job->arena, &edit->batch, &edit->faults);
-    buf_done(&text);
-    if (err != ERR_NONE) { /* it changed what takes nothing to take back */
-        job_answer_problem(api, job, PROBLEM_CONFLICT, "revision %u has changed nothing",
-                           (unsigned)number);
+    if (read_operations(revision.inverse, arena, &edit->batch, &edit->faults) != ERR_NONE) {
+        refuse(edit, PROBLEM_CONFLICT,
+               "has changed nothing"); /* that takes anything to take back */
         return ERR_NONE;
     }
     if (edit->undo != 0) {
-        err = check_set(api, job, &revision, reason);
+        err = check_set(job, store, arena, &revision, reason);
         if (err != ERR_NONE) {
             return err;
         }
@@ -179,11 +170,49 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
     struct str given = edit->reason;
     int length =
         snprintf(words, sizeof(words), "%s%u%s%.*s", edit->is_redo ? REDO_WORDS : UNDO_WORDS,
-                 (unsigned)number, given.length == 0 ? "" : ": ", STR_ARG(given));
-    edit->batch.reason = arena_str(&job->arena, (struct str){ words, (size_t)length });
+                 (unsigned)edit->undone, given.length == 0 ? "" : ": ", STR_ARG(given));
+    edit->batch.reason = arena_str(arena, (struct str){ words, (size_t)length });
     /* What came after one that was chosen has been taken back as well. */
-    edit->batch.base_revision = edit->undo != 0 ? number : 0;
-    return edits_post(api, job, &edit->batch, reason);
+    edit->batch.base_revision = edit->undo != 0 ? edit->undone : 0;
+    return ERR_NONE;
+}
+
+static enum err undo_run(struct api *api, struct job *job, struct effects *effects,
+                         struct reason *reason)
+{
+    struct edit_job *edit = job->data;
+    if (edit->bulk != NULL) {
+        return bulk_run(api, job, effects, reason);
+    }
+    bool live = false;
+    enum err err = edits_load(api, job, effects, &live, reason);
+    edit->undone = edit->undo;
+    if (err == ERR_NONE && live && edit->undone == 0) {
+        err = choose(api, job, edit->is_redo, &edit->undone, reason);
+    }
+    if (err != ERR_NONE || !live) {
+        return err;
+    }
+    if (edit->undone == 0) {
+        job_answer_problem(api, job, PROBLEM_CONFLICT, "there is nothing to %s",
+                           edit->is_redo ? "redo" : "undo");
+        return ERR_NONE;
+    }
+    bool is_in_pieces = false;
+    err = query_revision_is_in_pieces(api->config.store, job->constellation_id, edit->undone,
+                                      &is_in_pieces, reason);
+    if (err == ERR_NONE && is_in_pieces) {
+        edit->read = read_inverse; /* and not here: its text may be long */
+        return bulk_start(api, job, reason);
+    }
+    if (err == ERR_NONE) {
+        err = read_inverse(job, api->config.store, &job->arena, reason);
+    }
+    if (err == ERR_NONE && edit->refusal.is_given) {
+        job_answer_problem(api, job, edit->refusal.code, "%s", edit->refusal.words.text);
+        return ERR_NONE;
+    }
+    return err != ERR_NONE ? err : edits_post(api, job, reason);
 }
 
 static const struct job_type undo_job = { undo_run, edits_answer, NULL };

@@ -29,6 +29,8 @@ static const char *origin_name(enum hold_origin origin)
         return "failure";
     case HOLD_RERUN:
         return "rerun";
+    case HOLD_BULK:
+        return "edit";
     case HOLD_RETRY:
     case HOLD_RETRY_KEPT:
         return "retry";

@@ -289,8 +289,8 @@ static enum err check_constellation(const struct engine *engine,
     }
     bool has_ended = constellation_state_is_final(constellation->record.state);
     if (ordinary == 0 && deciding == 0 && constellation->job == JOB_NONE &&
-        constellation->reopening == NULL && constellation->failure_holds == 0 && !has_ended &&
-        (remaining == 0 || !constellation->finally_open)) {
+        !constellation_is_being_changed(constellation) && constellation->failure_holds == 0 &&
+        !has_ended && (remaining == 0 || !constellation->finally_open)) {
         return broken(reason, 8, "a constellation has nothing to do and has not ended",
                       constellation->record.id);
     }

@@ -43,6 +43,7 @@ void constellation_leave(struct engine *engine, struct constellation *constellat
     }
     engine->live_tasks -= constellation->live_tasks;
     reopen_drop(engine, constellation);
+    bulk_free(engine, constellation);
     while (constellation->holds != NULL) {
         hold_free(engine, constellation->holds);
     }
@@ -89,10 +90,15 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
     engine->jobs_last = constellation;
 }
 
-/* What is half taken back is made whole first: then this follows. */
+bool constellation_is_being_changed(const struct constellation *constellation)
+{
+    return constellation->reopening != NULL || constellation->bulk != NULL;
+}
+
+/* What is half made is made whole first: then this follows. */
 static void queue_cancel(struct engine *engine, struct constellation *constellation)
 {
-    if (constellation->reopening == NULL) {
+    if (!constellation_is_being_changed(constellation)) {
         constellation_queue_job(engine, constellation, JOB_CANCEL);
     }
 }
@@ -295,7 +301,7 @@ void constellation_settle(struct engine *engine, struct constellation *constella
 {
     if (constellation->ordinary > 0 || constellation->deciding > 0 ||
         constellation->failure_holds > 0 || constellation->job != JOB_NONE ||
-        constellation->reopening != NULL ||
+        constellation_is_being_changed(constellation) ||
         constellation_state_is_final(constellation->record.state)) {
         return;
     }

@@ -143,6 +143,12 @@ static void dump_constellation(const struct constellation *constellation, struct
                        limit->record.capacity);
         }
     }
+    const struct bulk_record *bulk = bulk_record_of(constellation);
+    if (bulk != NULL) {
+        buf_printf(text, "  bulk %lld tasks %lld+%u part %u of %u%s%s\n", (long long)bulk->id,
+                   (long long)bulk->first_task_id, bulk->tasks_added, bulk->next, bulk->parts,
+                   bulk->renews ? " renews" : "", bulk->is_renewing ? " now" : "");
+    }
     dump_tasks(constellation, text);
     dump_edges(constellation, text);
     dump_holds(constellation, text);

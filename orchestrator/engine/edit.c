@@ -189,6 +189,16 @@ static void answer(struct batch *batch, uint64_t request)
     effect->reply.edit = result;
 }
 
+static void take_orders(const struct batch *batch)
+{
+    const struct edit *edit = batch->edit;
+    for (size_t i = 0; i < edit->operations_count; i++) {
+        if (edit->operations[i].kind == EDIT_ADD_EDGE) {
+            edit->orders[i] = batch_task(batch, edit->operations[i].edge.from)->order;
+        }
+    }
+}
+
 void edit_step(struct engine *engine, const struct event *event)
 {
     const struct edit *edit = event->edit.edit;
@@ -200,8 +210,15 @@ void edit_step(struct engine *engine, const struct event *event)
         return;
     }
     batch_init(&batch);
-    edit_check(&batch);
-    edit_check_size(&batch);
+    if (batch.constellation->bulk != NULL) {
+        /* Not even tried: the ids of tasks are spent in the order in which they come. */
+        batch.is_too_large = true;
+        batch_refuse(&batch, NULL, EDIT_CODE_REOPENING,
+                     STR("an edit of many operations is being made: try again in a moment"));
+    } else {
+        edit_check(&batch);
+        edit_check_size(&batch);
+    }
     if (edit->dry_run && batch.problems_count == 0) {
         batch.result.longest_path_before = edit_longest_path(batch.constellation);
     }
@@ -213,6 +230,9 @@ void edit_step(struct engine *engine, const struct event *event)
     if (!is_refused) {
         edit_forecast(&batch);
     }
+    if (edit->orders != NULL && !is_refused) {
+        take_orders(&batch);
+    }
     if (edit->dry_run && !is_refused) {
         batch.result.longest_path_after = edit_longest_path(batch.constellation);
     }
@@ -223,4 +243,60 @@ void edit_step(struct engine *engine, const struct event *event)
     }
     answer(&batch, event->edit.request);
     batch_done(&batch);
+}
+
+void edit_make_part(struct engine *engine, const struct edit *edit)
+{
+    struct batch batch = { .engine = engine, .edit = edit };
+    batch.constellation = map_get(&engine->constellations, (uint64_t)edit->constellation_id);
+    CHECK(batch.constellation != NULL && edit->part != NULL);
+    batch_init(&batch);
+    edit_check(&batch);
+    edit_link(&batch);
+    CHECK(batch.problems_count ==
+          0); /* it was checked as a whole, and nothing else has changed it */
+    edit_apply_part(&batch);
+    batch_done(&batch);
+}
+
+/* The task that this may have brought back; 0: none. */
+static edit_task changed_task(const struct edit_operation *operation)
+{
+    switch (operation->kind) {
+    case EDIT_UPDATE_TASK:
+        return operation->write.task;
+    case EDIT_ADD_EDGE:
+    case EDIT_UPDATE_EDGE:
+    case EDIT_REMOVE_EDGE:
+        return operation->edge.to;
+    case EDIT_ADD_TASK:
+    case EDIT_REMOVE_TASK:
+    case EDIT_SET:
+    case EDIT_TOUCH:
+        break;
+    }
+    return 0;
+}
+
+void edit_renew_part(struct engine *engine, const struct edit *edit)
+{
+    struct constellation *constellation =
+        map_get(&engine->constellations, (uint64_t)edit->constellation_id);
+    struct renewal skipped = { 0 };
+    struct map seen = { 0 };
+    for (size_t i = 0; i < edit->operations_count; i++) {
+        edit_task id = changed_task(&edit->operations[i]);
+        const struct task *task = id == 0 ? NULL : constellation_find_task(constellation, id);
+        if (task != NULL && task->record.state == TASK_SKIPPED &&
+            map_get(&seen, (uint64_t)task->index + 1) == NULL &&
+            forecast_ways(task, true, NULL) != WAYS_CLOSED) {
+            map_put(&seen, (uint64_t)task->index + 1, &seen);
+            renewal_list(&skipped, task);
+        }
+    }
+    if (skipped.count > 0) {
+        edit_renew(engine, constellation, &skipped, edit->author);
+    }
+    renewal_done(&skipped);
+    map_done(&seen);
 }

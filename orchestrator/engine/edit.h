@@ -9,10 +9,11 @@
 #include "orchestrator/engine/record.h"
 
 enum {
-    /* One batch is one turn, whole or not at all, and a turn has 20 ms: it can have as many operations
-       as a user writes them, and touch as many tasks and dependencies (those that go with a task
-       too). What is larger is refused as too_large; a plan grows by many edits. */
-    EDIT_OPERATIONS_MAX = 500,
+    EDIT_OPERATIONS_MAX = 100000,
+    /* What is made in one turn, which has 20 ms: so many operations as a user writes them, and so many
+       tasks and dependencies that it touches (those that go with a task too). What is larger is made in
+       parts: see bulk.c. */
+    EDIT_TURN_OPERATIONS_MAX = 500,
     EDIT_ROWS_MAX = 2000,
     EDIT_PROBLEMS_MAX = 100,
     EDIT_PROBLEM_TASKS_MAX = 20,
@@ -62,6 +63,7 @@ struct edit_operation {
             int64_t deadline_ms; /* from its creation; 0 none */
             const struct plan_limit *limits;
             size_t limits_count;
+            bool limits_only; /* the rest stays: of a part, since its tasks may name what is new */
         } set;
     };
 };
@@ -72,6 +74,14 @@ struct edit_expect {
     uint8_t state; /* enum task_state */
     uint32_t attempts;
     uint32_t index; /* of the user's expectation */
+};
+
+/* What an edit is when it is one part of a larger one that was checked as a whole: its tasks are named
+   by their ids, those of later parts too, and only cycles are looked for again. */
+struct edit_section {
+    int64_t bulk_id;       /* of the whole */
+    int64_t first_task_id; /* of those that this part adds */
+    bool is_last;          /* with it the revision is there */
 };
 
 struct edit {
@@ -90,6 +100,10 @@ struct edit {
     struct str reason;
     struct str text; /* the operations as JSON, and what takes them back: for the revision */
     struct str inverse;
+    const struct edit_section *part; /* NULL: it is whole */
+    /* Not NULL, of a dry run: takes for each operation that adds a dependency where its `from` stands in an
+       order in which every dependency leads upwards. */
+    uint64_t *orders;
 };
 
 /* Stable: docs/editing.md has them all in one table. */
@@ -113,8 +127,8 @@ enum edit_code {
     EDIT_CODE_UNKNOWN_HOLD,
     EDIT_CODE_CANCELLED, /* the constellation is being cancelled */
     EDIT_CODE_NO_TASKS,  /* nothing would be left */
-    EDIT_CODE_TOO_LARGE, /* more than EDIT_ROWS_MAX */
-    EDIT_CODE_REOPENING, /* a large retry or rerun is being made */
+    EDIT_CODE_TOO_LARGE, /* for one turn: it has to be made in parts */
+    EDIT_CODE_REOPENING, /* a large retry, rerun or edit is being made */
     EDIT_CODES_END,
 };
 const char *edit_code_name(enum edit_code code); /* "edit_conflict", "unknown_task", … */

@@ -102,7 +102,7 @@ static void apply_removed_tasks(struct batch *batch)
 
 static int64_t id_of(const struct batch *batch, edit_task task)
 {
-    return task == 0 ? 0 : batch_task(batch, task)->record.id;
+    return task >= 0 ? task : batch_task(batch, task)->record.id;
 }
 
 static void apply_class(struct batch *batch, const struct edit_operation *operation,
@@ -205,6 +205,9 @@ static void apply_ranks(struct batch *batch)
 static void apply_set(struct batch *batch, const struct edit_operation *operation)
 {
     struct constellation_record *record = &batch->constellation->record;
+    if (operation->set.limits_only) {
+        return;
+    }
     record->fail_fast = operation->set.fail_fast;
     int64_t deadline_ms = operation->set.deadline_ms;
     int64_t wall_ms = deadline_ms == 0 ? 0 : record->created_wall_ms + deadline_ms;
@@ -291,6 +294,25 @@ static void extend_holds(struct batch *batch)
     mem_free(list);
 }
 
+/* What it has touched counts as touched by this revision. */
+static void count_in(struct batch *batch, uint32_t revision)
+{
+    struct constellation_record *record = &batch->constellation->record;
+    record->tasks = batch->constellation->live_tasks;
+    record->edges = batch->constellation->live_edges;
+    if (constellation_state_is_final(record->state)) {
+        constellation_note_counts(batch->constellation); /* a skipped task may have gone */
+    }
+    constellation_save(batch->engine, batch->constellation);
+    for (size_t i = 0; i < batch->touches_count; i++) {
+        if (!batch->touches[i].is_removed) {
+            struct task *task = constellation_task(batch->constellation, batch->touches[i].task);
+            task->record.revision = revision;
+            task_save(batch->engine, task);
+        }
+    }
+}
+
 static void add_revision(struct batch *batch)
 {
     struct engine *engine = batch->engine;
@@ -299,19 +321,7 @@ static void add_revision(struct batch *batch)
     struct constellation_record *record = &batch->constellation->record;
     uint32_t base = edit->base_revision == 0 ? record->revision : edit->base_revision;
     record->revision++;
-    record->tasks = batch->constellation->live_tasks;
-    record->edges = batch->constellation->live_edges;
-    if (constellation_state_is_final(record->state)) {
-        constellation_note_counts(batch->constellation); /* a skipped task may have gone */
-    }
-    constellation_save(engine, batch->constellation);
-    for (size_t i = 0; i < batch->touches_count; i++) {
-        if (!batch->touches[i].is_removed) {
-            struct task *task = constellation_task(batch->constellation, batch->touches[i].task);
-            task->record.revision = record->revision;
-            task_save(engine, task);
-        }
-    }
+    count_in(batch, record->revision);
     struct revision_record *revision = &effects_add(engine->effects, EFFECT_ADD_REVISION)->revision;
     *revision = (struct revision_record){
         .constellation_id = record->id,
@@ -323,6 +333,7 @@ static void add_revision(struct batch *batch)
         .reason = arena_str(arena, edit->reason),
         .operations = arena_str(arena, edit->text),
         .inverse = arena_str(arena, edit->inverse),
+        .bulk_id = edit->part == NULL ? 0 : edit->part->bulk_id,
     };
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_EDITED);
     history->constellation_id = record->id;
@@ -341,13 +352,29 @@ static void release_hold(struct batch *batch)
     }
 }
 
-/* What was skipped and need not be any more waits again, with what is behind it. */
+void edit_renew(struct engine *engine, struct constellation *constellation,
+                const struct renewal *skipped, struct str author)
+{
+    struct renewal renewal = { 0 };
+    if (reopen_is_large(engine, constellation, skipped->list, skipped->count, HOLD_RETRY)) {
+        reopen_begin(engine, constellation, skipped->list, skipped->count, HOLD_RETRY, NULL,
+                     author);
+        return;
+    }
+    for (size_t i = 0; i < skipped->count; i++) {
+        renewal_add(engine, &renewal, constellation_task(constellation, skipped->list[i]));
+    }
+    if (constellation->ordinary > 0) {
+        renewal_add_finals(engine, constellation, &renewal);
+    }
+    renewal_spread(engine, constellation, &renewal, false);
+    renewal_done(&renewal);
+}
+
 static void renew(struct batch *batch)
 {
-    struct engine *engine = batch->engine;
     struct constellation *constellation = batch->constellation;
     struct renewal skipped = { 0 };
-    struct renewal renewal = { 0 };
     for (size_t i = 0; i < batch->touches_count; i++) {
         const struct touch *touch = &batch->touches[i];
         const struct task *task = constellation_task(constellation, touch->task);
@@ -357,21 +384,8 @@ static void renew(struct batch *batch)
             renewal_list(&skipped, task);
         }
     }
-    if (reopen_is_large(engine, constellation, skipped.list, skipped.count, HOLD_RETRY)) {
-        reopen_begin(engine, constellation, skipped.list, skipped.count, HOLD_RETRY, NULL,
-                     batch->edit->author);
-        renewal_done(&skipped);
-        return;
-    }
-    for (size_t i = 0; i < skipped.count; i++) {
-        renewal_add(engine, &renewal, constellation_task(constellation, skipped.list[i]));
-    }
-    if (constellation->ordinary > 0) {
-        renewal_add_finals(engine, constellation, &renewal);
-    }
-    renewal_spread(engine, constellation, &renewal, false);
+    edit_renew(batch->engine, constellation, &skipped, batch->edit->author);
     renewal_done(&skipped);
-    renewal_done(&renewal);
 }
 
 /* Everything that may be another thing now is looked at. */
@@ -398,10 +412,10 @@ static void go_on(struct batch *batch)
     constellation_settle(engine, constellation);
 }
 
-void edit_apply(struct batch *batch)
+/* The graph is there: now the rows. */
+static void apply_changes(struct batch *batch)
 {
     const struct edit *edit = batch->edit;
-    reopen_if_needed(batch);
     leave_queues(batch);
     apply_removed_edges(batch);
     apply_removed_tasks(batch);
@@ -421,6 +435,38 @@ void edit_apply(struct batch *batch)
     apply_edges(batch);
     apply_ranks(batch);
     extend_holds(batch);
+}
+
+void edit_apply(struct batch *batch)
+{
+    reopen_if_needed(batch);
+    apply_changes(batch);
     add_revision(batch);
     go_on(batch);
+}
+
+/* Everything is held, so that no task has to be looked at. What was skipped may be as before when the
+   last part is made. */
+void edit_apply_part(struct batch *batch)
+{
+    struct constellation *constellation = batch->constellation;
+    apply_changes(batch);
+    if (batch->edit->part->is_last) {
+        add_revision(batch);
+        release_hold(batch);
+    } else {
+        count_in(batch, constellation->record.revision + 1);
+    }
+    for (size_t i = 0; i < batch->edges_count; i++) {
+        if (!batch->edges[i].is_removed) {
+            decision_queue_edge(batch->engine, constellation, batch->edges[i].edge);
+        }
+    }
+    for (size_t i = 0; i < batch->touches_count; i++) {
+        const struct touch *touch = &batch->touches[i];
+        if (!touch->is_removed && (touch->is_rewired || touch->is_updated) &&
+            constellation_task(constellation, touch->task)->record.state == TASK_SKIPPED) {
+            bulk_note_skipped(constellation);
+        }
+    }
 }

@@ -70,7 +70,7 @@ static bool is_known(const struct batch *batch, edit_task task)
 static void check_write(struct batch *batch, const struct edit_operation *operation)
 {
     const edit_task named[] = { operation->write.same_device, operation->write.other_device };
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 2 && batch->edit->part == NULL; i++) { /* a later part may add them */
         if (named[i] != 0 && !is_known(batch, named[i])) {
             refuse_unknown(batch, operation, named[i]);
         } else if (named[i] > 0) {
@@ -180,7 +180,8 @@ static void check_dependents(struct batch *batch, const struct edit_operation *o
     struct edit_problem *problem = NULL;
     bool is_refused = false;
     uint32_t looks = 0; /* one that has more cannot be removed in one edit */
-    for (uint32_t at = task->first_out; at != 0 && looks <= EDIT_ROWS_MAX; looks++) {
+    for (uint32_t at = task->first_out; at != 0 && looks <= batch->engine->config.edit_rows_max;
+         looks++) {
         const struct edge *edge = constellation_edge(constellation, at - 1);
         const struct edge_touch *touched = batch_find_edge(batch, at - 1);
         const struct task *to = constellation_task(constellation, edge->to);
@@ -277,7 +278,9 @@ static void check_whole(struct batch *batch)
 void edit_check(struct batch *batch)
 {
     const struct edit *edit = batch->edit;
-    check_whole(batch);
+    if (edit->part == NULL) {
+        check_whole(batch);
+    }
     if (edit_is_too_large(batch)) {
         return;
     }
@@ -311,10 +314,11 @@ void edit_check(struct batch *batch)
 
 bool edit_is_too_large(const struct batch *batch)
 {
-    return batch->edit->operations_count > EDIT_ROWS_MAX ||
-           batch->edit->tasks_added + batch->edges_added + batch->touches_count +
-                   batch->edges_count >
-               EDIT_ROWS_MAX;
+    const size_t max = batch->engine->config.edit_rows_max;
+    return batch->edit->part == NULL && (batch->edit->operations_count > max ||
+                                         batch->edit->tasks_added + batch->edges_added +
+                                                 batch->touches_count + batch->edges_count >
+                                             max);
 }
 
 /* Distinct ones at the most: a spec names each once, whatever uses it. */
@@ -351,10 +355,13 @@ void edit_check_size(struct batch *batch)
     uint64_t edges =
         (uint64_t)constellation->live_edges + batch->edges_added - batch->edges_removed;
     size_t problems = batch->problems_count;
+    if (batch->edit->part != NULL) {
+        return;
+    }
     if (edit_is_too_large(batch)) {
         batch_refuse(
             batch, NULL, EDIT_CODE_TOO_LARGE,
-            STR("it touches more than 2,000 tasks and dependencies: make it several edits"));
+            STR("it touches more tasks and dependencies than one turn of the daemon takes"));
         batch->is_too_large = true;
         return;
     }

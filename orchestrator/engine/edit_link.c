@@ -64,8 +64,10 @@ static void add_tasks(struct batch *batch)
     struct engine *engine = batch->engine;
     for (size_t i = 0; i < batch->edit->tasks_added; i++) {
         const struct plan_task *plan = batch->adds[i]->write.plan;
+        const struct edit_section *part = batch->edit->part;
         struct task_record record = {
-            .id = engine->config.next_task_id++, /* used up, whatever comes of the edit */
+            /* Used up, whatever comes of the edit. */
+            .id = part != NULL ? part->first_task_id + (int64_t)i : engine->config.next_task_id++,
             .priority = plan->priority,
             .state = TASK_WAITING,
             .body_bytes = (uint32_t)plan->body.length,
@@ -142,7 +144,8 @@ static void refuse_cycle(struct batch *batch, const struct edit_operation *opera
 static bool refuse_double(struct batch *batch, const struct task *from, const struct task *to,
                           const struct edit_operation *operation, const struct edge *self)
 {
-    if (!is_double(batch, from, to, operation, self)) {
+    /* A part may bring what another part is still to take away or to change. */
+    if (batch->edit->part != NULL || !is_double(batch, from, to, operation, self)) {
         return false;
     }
     struct edit_problem *problem = batch_refuse(batch, operation, EDIT_CODE_DUPLICATE_EDGE,
@@ -272,6 +275,9 @@ void edit_link(struct batch *batch)
         if (operation->kind == EDIT_ADD_EDGE && !batch->refused[i]) {
             add_edge(batch, operation);
         }
+    }
+    if (edit->part != NULL) {
+        return;
     }
     for (size_t i = updated; i < batch->edges_count; i++) {
         check_finals(batch, batch->edges[i].operation,

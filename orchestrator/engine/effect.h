@@ -36,6 +36,8 @@ enum effect_kind {
     EFFECT_EDGE_TEXT,   /* an edit's new kind and condition: all of the edge but its decision */
     EFFECT_EDGE_REASON, /* why it was decided so, where its kind alone does not say it */
     EFFECT_ADD_REVISION,
+    EFFECT_PUT_BULK, /* inserted or replaced whole; with the first, its parts are an edit that will be made */
+    EFFECT_REMOVE_BULK, /* it is made: its parts are needed no more */
     /* Questions. */
     EFFECT_PREPARE,
     EFFECT_EVALUATE,
@@ -77,7 +79,8 @@ struct effect {
             int64_t hold_id;
             int64_t task_id;
         } hold_task;
-        int64_t id; /* REMOVE_HOLD, REMOVE_TASK, REMOVE_EDGE, DROP_INPUTS */
+        int64_t id; /* REMOVE_HOLD, REMOVE_TASK, REMOVE_EDGE, DROP_INPUTS, REMOVE_BULK */
+        struct bulk_record bulk;
         struct {
             int64_t edge_id;
             struct str text;
@@ -131,7 +134,7 @@ struct effect {
             enum err err;
             int64_t constellation_id;
             struct str reason;
-            int64_t hold_id;                /* EVENT_HOLD */
+            int64_t hold_id;                /* EVENT_HOLD, EVENT_BULK_BEGIN */
             const struct edit_result *edit; /* EVENT_EDIT, also when it was refused */
         } reply;
         const struct plan *plan;

@@ -24,6 +24,7 @@ static void set_limits(struct engine_config *config)
     set_limit(&config->slice, ENGINE_SLICE);
     set_limit(&config->evaluate_max, ENGINE_EVALUATE_MAX);
     set_limit(&config->reopen_max, ENGINE_REOPEN_MAX);
+    set_limit(&config->edit_rows_max, EDIT_ROWS_MAX);
     CHECK(config->reopen_max <= ENGINE_REOPEN_MAX);
 }
 
@@ -260,6 +261,10 @@ static void ask_for_inputs(struct engine *engine)
     for (int i = 0; i < ENGINE_PREPARE_MAX && (node = heap_top(&engine->prepare)) != NULL; i++) {
         struct task *task = HEAP_OWNER(node, struct task, node);
         heap_remove(&engine->prepare, node);
+        if (task->constellation->bulk != NULL) {
+            task->queue = QUEUE_NONE; /* it stays as it was checked; the hold's end considers it */
+            continue;
+        }
         task->queue = QUEUE_PREPARING;
         struct effect *effect = effects_add(engine->effects, EFFECT_PREPARE);
         effect->prepare.constellation_id = task->constellation->record.id;
@@ -276,6 +281,7 @@ static void tick(struct engine *engine, uint32_t slice)
     size_t budget = decision_work(engine, slice);
     budget = constellation_work(engine, budget);
     budget = reopen_work(engine, budget);
+    bulk_work(engine);
     engine->slice_is_used_up = decision_work(engine, budget) == 0;
     rank_work(engine);
     ask_for_inputs(engine);
@@ -353,6 +359,18 @@ void engine_step(struct engine *engine, const struct event *event, struct effect
     case EVENT_DRAIN:
         fleet_drain(engine, event);
         break;
+    case EVENT_BULK_BEGIN:
+        bulk_begin(engine, event);
+        break;
+    case EVENT_BULK_DROP:
+        bulk_drop(engine, event);
+        break;
+    case EVENT_BULK_ADMIT:
+        bulk_admit(engine, event);
+        break;
+    case EVENT_BULK_PART:
+        bulk_part(engine, event);
+        break;
     case EVENT_TICK:
         tick(engine, event->tick.slice);
         break;
@@ -370,7 +388,9 @@ bool engine_slice_is_used_up(const struct engine *engine)
 
 int64_t engine_next_deadline(const struct engine *engine)
 {
-    if (engine->decide.first != NULL || engine->pending_count > 0 || engine->jobs_first != NULL ||
+    struct part_wanted wanted;
+    if (engine_wants_part(engine, &wanted) || bulk_is_due(engine) || engine->decide.first != NULL ||
+        engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
         engine->leaving_first != NULL || engine->untold_first != NULL ||
         engine->ranks_first != NULL ||
@@ -430,6 +450,11 @@ void engine_turn_end(struct engine *engine)
         }
     }
     asleep_free_work(engine, engine->config.slice);
+}
+
+struct engine_config engine_config(const struct engine *engine)
+{
+    return engine->config;
 }
 
 bool engine_is_blocked(const struct engine *engine)

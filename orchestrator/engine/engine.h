@@ -59,6 +59,9 @@ struct engine_config {
     uint32_t slice;
     uint32_t evaluate_max;
     uint32_t reopen_max;
+    uint32_t edit_rows_max; /* 0: EDIT_ROWS_MAX */
+    int64_t
+        ignored_hold_id; /* is not loaded: an edit is checked as if its own hold were not there */
 };
 
 struct engine;
@@ -82,6 +85,7 @@ void engine_load_limit(struct engine *engine, const struct limit_record *record)
 /* With the tasks that it holds (HOLD_ALL: none are given). */
 void engine_load_hold(struct engine *engine, const struct hold_record *record,
                       const int64_t *task_ids, size_t task_ids_count);
+void engine_load_bulk(struct engine *engine, const struct bulk_record *record);
 /* A constellation that is final and no longer held comes back between two steps, over as many turns as
    it takes, so that an edit, a retry or a rerun can reopen it: engine_wake(), then of the above its
    classes, policies, tasks, edges, attempts and limits, then engine_wake_order() until it leaves
@@ -106,6 +110,15 @@ enum err engine_load_end(struct engine *engine, struct moment now, struct reason
 void engine_step(struct engine *engine, const struct event *event, struct effects *effects);
 /* Of the last TICK: there was as much long work as it was allowed, or more. */
 bool engine_slice_is_used_up(const struct engine *engine);
+/* The part of a large edit that is to be stepped (EVENT_BULK_PART) in this turn, before TICK: one a turn.
+   False: none. */
+struct part_wanted {
+    int64_t constellation_id;
+    int64_t bulk_id;
+    int64_t first_task_id; /* of all that the edit adds */
+    uint32_t number;
+};
+bool engine_wants_part(const struct engine *engine, struct part_wanted *ret_wanted);
 /* The boot time at which a TICK is due; INT64_MAX: never. */
 int64_t engine_next_deadline(const struct engine *engine);
 /* After the commit: what has ended goes out of memory, a slice now and the rest with the next turns.
@@ -116,6 +129,11 @@ void engine_turn_end(struct engine *engine);
 bool engine_is_blocked(const struct engine *engine);
 
 /* --- Looking in. Nothing below changes anything. --- */
+
+/* What it was made with, the numbers as far as they are given out: for another that is to judge alike. */
+struct engine_config engine_config(const struct engine *engine);
+/* An edit of many operations was admitted, and is being made. */
+bool engine_makes_bulk(const struct engine *engine, int64_t constellation_id, int64_t bulk_id);
 
 struct engine_counts {
     uint32_t waiting; /* for dependencies */

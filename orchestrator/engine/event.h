@@ -23,11 +23,16 @@ enum event_kind {
     EVENT_EDIT,
     EVENT_HOLD,
     EVENT_RELEASE,
-    EVENT_REOPEN,   /* retry and rerun */
-    EVENT_RESOLVE,  /* an unknown task */
-    EVENT_DRAIN,    /* a device */
-    EVENT_TICK,     /* once a turn, after all that arrived: timers, and sliced work */
-    EVENT_DISPATCH, /* once a turn, last: ready tasks to free devices */
+    EVENT_REOPEN,  /* retry and rerun */
+    EVENT_RESOLVE, /* an unknown task */
+    EVENT_DRAIN,   /* a device */
+    /* An edit of many operations, in this order: see bulk.c. */
+    EVENT_BULK_BEGIN, /* nothing starts from here on, so that it can be checked; answered at once */
+    EVENT_BULK_DROP,  /* it was refused: all goes on */
+    EVENT_BULK_ADMIT, /* it was accepted; answered when it is made, or at once if it cannot be */
+    EVENT_BULK_PART,  /* what engine_wants_part() asks for */
+    EVENT_TICK,       /* once a turn, after all that arrived: timers, and sliced work */
+    EVENT_DISPATCH,   /* once a turn, last: ready tasks to free devices */
 };
 
 enum resolution {
@@ -118,6 +123,35 @@ struct event {
             enum resolution resolution;
             struct str actor;
         } resolve;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            uint32_t operations;
+            struct str actor;
+        } bulk_begin;
+        struct {
+            int64_t constellation_id;
+            int64_t bulk_id;
+            struct str why;
+        } bulk_drop;
+        struct {
+            uint64_t request;
+            int64_t constellation_id;
+            int64_t bulk_id;
+            uint32_t parts;
+            uint32_t tasks_added;
+            uint32_t classes; /* that it may bring */
+            uint32_t policies;
+            uint32_t operations;
+            /* The constellation that it was checked against: if it was final, nothing has kept it so. */
+            uint32_t revision;
+            int64_t finished_wall_ms;
+            struct str actor;
+        } bulk_admit;
+        struct {
+            int64_t bulk_id;
+            const struct edit *edit; /* lives for the step */
+        } bulk_part;
         struct {
             uint64_t request;
             struct str device;

@@ -164,7 +164,7 @@ static struct hold *place(struct engine *engine, struct constellation *constella
                           struct hold_record record, int64_t length_ms, struct str owner,
                           struct str reason)
 {
-    record.id = engine->config.next_hold_id++;
+    record.id = record.id != 0 ? record.id : engine->config.next_hold_id++;
     record.constellation_id = constellation->record.id;
     record.created_wall_ms = engine->now.wall_ms;
     if (length_ms > 0) {
@@ -230,6 +230,19 @@ struct hold *hold_reopening(struct engine *engine, struct constellation *constel
         name_task(engine, hold, constellation_task(constellation, tasks[i]));
     }
     return hold;
+}
+
+struct hold *hold_bulk(struct engine *engine, struct constellation *constellation, int64_t id,
+                       uint32_t operations, struct str actor)
+{
+    struct hold_record record = {
+        .id = id,
+        .scope = HOLD_ALL,
+        .origin = HOLD_BULK,
+        .on_expiry = HOLD_EXPIRY_RELEASE,
+    };
+    return place(engine, constellation, record, 0, actor,
+                 engine_text(engine, "an edit of %u operations is being made", operations));
 }
 
 /* All behind the root, breadth first. False: more than one hold may name. */
@@ -471,7 +484,15 @@ static size_t fail_held(struct engine *engine, struct hold *hold, struct str why
 
 size_t hold_expired(struct engine *engine, struct hold *hold, size_t budget)
 {
+    enum { LATER_MS = 200 };
     bool fails = hold->record.on_expiry == HOLD_EXPIRY_FAIL;
+    if (fails && hold->constellation->bulk != NULL) {
+        /* An edit was checked against tasks that have not failed. */
+        heap_remove(&engine->hold_timers, &hold->timer);
+        hold->timer_boot_ms = engine->now.boot_ms + LATER_MS;
+        heap_insert(&engine->hold_timers, &hold->timer);
+        return budget;
+    }
     if (fails && hold->record.scope == HOLD_ALL) {
         /* It ends when that is through, so that a crash meanwhile begins it again; so below. */
         heap_remove(&engine->hold_timers, &hold->timer);
@@ -539,6 +560,12 @@ void hold_release(struct engine *engine, const struct event *event)
     if (hold->record.origin >= HOLD_RERUN) {
         engine_reply(engine, request, ERR_CONFLICT, id,
                      STR("constellation_reopening: it ends by itself when that is made"));
+        return;
+    }
+    if (!event->release.approved && constellation->bulk != NULL) {
+        engine_reply(engine, request, ERR_CONFLICT, id,
+                     STR("constellation_reopening: an edit of many operations is being made; try "
+                         "again in a moment"));
         return;
     }
     if (!event->release.approved) {

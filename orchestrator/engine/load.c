@@ -103,6 +103,9 @@ void engine_load_hold(struct engine *engine, const struct hold_record *record,
                       const int64_t *task_ids, size_t task_ids_count)
 {
     struct constellation *constellation = find(engine, record->constellation_id);
+    if (record->id == engine->config.ignored_hold_id) {
+        return;
+    }
     struct hold *hold = hold_new(engine, constellation, record);
     for (size_t i = 0; i < task_ids_count; i++) {
         struct task *task = constellation_find_task(constellation, task_ids[i]);
@@ -189,11 +192,13 @@ static enum err derive_constellation(struct engine *engine, struct constellation
     rank_begin(engine, constellation);
     for (struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
         hold_arm(engine, hold);
-        if (hold->record.origin >= HOLD_RERUN) {
+        if (hold->record.origin == HOLD_BULK) {
+            bulk_resume(engine, hold);
+        } else if (hold->record.origin >= HOLD_RERUN) {
             reopen_resume(engine, hold);
         }
     }
-    if (constellation->reopening == NULL && (stops || constellation->ordinary == 0)) {
+    if (!constellation_is_being_changed(constellation) && (stops || constellation->ordinary == 0)) {
         constellation_queue_job(engine, constellation, stops ? JOB_CANCEL : JOB_OPEN);
     }
     return ERR_NONE;

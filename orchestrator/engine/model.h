@@ -19,6 +19,7 @@ struct device;
 struct newcomer;
 struct order_build;
 struct reopening;
+struct bulk;
 
 /* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
 struct class
@@ -311,6 +312,7 @@ struct constellation {
     uint32_t cursor;
     struct intake *intake;          /* JOB_INTAKE */
     struct reopening *reopening;    /* a retry or rerun that takes more than a turn */
+    struct bulk *bulk;              /* an edit of many operations is being checked or made */
     struct constellation *job_next; /* of the jobs */
     struct constellation *ended_next;
     bool ended;  /* on the list of those that go with the turn, if nothing reopens them */
@@ -371,6 +373,7 @@ struct engine {
     struct constellation *jobs_first;
     struct constellation *jobs_last;
     struct reopening *reopening_first;
+    struct bulk *bulks_first;
     struct constellation *ended_first;  /* freed when the turn ends, if they are final still */
     struct constellation *waking_first; /* asleep.c */
     struct constellation *leaving_first;
@@ -602,7 +605,24 @@ void reopen_resume(struct engine *engine, struct hold *hold);
 void reopen_drop(struct engine *engine, struct constellation *constellation); /* of memory only */
 size_t reopen_work(struct engine *engine, size_t budget);
 
+/* --- bulk.c --- */
+void bulk_begin(struct engine *engine, const struct event *event);
+void bulk_drop(struct engine *engine, const struct event *event);
+void bulk_admit(struct engine *engine, const struct event *event);
+void bulk_part(struct engine *engine, const struct event *event);
+/* After a load that has found such a hold: if nothing else is known of it, it was never accepted. */
+void bulk_resume(struct engine *engine, struct hold *hold);
+void bulk_free(struct engine *engine, struct constellation *constellation); /* of memory only */
+bool bulk_is_due(const struct engine *engine);
+void bulk_work(struct engine *engine);
+/* NULL: none is being made. */
+const struct bulk_record *bulk_record_of(const struct constellation *constellation);
+/* A part has changed what was skipped: when all are made, that is looked at. */
+void bulk_note_skipped(struct constellation *constellation);
+
 /* --- constellation.c --- */
+/* What is half made is made whole first: nobody may reopen or edit it meanwhile. */
+bool constellation_is_being_changed(const struct constellation *constellation);
 struct constellation *constellation_new(struct engine *engine,
                                         const struct constellation_record *record);
 /* Into the books: from here on it is seen. */
@@ -650,6 +670,10 @@ uint32_t asleep_tasks_of(const struct engine *engine, const struct class *class,
 
 /* --- edit.c, hold.c, reopen.c, resolve.c: one a kind of event, each answers it --- */
 void edit_step(struct engine *engine, const struct event *event);
+/* Makes one part of an edit that was accepted. */
+void edit_make_part(struct engine *engine, const struct edit *edit);
+/* What it has changed of what was skipped waits again, if it can: once all parts are made. */
+void edit_renew_part(struct engine *engine, const struct edit *edit);
 void hold_place(struct engine *engine, const struct event *event);
 void hold_release(struct engine *engine, const struct event *event);
 void reopen_step(struct engine *engine, const struct event *event);
@@ -677,6 +701,9 @@ struct hold *hold_of_root(const struct constellation *constellation, int64_t tas
 struct hold *hold_reopening(struct engine *engine, struct constellation *constellation,
                             enum hold_origin kind, const uint32_t *tasks, size_t count,
                             struct str actor);
+/* On all of it, while an edit is checked and made. id: 0, or one that was given out before. */
+struct hold *hold_bulk(struct engine *engine, struct constellation *constellation, int64_t id,
+                       uint32_t operations, struct str actor);
 /* Ends it: what it held goes on. actor: who, or why. */
 void hold_end(struct engine *engine, struct hold *hold, struct str actor);
 /* A cancel, fail_fast or a deadline leaves nobody anything to act on. */

@@ -89,6 +89,9 @@ enum hold_origin {
     HOLD_RERUN = 5,
     HOLD_RETRY = 6,
     HOLD_RETRY_KEPT = 7, /* what was skipped stays so */
+    /* An edit of many operations is being checked or made. HOLD_ALL; it ends by itself, and a restart goes
+       on with one that was accepted. */
+    HOLD_BULK = 8,
 };
 
 enum hold_expiry {
@@ -106,6 +109,20 @@ struct hold_record {
     int64_t created_wall_ms;
     int64_t deadline_wall_ms; /* 0: none */
     int64_t length_ms;
+};
+
+/* An edit of many operations that was accepted and is being made, part by part: its row is what a restart
+   goes on from. The parts themselves are opaque to the engine. */
+struct bulk_record {
+    int64_t id; /* that of its hold */
+    int64_t constellation_id;
+    int64_t
+        first_task_id; /* of those that it adds, in the order of their numbers: none of it is another's */
+    uint32_t tasks_added;
+    uint32_t parts;
+    uint32_t next; /* the part that comes */
+    bool renews;   /* it has changed what was skipped: that is looked at when all parts are made */
+    bool is_renewing; /* a second time through the parts, for that */
 };
 
 struct policy_record {
@@ -187,6 +204,7 @@ struct revision_record {
     struct str reason;
     struct str operations; /* JSON array, as docs/editing.md defines them */
     struct str inverse;    /* likewise: takes them back */
+    int64_t bulk_id;       /* not 0: both stand in pieces, under this number */
 };
 
 struct attempt_record {

@@ -157,9 +157,9 @@ void reopen_step(struct engine *engine, const struct event *event)
                      STR("constellation_stopping: it is being stopped; wait until it has ended"));
         return;
     }
-    if (asking.constellation->reopening != NULL) {
+    if (constellation_is_being_changed(asking.constellation)) {
         engine_reply(engine, event->reopen.request, ERR_CONFLICT, id,
-                     STR("constellation_reopening: another retry or rerun of many tasks is being "
+                     STR("constellation_reopening: a retry, rerun or edit of many tasks is being "
                          "made; try again in a moment"));
         return;
     }

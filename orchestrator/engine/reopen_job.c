@@ -188,7 +188,8 @@ static void let_go(struct engine *engine, struct reopening *reopening, const cha
     struct constellation *constellation = reopening->constellation;
     struct hold *hold = reopening->hold;
     end(engine, reopening);
-    if (constellation->record.cancel_requested || constellation->record.stopping) {
+    bool stops = constellation->record.cancel_requested || constellation->record.stopping;
+    if (stops && constellation->bulk == NULL) {
         constellation_queue_job(engine, constellation, JOB_CANCEL);
     }
     hold_end(engine, hold, str_of(why));

@@ -176,9 +176,9 @@ static void read_operations(struct edit_reader *reader, const struct spec_node *
         edit_wrong_type(reader, node, "operations", "a list of at least one operation");
         return;
     }
-    if (node->length > EDIT_OPERATIONS_MAX) {
-        edit_refuse(reader, node, "operations", "too_large", NULL, "%u operations; at most %d",
-                    node->length, EDIT_OPERATIONS_MAX);
+    if (node->length > reader->operations_max) {
+        edit_refuse(reader, node, "operations", "too_large", NULL, "%u operations; at most %u",
+                    node->length, reader->operations_max);
         return;
     }
     struct batch_operation *list = arena_array(reader->arena, node->length, sizeof(*list));
@@ -236,8 +236,8 @@ static void read_key(struct edit_reader *reader, const struct spec_node *name, s
     }
 }
 
-enum err batch_read(struct str text, enum spec_format format, struct arena *arena,
-                    struct batch *ret_batch, struct edit_faults *faults)
+static enum err read_batch(struct str text, enum spec_format format, uint32_t operations_max,
+                           struct arena *arena, struct batch *ret_batch, struct edit_faults *faults)
 {
     struct spec_problems problems;
     struct batch batch = { .base_revision = 0 };
@@ -246,7 +246,9 @@ enum err batch_read(struct str text, enum spec_format format, struct arena *aren
         take_problems(&problems, faults);
         return ERR_INVALID;
     }
-    struct edit_reader reader = { .arena = arena, .source = text, .faults = faults };
+    struct edit_reader reader = {
+        .operations_max = operations_max, .arena = arena, .source = text, .faults = faults
+    };
     edit_reader_at(&reader, EDIT_PART_BATCH, 0);
     if (root->kind != SPEC_MAP) {
         edit_wrong_type(&reader, root, "", "a mapping with the key operations");
@@ -265,4 +267,16 @@ enum err batch_read(struct str text, enum spec_format format, struct arena *aren
     }
     *ret_batch = batch;
     return ERR_NONE;
+}
+
+enum err batch_read(struct str text, enum spec_format format, struct arena *arena,
+                    struct batch *ret_batch, struct edit_faults *faults)
+{
+    return read_batch(text, format, EDIT_OPERATIONS_MAX, arena, ret_batch, faults);
+}
+
+enum err batch_read_inverse(struct str json, struct arena *arena, struct batch *ret_batch,
+                            struct edit_faults *faults)
+{
+    return read_batch(json, SPEC_FORMAT_JSON, UINT32_MAX, arena, ret_batch, faults);
 }

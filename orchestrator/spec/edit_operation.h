@@ -6,6 +6,7 @@
 #include "orchestrator/spec/spec_tree.h"
 
 struct edit_reader {
+    uint32_t operations_max;
     struct arena *arena;
     struct str source;
     struct edit_faults *faults;

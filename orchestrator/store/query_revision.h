@@ -9,6 +9,13 @@ enum err query_revision(struct store *store, int64_t constellation_id, uint32_t 
                         struct arena *arena, struct revision_record *ret_revision,
                         struct reason *reason);
 
+/* There is none: false. Empty: nothing would take it back, because it has changed nothing. */
+enum err query_revision_is_empty(struct store *store, int64_t constellation_id, uint32_t number,
+                                 bool *ret_empty, struct reason *reason);
+/* Its text may be long. */
+enum err query_revision_is_in_pieces(struct store *store, int64_t constellation_id, uint32_t number,
+                                     bool *ret_in_pieces, struct reason *reason);
+
 struct query_revision_list {
     uint32_t first;   /* of the range that is wanted */
     uint32_t last;    /* UINT32_MAX: the newest */

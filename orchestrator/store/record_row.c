@@ -172,7 +172,7 @@ enum err hold_row_read(sqlite3_stmt *row, int at, struct hold_record *ret_hold)
     struct hold_record record = { .id = take_any(&reader) };
     record.constellation_id = take_any(&reader);
     record.scope = (enum hold_scope)take(&reader, HOLD_TASKS, HOLD_ALL);
-    record.origin = (enum hold_origin)take(&reader, HOLD_BY_REQUEST, HOLD_RETRY_KEPT);
+    record.origin = (enum hold_origin)take(&reader, HOLD_BY_REQUEST, HOLD_BULK);
     record.on_expiry =
         (enum hold_expiry)take(&reader, 0, HOLD_EXPIRY_FAIL); /* 0: it has no deadline */
     record.root_task_id = take_any(&reader);

@@ -222,7 +222,14 @@ enum { TEXT_BYTES_A_ROW = 16 * 1024 };
 static enum err drop_revision(struct pass *pass, int64_t row_id, int64_t bytes)
 {
     pass->budget -= 1 + bytes / TEXT_BYTES_A_ROW;
-    return run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
+    /* One that was made in parts has its text in pieces: see piece_id(). */
+    enum err err =
+        run(pass,
+            "INSERT OR REPLACE INTO piece_doomed(first, last)"
+            " SELECT (bulk_id << 26) + (1 << 24), ((bulk_id + 1) << 26) - 1 FROM revision"
+            " WHERE id = ? AND bulk_id <> 0",
+            row_id, 0);
+    return err != ERR_NONE ? err : run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
 }
 
 static enum err drop_text(struct pass *pass, int64_t id, int64_t bytes)
@@ -470,6 +477,32 @@ static enum err drop_forgotten(struct pass *pass)
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
+/* Pieces that nobody needs any more. */
+static enum err drop_pieces(struct pass *pass)
+{
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t range[2] = { 0 };
+        int64_t piece[2] = { 0 };
+        err = read_row(pass, "SELECT first, last FROM piece_doomed LIMIT 1", 0, 0, range, 2);
+        if (err != ERR_NONE) {
+            break;
+        }
+        err = read_row(pass,
+                       "SELECT id, length(body) FROM piece WHERE id BETWEEN ? AND ? ORDER BY id"
+                       " LIMIT 1",
+                       range[0], range[1], piece, 2);
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM piece WHERE id = ?", piece[0], 0);
+            pass->budget -= 1 + piece[1] / TEXT_BYTES_A_ROW;
+        } else if (err == ERR_NOT_FOUND) {
+            err = run(pass, "DELETE FROM piece_doomed WHERE first = ?", range[0], 0);
+            pass->budget--;
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
 static enum err retain(struct pass *pass, int64_t now_wall_ms,
                        const struct retention_policy *policy)
 {
@@ -492,6 +525,9 @@ static enum err retain(struct pass *pass, int64_t now_wall_ms,
     }
     if (err == ERR_NONE) {
         err = drop_revisions(pass, now_wall_ms, policy);
+    }
+    if (err == ERR_NONE && pass->budget > 0) {
+        err = drop_pieces(pass);
     }
     if (err == ERR_NONE && pass->budget > 0) {
         err = drop_forgotten(pass);

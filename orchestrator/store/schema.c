@@ -135,8 +135,23 @@ static const char *const step_1[] = {
     "CREATE TABLE revision(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " number INTEGER NOT NULL, base INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
     " author_kind INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL,"
-    " bytes INTEGER NOT NULL, operations TEXT NOT NULL, inverse TEXT NOT NULL) STRICT",
+    " bytes INTEGER NOT NULL, bulk_id INTEGER NOT NULL, operations TEXT NOT NULL,"
+    " inverse TEXT NOT NULL) STRICT",
     "CREATE UNIQUE INDEX revision_by_number ON revision(constellation_id, number)",
+    "CREATE INDEX revision_of_bulk ON revision(bulk_id) WHERE bulk_id <> 0",
+    /* An edit of many operations that was accepted and is being made: struct bulk_record. The id is that of
+       its hold. */
+    "CREATE TABLE bulk(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
+    " first_task_id INTEGER NOT NULL, tasks_added INTEGER NOT NULL, parts INTEGER NOT NULL,"
+    " next INTEGER NOT NULL, renews INTEGER NOT NULL, is_renewing INTEGER NOT NULL) STRICT",
+    /* What will be answered to whoever asks for the same again: goes into idempotency with its end. */
+    "CREATE TABLE bulk_answer(id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"
+    " body_hash BLOB NOT NULL, status INTEGER NOT NULL, response TEXT NOT NULL,"
+    " created_wall_ms INTEGER NOT NULL) STRICT",
+    /* The parts of such an edit, and the text of its revision, in pieces: id = PIECE_ID of piece.h. */
+    "CREATE TABLE piece(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    /* Pieces that nobody needs any more: they go in slices. */
+    "CREATE TABLE piece_doomed(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT",
     /* previous: the fence of the task's attempt before, 0 at the first. */
     "CREATE TABLE attempt(fence INTEGER PRIMARY KEY, previous INTEGER NOT NULL,"
     " constellation_id INTEGER NOT NULL, task_id INTEGER NOT NULL, device_id INTEGER NOT NULL,"

@@ -291,6 +291,9 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
         err = drop_half_loaded(db, reason);
     }
     if (err == ERR_NONE) {
+        err = bulk_doom_orphans(db, reason);
+    }
+    if (err == ERR_NONE) {
         err = retire_unused(db, reason);
     }
     if (err == ERR_NONE) {
@@ -298,16 +301,20 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
                       &start->next_constellation_id, reason);
     }
     if (err == ERR_NONE) {
-        err = next_id(db, "SELECT max(id) FROM task_row", "spent_task_id", &start->next_task_id,
-                      reason);
+        err = next_id(db,
+                      "SELECT max(coalesce((SELECT max(id) FROM task_row), 0), coalesce("
+                      "(SELECT max(first_task_id + tasks_added - 1) FROM bulk), 0))",
+                      "spent_task_id", &start->next_task_id, reason);
     }
     if (err == ERR_NONE) {
         err = next_id(db, "SELECT max(id) FROM edge_row", "spent_edge_id", &start->next_edge_id,
                       reason);
     }
     if (err == ERR_NONE) {
-        err =
-            next_id(db, "SELECT max(id) FROM hold", "spent_hold_id", &start->next_hold_id, reason);
+        err = next_id(db,
+                      "SELECT max(coalesce((SELECT max(id) FROM hold), 0),"
+                      " coalesce((SELECT max(id) >> 26 FROM piece), 0))",
+                      "spent_hold_id", &start->next_hold_id, reason);
     }
     if (err == ERR_NONE) {
         err = read_number(db, "SELECT max(seq) FROM event", NULL, &start->last_seq, reason);

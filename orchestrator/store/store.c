@@ -128,6 +128,34 @@ enum err store_put_description(struct store *store, int64_t constellation_id,
     return judge(store, store->ops->put_description(store, constellation_id, description, reason));
 }
 
+enum err store_put_piece(struct store *store, int64_t bulk_id, enum piece_kind kind,
+                         uint32_t number, struct str body, struct reason *reason)
+{
+    CHECK(store->in_turn && bulk_id > 0 && number < 1U << PIECE_NUMBER_BITS);
+    enum err err = store_refuse_dead(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    return judge(store,
+                 store->ops->put_piece(store, piece_id(bulk_id, kind, number), body, reason));
+}
+
+enum err store_read_piece(struct store *store, int64_t bulk_id, enum piece_kind kind,
+                          uint32_t number, struct arena *arena, struct str *ret_body)
+{
+    return store->ops->read_piece(store, piece_id(bulk_id, kind, number), arena, ret_body);
+}
+
+enum err store_drop_pieces(struct store *store, int64_t bulk_id, struct reason *reason)
+{
+    CHECK(store->in_turn);
+    enum err err = store_refuse_dead(store, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    return judge(store, store->ops->drop_pieces(store, bulk_id, reason));
+}
+
 enum err store_outcome(struct store *store, int64_t task_id, size_t stream_bytes_max,
                        struct arena *arena, struct store_outcome *ret_outcome)
 {

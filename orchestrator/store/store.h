@@ -74,6 +74,11 @@ struct store_wake {
 enum err store_wake(struct store *store, struct engine *engine, struct store_wake *wake,
                     size_t *budget, struct reason *reason);
 
+/* Of the SQLite store, and of a snapshot of it: hands one constellation, whatever its state, with all that
+   it refers to, to an engine of its own. Nothing is written. */
+enum err store_sqlite_look(struct store *store, struct engine *engine, int64_t id,
+                           struct reason *reason);
+
 enum err store_begin(struct store *store, struct reason *reason);
 /* Writes the row effects from effects->applied on and moves it. Gives history rows their seq. Output
    beyond STORE_OUTPUT_INLINE_MAX goes to its file here, unsynced; the file of an attempt whose
@@ -93,6 +98,24 @@ enum err store_put_inputs(struct store *store, int64_t task_id, struct str body,
 /* Within a transaction: a constellation's new description. */
 enum err store_put_description(struct store *store, int64_t constellation_id,
                                struct str description, struct reason *reason);
+
+/* What is too much for one turn is written in pieces: the parts of an edit of many operations, and what
+   will be its revision's text. Nothing is known of them before the edit is admitted: at the next start they
+   are gone. */
+enum piece_kind {
+    PIECE_PART = 0,
+    PIECE_OPERATIONS = 1,
+    PIECE_INVERSE = 2,
+};
+enum { PIECE_BYTES_MAX = 256 * 1024 };
+/* Within a transaction. Numbers rise from 0 in each kind. */
+enum err store_put_piece(struct store *store, int64_t bulk_id, enum piece_kind kind,
+                         uint32_t number, struct str body, struct reason *reason);
+/* ERR_NOT_FOUND: there is none. */
+enum err store_read_piece(struct store *store, int64_t bulk_id, enum piece_kind kind,
+                          uint32_t number, struct arena *arena, struct str *ret_body);
+/* Within a transaction: of an edit that was not admitted. */
+enum err store_drop_pieces(struct store *store, int64_t bulk_id, struct reason *reason);
 
 /* The latest attempt of a task, for placeholders and conditions; sees the transaction's own rows. A
    stream longer than `stream_bytes_max` comes back empty with its length. Of a task that no attempt of

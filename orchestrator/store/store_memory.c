@@ -146,6 +146,18 @@ static enum err result(struct store_memory *self, const struct effect *effect,
     return ERR_NONE;
 }
 
+static void twin_drop_pieces(struct store_disk *disk, int64_t first, int64_t last)
+{
+    size_t count = 0;
+    uint64_t *keys = twin_keys(disk, TWIN_PIECE, &count);
+    for (size_t i = 0; i < count; i++) {
+        if ((int64_t)keys[i] >= first && (int64_t)keys[i] <= last) {
+            twin_remove(disk, TWIN_PIECE, keys[i]);
+        }
+    }
+    mem_free(keys);
+}
+
 static enum err twin_apply(struct store *store, struct effect *effect, struct reason *reason)
 {
     struct store_memory *self = memory_of(store);
@@ -210,6 +222,15 @@ static enum err twin_apply(struct store *store, struct effect *effect, struct re
     case EFFECT_EDGE_REASON:
     case EFFECT_ADD_REVISION:
         return twin_change_apply(disk, effect, reason);
+    case EFFECT_PUT_BULK:
+        twin_put_take(disk, TWIN_BULK, (uint64_t)effect->bulk.id,
+                      mem_copy(&effect->bulk, sizeof effect->bulk));
+        return ERR_NONE;
+    case EFFECT_REMOVE_BULK:
+        twin_remove(disk, TWIN_BULK, (uint64_t)effect->id);
+        twin_drop_pieces(disk, piece_id(effect->id, PIECE_PART, 0),
+                         piece_id(effect->id, PIECE_OPERATIONS, 0) - 1);
+        return ERR_NONE;
     case EFFECT_EVALUATE:
     case EFFECT_PREPARE:
     case EFFECT_SEND:
@@ -295,6 +316,8 @@ static bool load_row(const struct store_disk *disk, enum twin_table table, uint6
     } else if (table == TWIN_HOLD &&
                is_wanted(disk, ((const struct hold_record *)row)->constellation_id, final_id)) {
         twin_load_hold(disk, key, engine);
+    } else if (table == TWIN_BULK) {
+        engine_load_bulk(engine, row);
     } else {
         return false;
     }
@@ -319,7 +342,8 @@ static enum err twin_load(struct store *store, struct engine *engine, struct rea
     (void)reason;
     static const enum twin_table order[] = { TWIN_CLASS,         TWIN_POLICY, TWIN_DEVICE,
                                              TWIN_CONSTELLATION, TWIN_TASK,   TWIN_EDGE,
-                                             TWIN_ATTEMPT,       TWIN_LIMIT,  TWIN_HOLD };
+                                             TWIN_ATTEMPT,       TWIN_LIMIT,  TWIN_HOLD,
+                                             TWIN_BULK };
     load_tables(memory_of(store)->disk, order, sizeof order / sizeof order[0], 0, engine);
     return ERR_NONE;
 }
@@ -493,6 +517,36 @@ static enum err twin_put_description(struct store *store, int64_t constellation_
     return ERR_NONE;
 }
 
+static enum err twin_put_piece(struct store *store, int64_t id, struct str body,
+                               struct reason *reason)
+{
+    struct store_disk *disk = memory_of(store)->disk;
+    if (twin_get(disk, TWIN_PIECE, (uint64_t)id) != NULL) {
+        return reason_set(reason, ERR_EXISTS, "there is such a piece already");
+    }
+    twin_put_text(disk, TWIN_PIECE, (uint64_t)id, 0, body, (struct str){ 0 });
+    return ERR_NONE;
+}
+
+static enum err twin_read_piece(struct store *store, int64_t id, struct arena *arena,
+                                struct str *ret_body)
+{
+    const struct twin_text *text = twin_get(memory_of(store)->disk, TWIN_PIECE, (uint64_t)id);
+    if (text == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    *ret_body = arena_str(arena, text->a);
+    return ERR_NONE;
+}
+
+static enum err twin_drop_bulk(struct store *store, int64_t bulk_id, struct reason *reason)
+{
+    (void)reason;
+    twin_drop_pieces(memory_of(store)->disk, piece_id(bulk_id, PIECE_PART, 0),
+                     piece_id(bulk_id + 1, PIECE_PART, 0) - 1);
+    return ERR_NONE;
+}
+
 static enum err twin_sync_output(struct store *store, int64_t boot_ms, bool all,
                                  store_output_durable *durable, void *context,
                                  struct reason *reason)
@@ -569,6 +623,9 @@ static const struct store_ops store_memory_ops = {
     .task_body = twin_task_body,
     .put_inputs = twin_put_inputs,
     .put_description = twin_put_description,
+    .put_piece = twin_put_piece,
+    .read_piece = twin_read_piece,
+    .drop_pieces = twin_drop_bulk,
     .task_outcome = twin_task_outcome,
     .outcome = twin_outcome,
     .edge_condition = twin_edge_condition,
@@ -649,6 +706,37 @@ static int64_t spend(const struct store_disk *disk, enum twin_table table, int64
     return *spent + 1;
 }
 
+/* The ids of tasks that an edit is about to add are its own. */
+static int64_t spend_bulks(const struct store_disk *disk, int64_t *spent)
+{
+    size_t count = 0;
+    uint64_t *keys = twin_keys(disk, TWIN_BULK, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct bulk_record *bulk = twin_get(disk, TWIN_BULK, keys[i]);
+        int64_t last = bulk->first_task_id + (int64_t)bulk->tasks_added - 1;
+        *spent = last > *spent ? last : *spent;
+    }
+    mem_free(keys);
+    return *spent + 1;
+}
+
+/* Pieces of edits that were never admitted. The twin keeps no text of revisions. */
+static void drop_orphans(struct store_disk *disk)
+{
+    size_t count = 0;
+    uint64_t *keys = twin_keys(disk, TWIN_PIECE, &count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bulk_id = keys[i] >> (PIECE_NUMBER_BITS + PIECE_KIND_BITS);
+        disk->spent_hold_id =
+            (int64_t)bulk_id > disk->spent_hold_id ? (int64_t)bulk_id : disk->spent_hold_id;
+        if (twin_get(disk, TWIN_BULK, bulk_id) == NULL) {
+            twin_remove(disk, TWIN_PIECE, keys[i]);
+        }
+    }
+    mem_free(keys);
+    twin_commit(disk);
+}
+
 enum err store_memory_open(struct store_disk *disk, const struct store_seed *seed,
                            struct store **ret_store, struct store_start *ret_start,
                            struct reason *reason)
@@ -677,7 +765,9 @@ enum err store_memory_open(struct store_disk *disk, const struct store_seed *see
     memcpy(row->start_id, start.start_id, sizeof row->start_id);
     start.next_constellation_id = spend(disk, TWIN_CONSTELLATION, &disk->spent_constellation_id);
     start.next_task_id = spend(disk, TWIN_TASK, &disk->spent_task_id);
+    start.next_task_id = spend_bulks(disk, &disk->spent_task_id);
     start.next_edge_id = spend(disk, TWIN_EDGE, &disk->spent_edge_id);
+    drop_orphans(disk);
     start.next_hold_id = spend(disk, TWIN_HOLD, &disk->spent_hold_id);
     drop_half_loaded(disk);
     struct store_memory *self = mem_alloc(sizeof *self);

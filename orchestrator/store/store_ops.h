@@ -19,6 +19,11 @@ struct store_ops {
                            struct reason *reason);
     enum err (*put_description)(struct store *store, int64_t constellation_id,
                                 struct str description, struct reason *reason);
+    enum err (*put_piece)(struct store *store, int64_t piece_id, struct str body,
+                          struct reason *reason);
+    enum err (*read_piece)(struct store *store, int64_t piece_id, struct arena *arena,
+                           struct str *ret_body);
+    enum err (*drop_pieces)(struct store *store, int64_t bulk_id, struct reason *reason);
     enum err (*outcome)(struct store *store, int64_t task_id, size_t stream_bytes_max,
                         struct arena *arena, struct store_outcome *ret_outcome);
     enum err (*edge_condition)(struct store *store, int64_t edge_id, struct arena *arena,
@@ -34,6 +39,14 @@ struct store_ops {
     enum err (*receipt_is_ahead)(struct store *store, uint64_t epoch, const uint8_t start_id[16],
                                  uint64_t fence, bool *ret_ahead, struct reason *reason);
 };
+
+enum { PIECE_NUMBER_BITS = 24, PIECE_KIND_BITS = 2 };
+
+/* Those of an edit stand together, by their kind, in their order. */
+static inline int64_t piece_id(int64_t bulk_id, enum piece_kind kind, uint32_t number)
+{
+    return (bulk_id << PIECE_KIND_BITS | (int64_t)kind) << PIECE_NUMBER_BITS | (int64_t)number;
+}
 
 /* The first member of each implementation's own struct. */
 struct store {

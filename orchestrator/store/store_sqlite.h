@@ -3,6 +3,7 @@
        store_sqlite_open.c   the lock, the checks, the start's row
        store_sqlite_row.c    effects to rows
        store_sqlite_change.c those of a plan that changes, and of holds
+       store_sqlite_bulk.c   those of edits of many operations
        store_sqlite_load.c   rows to the engine, at the start
        store_sqlite_wake.c   those of a constellation that comes back
        store_sqlite_read.c   what the evaluator, the assignment and the API read
@@ -89,6 +90,14 @@ enum err change_edge_undecided(struct store_sqlite *self, int64_t edge_id, struc
 enum err change_spend_ids(struct store_sqlite *self, struct reason *reason); /* before the commit */
 enum err change_put_description(struct store *store, int64_t constellation_id,
                                 struct str description, struct reason *reason);
+enum err bulk_apply(struct store_sqlite *self, const struct effect *effect, struct reason *reason);
+enum err bulk_put_piece(struct store *store, int64_t piece_id, struct str body,
+                        struct reason *reason);
+enum err bulk_read_piece(struct store *store, int64_t piece_id, struct arena *arena,
+                         struct str *ret_body);
+enum err bulk_drop_pieces(struct store *store, int64_t bulk_id, struct reason *reason);
+/* What a start finds of edits that were never admitted, or of revisions that are gone. */
+enum err bulk_doom_orphans(sqlite3 *db, struct reason *reason);
 enum err load_all(struct store *store, struct engine *engine, struct reason *reason);
 enum err wake_constellation(struct store *store, struct engine *engine, struct store_wake *wake,
                             size_t *budget, struct reason *reason);

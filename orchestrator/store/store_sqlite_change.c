@@ -233,26 +233,59 @@ static enum err edge_reason(struct store_sqlite *self, const struct effect *effe
     return run(self, statement, reason);
 }
 
+/* How long the pieces of a kind are in all. */
+static enum err pieces_bytes(struct store_sqlite *self, int64_t bulk_id, enum piece_kind kind,
+                             int64_t *ret_bytes, struct reason *reason)
+{
+    sqlite3_stmt *statement = statement_of(
+        self, "SELECT coalesce(sum(length(body)), 0) FROM piece WHERE id >= ? AND id < ?",
+        piece_id(bulk_id, kind, 0), piece_id(bulk_id, kind, 0) + (1 << PIECE_NUMBER_BITS), 0,
+        reason);
+    if (statement == NULL) {
+        return ERR_IO;
+    }
+    int rc = sqlite3_step(statement);
+    *ret_bytes = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return rc == SQLITE_ROW ? ERR_NONE
+                            : reason_set(reason, ERR_IO, "the database cannot be read: %s",
+                                         sqlite3_errmsg(self->db));
+}
+
+/* Of one in pieces there is no text but an inverse that is empty, which is looked for. */
 static enum err add_revision(struct store_sqlite *self, const struct effect *effect,
                              struct reason *reason)
 {
     const struct revision_record *revision = &effect->revision;
-    sqlite3_stmt *statement = statement_of(
-        self,
-        "INSERT INTO revision(constellation_id, number, base, wall_ms, author_kind, bytes, author,"
-        " reason, operations, inverse) VALUES(?,?,?,?,?,?,?,?,?,?)",
-        revision->constellation_id, revision->number, revision->base, reason);
+    struct str inverse = revision->inverse;
+    int64_t bytes[2] = { (int64_t)revision->operations.length, (int64_t)inverse.length };
+    enum err err = ERR_NONE;
+    if (revision->bulk_id != 0) {
+        err = pieces_bytes(self, revision->bulk_id, PIECE_OPERATIONS, &bytes[0], reason);
+        if (err == ERR_NONE) {
+            err = pieces_bytes(self, revision->bulk_id, PIECE_INVERSE, &bytes[1], reason);
+        }
+        inverse = bytes[1] <= 2 ? STR("[]") : inverse;
+    }
+    sqlite3_stmt *statement =
+        err != ERR_NONE
+            ? NULL
+            : statement_of(self,
+                           "INSERT INTO revision(constellation_id, number, base, wall_ms,"
+                           " author_kind, bytes, author, reason, operations, inverse, bulk_id)"
+                           " VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+                           revision->constellation_id, revision->number, revision->base, reason);
     if (statement == NULL) {
         return ERR_IO;
     }
     sqlite3_bind_int64(statement, 4, revision->wall_ms);
     sqlite3_bind_int64(statement, 5, revision->author_kind);
-    sqlite3_bind_int64(statement, 6,
-                       (int64_t)(revision->operations.length + revision->inverse.length));
+    sqlite3_bind_int64(statement, 6, bytes[0] + bytes[1]);
     sqlite_bind_text(statement, 7, revision->author);
     sqlite_bind_text(statement, 8, revision->reason);
     sqlite_bind_text(statement, 9, revision->operations);
-    sqlite_bind_text(statement, 10, revision->inverse);
+    sqlite_bind_text(statement, 10, inverse);
+    sqlite3_bind_int64(statement, 11, revision->bulk_id);
     return run(self, statement, reason);
 }
 
@@ -265,7 +298,8 @@ enum err change_apply(struct store_sqlite *self, const struct effect *effect, st
         [EFFECT_REMOVE_TASK] = remove_task,     [EFFECT_REMOVE_EDGE] = remove_edge,
         [EFFECT_TASK_TEXT] = task_text,         [EFFECT_DROP_INPUTS] = drop_inputs,
         [EFFECT_EDGE_TEXT] = edge_text,         [EFFECT_EDGE_REASON] = edge_reason,
-        [EFFECT_ADD_REVISION] = add_revision,
+        [EFFECT_ADD_REVISION] = add_revision,   [EFFECT_PUT_BULK] = bulk_apply,
+        [EFFECT_REMOVE_BULK] = bulk_apply,
     };
     return writers[effect->kind](self, effect, reason);
 }

@@ -195,7 +195,7 @@ enum err load_attempt_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct attempt_record record;
     enum err err = attempt_row_read(row, 0, &record);
-    if (err == ERR_NONE && record.state != ATTEMPT_ENDED) {
+    if (err == ERR_NONE && record.state != ATTEMPT_ENDED && !loader->only_looks) {
         err = settle_output(loader->self, &record);
     }
     if (err == ERR_NONE) {
@@ -251,6 +251,35 @@ enum err load_hold_row(struct loader *loader, sqlite3_stmt *row)
     return rc == SQLITE_DONE && count <= ENGINE_HOLD_TASKS_MAX ? ERR_NONE : ERR_CORRUPT;
 }
 
+static enum err load_bulk(struct loader *loader, sqlite3_stmt *row)
+{
+    int64_t numbers[4];
+    for (int i = 0; i < 4; i++) {
+        if (!column_in(row, 3 + i, 0, UINT32_MAX, &numbers[i])) {
+            return ERR_CORRUPT;
+        }
+    }
+    const struct bulk_record record = {
+        .id = sqlite3_column_int64(row, 0),
+        .constellation_id = sqlite3_column_int64(row, 1),
+        .first_task_id = sqlite3_column_int64(row, 2),
+        .tasks_added = (uint32_t)numbers[0],
+        .parts = (uint32_t)numbers[1],
+        .next = (uint32_t)numbers[2],
+        .renews = numbers[3] != 0,
+        .is_renewing = sqlite3_column_int(row, 7) != 0,
+    };
+    engine_load_bulk(loader->engine, &record);
+    return ERR_NONE;
+}
+
+static const struct pass of_bulks[] = {
+    { "SELECT b.id, b.constellation_id, b.first_task_id, b.tasks_added, b.parts, b.next, b.renews,"
+      " b.is_renewing FROM bulk b CROSS JOIN hold h ON h.id = b.id"
+      " AND h.constellation_id = b.constellation_id ORDER BY b.id",
+      load_bulk },
+};
+
 static const struct pass shared[] = {
     { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.retired = 0 ORDER BY k.id", load_class_row },
     { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.retired = 0 ORDER BY p.id",
@@ -261,8 +290,8 @@ static const struct pass shared[] = {
       load_device },
 };
 
-/* Those that are neither loading (1) nor final. */
-#define WHICH "c.state IN (2, 3)"
+/* Those that are neither loading (1) nor final; or one, whatever it is. */
+#define WHICH "(?1 = 0 AND c.state IN (2, 3) OR c.id = ?1)"
 
 /* CROSS JOIN keeps the order of the loops: of each constellation its range of ids, then those that are
    late, whose ids are higher. */
@@ -319,6 +348,9 @@ static enum err run_pass(struct loader *loader, const struct pass *pass, struct 
     struct store_sqlite *self = loader->self;
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(self->db, pass->sql, -1, &statement, NULL);
+    if (sqlite3_bind_parameter_count(statement) > 0) {
+        sqlite3_bind_int64(statement, 1, loader->only_id);
+    }
     enum err err = ERR_NONE;
     while (err == ERR_NONE && (rc == SQLITE_OK || rc == SQLITE_ROW)) {
         rc = sqlite3_step(statement);
@@ -351,6 +383,38 @@ enum err load_all(struct store *store, struct engine *engine, struct reason *rea
 {
     struct loader loader = { .self = sqlite_of(store), .engine = engine };
     enum err err = RUN_PASSES(&loader, shared, reason);
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_constellations, reason);
+    }
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_bulks, reason);
+    }
+    arena_done(&loader.arena);
+    return err;
+}
+
+/* A start has retired what nobody used who was not final. */
+static const struct pass of_final[] = {
+    { "SELECT " CLASS_COLUMNS " FROM class k WHERE k.id IN (SELECT t.class_id" TASKS_IN_RANGE
+      " WHERE " WHICH ") OR k.id IN (SELECT t.class_id" TASKS_LATE " WHERE " WHICH
+      ") ORDER BY k.id",
+      load_class_row },
+    { "SELECT " POLICY_COLUMNS " FROM policy p WHERE p.id IN (SELECT t.policy_id" TASKS_IN_RANGE
+      " WHERE " WHICH ") OR p.id IN (SELECT t.policy_id" TASKS_LATE " WHERE " WHICH
+      ") ORDER BY p.id",
+      load_policy_row },
+};
+
+enum err store_sqlite_look(struct store *store, struct engine *engine, int64_t id,
+                           struct reason *reason)
+{
+    struct loader loader = {
+        .self = sqlite_of(store), .engine = engine, .only_id = id, .only_looks = true
+    };
+    enum err err = RUN_PASSES(&loader, shared, reason);
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_final, reason);
+    }
     if (err == ERR_NONE) {
         err = RUN_PASSES(&loader, of_constellations, reason);
     }

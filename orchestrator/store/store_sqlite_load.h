@@ -8,6 +8,8 @@
 struct loader {
     struct store_sqlite *self;
     struct engine *engine;
+    int64_t only_id;    /* of the one that is wanted, whatever its state; 0: all that are live */
+    bool only_looks;    /* nothing is written */
     struct arena arena; /* text of one row */
 };
 

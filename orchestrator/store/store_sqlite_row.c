@@ -621,6 +621,8 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
     case EFFECT_EDGE_TEXT:
     case EFFECT_EDGE_REASON:
     case EFFECT_ADD_REVISION:
+    case EFFECT_PUT_BULK:
+    case EFFECT_REMOVE_BULK:
         return change_apply(self, effect, reason);
     case EFFECT_PREPARE:
     case EFFECT_EVALUATE:

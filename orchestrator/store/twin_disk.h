@@ -27,6 +27,8 @@ enum twin_table {
     TWIN_ATTEMPT,
     TWIN_RESULT, /* a = reason, b = result */
     TWIN_DEVICE,
+    TWIN_BULK,
+    TWIN_PIECE, /* a = its bytes */
     TWIN_TABLES,
 };
 

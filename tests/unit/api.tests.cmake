@@ -1,6 +1,6 @@
 # The house that the API is tested in runs the daemon's own evaluator.
 set(house_sources ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c
-    ${CMAKE_SOURCE_DIR}/orchestrator/answer.c ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
+    ${CMAKE_SOURCE_DIR}/orchestrator/parts.c ${CMAKE_SOURCE_DIR}/orchestrator/answer.c ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
     ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c)
 asterism_test(unit_api
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api.c ${house_sources}
@@ -31,3 +31,6 @@ asterism_test(unit_worker
 asterism_test(unit_api_work
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_work.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::SQLITE)
+asterism_test(unit_api_bulk
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)

@@ -22,6 +22,7 @@
 #include "common/sys/clock.h"
 #include "common/sys/random.h"
 #include "orchestrator/answer.h"
+#include "orchestrator/parts.h"
 
 enum { WAIT_MS_MAX = 20000, POLL_MS = 2 };
 
@@ -258,6 +259,10 @@ void house_turn(struct house *house)
         engine_step(house->engine, &house->events[i], &house->effects);
     }
     house->events_count = 0;
+    bool made = false;
+    must(parts_make_one(house->store, house->engine, &house->effects, now(house), &house->arena,
+                        &made, &reason),
+         &reason);
     step(house, EVENT_TICK);
     answer_questions(house);
     step(house, EVENT_DISPATCH);

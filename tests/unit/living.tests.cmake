@@ -1,26 +1,26 @@
 asterism_test(unit_edit SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_model.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model_attempt.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_bounds SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_living_limits SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_limits.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_living_storm SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_storm.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_policy SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_policy.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)
 asterism_test(unit_asleep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_asleep.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    LINK engine msg base)
+    LINK store engine msg base)

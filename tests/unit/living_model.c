@@ -935,7 +935,7 @@ static void commit(struct checking *checking, const unsigned flags[MODEL_TASKS],
     int ordinary = 0;
     int finals = 0;
     count_left(model, &ordinary, &finals);
-    if (ordinary + finals > 0) {
+    if (ordinary + finals > 0 || model->is_in_parts) {
         revive(model);
     }
     for (bool is_changed = true; is_changed;) {

@@ -88,6 +88,7 @@ struct model {
     uint32_t revision;
     int tasks_max; /* 0: as many as there may be */
     int edges_max;
+    bool is_in_parts; /* the next edit is made in parts: what has ended is reopened for it */
     struct model_problem problems[MODEL_PROBLEMS];
     size_t problems_count;
     int added[EDIT_LISTED_MAX]; /* by number, of the last edit */

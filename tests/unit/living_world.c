@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/engine/bulk_split.h"
 #include "orchestrator/engine/model.h"
+#include "orchestrator/store/part_pack.h"
 
 struct held {
     struct hold_record record;
@@ -154,6 +156,14 @@ static void write(struct living *living, const struct effect *effect)
     case EFFECT_SAVE_DEVICE:
         living->device = *effect->device;
         break;
+    case EFFECT_PUT_BULK:
+        living->bulk = effect->bulk;
+        living->last_id = effect->bulk.id > living->last_id ? effect->bulk.id : living->last_id;
+        break;
+    case EFFECT_REMOVE_BULK:
+        assert_int_equal(living->bulk.id, effect->id);
+        living->bulk.id = 0;
+        break;
     case EFFECT_ADD_REVISION:
         assert_int_equal(effect->revision.number, living->revisions + 2);
         living->revisions++;
@@ -174,6 +184,24 @@ static void step(struct living *living, struct event *event)
 {
     event->now = living->now;
     engine_step(living->engine, event, &living->effects);
+}
+
+/* As the daemon's: one part a turn, before the tick. */
+static void step_part(struct living *living)
+{
+    struct part_wanted wanted;
+    if (!engine_wants_part(living->engine, &wanted)) {
+        return;
+    }
+    struct arena arena = { 0 };
+    struct event event = { .kind = EVENT_BULK_PART, .bulk_part = { .bulk_id = wanted.bulk_id } };
+    assert_true(wanted.number < living->parts_count);
+    const struct buf *bytes = &living->parts[wanted.number];
+    assert_int_equal(part_unpack((struct str){ (const char *)bytes->data, bytes->length },
+                                 wanted.first_task_id, &arena, &event.bulk_part.edit),
+                     ERR_NONE);
+    step(living, &event);
+    arena_done(&arena);
 }
 
 static void look(struct living *living, const struct effect *effect)
@@ -242,6 +270,7 @@ void living_turn(struct living *living, struct event *events, size_t count)
         step(living, &events[i]);
     }
     living->effects_count = living->effects.count;
+    step_part(living);
     step(living, &(struct event){ .kind = EVENT_TICK });
     answer(living);
     step(living, &(struct event){ .kind = EVENT_DISPATCH });
@@ -261,6 +290,7 @@ void living_settle(struct living *living)
         living->effects = (struct effects){ 0 };
         size_t before = living->assigned_count;
         size_t requests = living->effects_count;
+        step_part(living);
         step(living, &(struct event){ .kind = EVENT_TICK });
         answer(living);
         step(living, &(struct event){ .kind = EVENT_DISPATCH });
@@ -343,6 +373,16 @@ struct living *living_new_slow(uint32_t slots, uint32_t slice)
     return living;
 }
 
+static void drop_parts(struct living *living)
+{
+    for (size_t i = 0; i < living->parts_count; i++) {
+        buf_done(&living->parts[i]);
+    }
+    mem_free(living->parts);
+    living->parts = NULL;
+    living->parts_count = 0;
+}
+
 static void free_map(struct map *map)
 {
     size_t at = 0;
@@ -364,6 +404,8 @@ void living_free(struct living *living)
     while (map_each(&living->holds, &at, &key, &value)) {
         mem_free(((struct held *)value)->tasks);
     }
+    drop_parts(living);
+    effects_done(&living->checked);
     free_map(&living->holds);
     free_map(&living->classes);
     free_map(&living->policies);
@@ -447,6 +489,9 @@ static void load_plan(struct living *living, struct engine *engine)
             engine_load_hold(engine, &held->record, held->tasks, held->tasks_count);
         }
     }
+    if (living->bulk.id != 0) {
+        engine_load_bulk(engine, &living->bulk);
+    }
 }
 
 void living_revive(struct living *living)
@@ -467,7 +512,8 @@ void living_check(struct living *living)
     }
 }
 
-static struct engine *load_with(struct living *living, const struct engine_config *config)
+static struct engine *load_with(struct living *living, const struct engine_config *config,
+                                bool with_plan)
 {
     struct engine *other = engine_new(config);
     for (int64_t id = 1; id <= living->last_id; id++) {
@@ -481,7 +527,7 @@ static struct engine *load_with(struct living *living, const struct engine_confi
         }
     }
     engine_load_device(other, &living->device);
-    if (engine_constellation(living->engine, 1) != NULL) {
+    if (with_plan) {
         engine_load_constellation(other, &living->constellation);
         load_plan(living, other);
         size_t at = 0;
@@ -502,8 +548,13 @@ void living_restart(struct living *living)
 {
     struct engine_config config = config_of(living);
     config.epoch = ++living->restarts + 1;
-    config.next_task_id = config.next_edge_id = config.next_hold_id = living->last_id + 1;
-    struct engine *other = load_with(living, &config);
+    int64_t spent = living->bulk.id == 0
+                        ? 0
+                        : living->bulk.first_task_id + (int64_t)living->bulk.tasks_added - 1;
+    spent = spent > living->last_id ? spent : living->last_id;
+    config.next_task_id = config.next_edge_id = config.next_hold_id = spent + 1;
+    struct engine *other =
+        load_with(living, &config, engine_constellation(living->engine, 1) != NULL);
     engine_free(living->engine);
     living->engine = other;
     living_connect(living, false);
@@ -511,7 +562,7 @@ void living_restart(struct living *living)
 
 struct engine *living_load(struct living *living)
 {
-    return load_with(living, &CONFIG);
+    return load_with(living, &CONFIG, engine_constellation(living->engine, 1) != NULL);
 }
 
 void living_compare(struct living *living)
@@ -528,4 +579,88 @@ void living_compare(struct living *living)
     buf_done(&ours);
     buf_done(&theirs);
     engine_free(other);
+}
+
+struct event living_bulk_begin(const struct edit *edit)
+{
+    struct event event = { .kind = EVENT_BULK_BEGIN };
+    event.bulk_begin.constellation_id = edit->constellation_id;
+    event.bulk_begin.operations = (uint32_t)edit->operations_count;
+    event.bulk_begin.actor = edit->author;
+    return event;
+}
+
+/* As the daemon's thread does it. */
+struct event living_bulk_check(struct living *living, const struct edit *edit, int64_t bulk_id,
+                               size_t rows_max)
+{
+    struct engine_config config = living->engine->config; /* with what a test has set */
+    config.next_task_id = config.next_edge_id = config.next_hold_id = living->last_id + 1;
+    config.edit_rows_max = UINT32_MAX;
+    config.ignored_hold_id = bulk_id;
+    struct engine *scratch = load_with(living, &config, true);
+    uint64_t *orders = mem_array(edit->operations_count + 1, sizeof *orders);
+    struct edit tried = *edit;
+    tried.dry_run = true;
+    tried.orders = orders;
+    effects_clear(&living->checked);
+    struct event event = { .kind = EVENT_EDIT, .now = living->now, .edit = { .edit = &tried } };
+    engine_step(scratch, &event, &living->checked);
+    const struct effect *reply = &living->checked.list[living->checked.count - 1];
+    assert_int_equal(reply->kind, EFFECT_REPLY);
+    living->edit = *reply->reply.edit;
+    living->has_edit = true;
+    living->err = reply->reply.err;
+    event = (struct event){ .kind = EVENT_BULK_DROP };
+    event.bulk_drop.constellation_id = 1;
+    event.bulk_drop.bulk_id = bulk_id;
+    event.bulk_drop.why = STR("it was refused");
+    if (living->err == ERR_NONE && !edit->dry_run) {
+        struct arena arena = { 0 };
+        struct bulk_split split;
+        bulk_split(scratch, edit, orders, rows_max, &arena, &split);
+        drop_parts(living);
+        living->parts = mem_array(split.count, sizeof *living->parts);
+        living->parts_count = split.count;
+        for (size_t i = 0; i < split.count; i++) {
+            part_pack(&split.parts[i], bulk_id, &living->parts[i]);
+        }
+        event = (struct event){ .kind = EVENT_BULK_ADMIT };
+        event.bulk_admit.constellation_id = 1;
+        event.bulk_admit.bulk_id = bulk_id;
+        event.bulk_admit.parts = (uint32_t)split.count;
+        event.bulk_admit.tasks_added = (uint32_t)edit->tasks_added;
+        event.bulk_admit.classes = split.classes;
+        event.bulk_admit.policies = split.policies;
+        event.bulk_admit.operations = (uint32_t)edit->operations_count;
+        event.bulk_admit.revision = living->constellation.revision;
+        event.bulk_admit.finished_wall_ms = living->constellation.finished_wall_ms;
+        event.bulk_admit.actor = edit->author;
+        arena_done(&arena);
+    }
+    mem_free(orders);
+    engine_free(scratch);
+    return event;
+}
+
+enum err living_bulk(struct living *living, const struct edit *edit, size_t rows_max)
+{
+    struct event event = living_bulk_begin(edit);
+    living_turn(living, &event, 1);
+    if (living->err != ERR_NONE) {
+        living->edit = (struct edit_result){ .revision = living->constellation.revision };
+        return living->err;
+    }
+    event = living_bulk_check(living, edit, living->hold_id, rows_max);
+    const enum err err = living->err;
+    const struct edit_result result = living->edit;
+    if (err == ERR_NONE) {
+        living_revive(living);
+    }
+    living_turn(living, &event, 1);
+    living_settle(living);
+    living->edit = result;
+    living->has_edit = true;
+    living->err = err;
+    return err;
 }

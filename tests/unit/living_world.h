@@ -25,6 +25,9 @@ struct living {
     struct map holds; /* id → struct held */
     struct map attempts;
     struct constellation_record constellation;
+    struct bulk_record bulk; /* id 0: none is being made */
+    struct buf *parts;       /* of it, as they are stored */
+    size_t parts_count;
     struct device_record device; /* texts are the engine's */
     int64_t last_id;             /* the highest of any kind */
     uint32_t revisions;
@@ -51,7 +54,8 @@ struct living {
     int64_t hold_id;
     struct edit_result edit;
     bool has_edit;
-    size_t effects_count; /* of the last request's step */
+    size_t effects_count;   /* of the last request's step */
+    struct effects checked; /* of the last edit that was checked apart */
 };
 
 struct living *living_new(uint32_t slots);
@@ -73,6 +77,13 @@ void living_settle(struct living *living);
 void living_submit(struct living *living, const struct plan *plan); /* constellation 1 */
 void living_finish(struct living *living, uint64_t fence, enum outcome outcome, int exit_code);
 enum err living_edit(struct living *living, const struct edit *edit);
+/* The same as an edit of many operations, made in parts of so few rows: from its beginning to its end. */
+enum err living_bulk(struct living *living, const struct edit *edit, size_t rows_max);
+/* The steps of that. What begins it; what comes of its check, which is made on an engine of its own; the
+   answer to that comes when it is made, in a later turn. */
+struct event living_bulk_begin(const struct edit *edit);
+struct event living_bulk_check(struct living *living, const struct edit *edit, int64_t bulk_id,
+                               size_t rows_max);
 /* A final constellation is loaded from the book; nothing if it is live. */
 void living_revive(struct living *living);
 /* Fails the test if the engine breaks an invariant, or another loaded from the book prints otherwise. */

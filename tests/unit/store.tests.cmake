@@ -22,3 +22,5 @@ asterism_test(unit_query_plan
 asterism_test(unit_reader
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_reader.c ${store_bench}
     LINK store engine base PkgConfig::SQLITE)
+asterism_test(unit_part_pack SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_part_pack.c
+    LINK store engine base)

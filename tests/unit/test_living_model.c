@@ -42,6 +42,7 @@ enum reached {
     REACHED_JOIN_ANY,
     REACHED_CONDITION,
     REACHED_EDIT,
+    REACHED_PARTS,
     REACHED_DRY_RUN,
     REACHED_REBASE,
     REACHED_INVERSE,
@@ -96,6 +97,7 @@ static const char *const REACHED[REACHED_END] = {
     "join any",
     "condition",
     "edit",
+    "edit in parts",
     "dry run",
     "rebase",
     "inverse",
@@ -920,16 +922,27 @@ static void dry_run(struct play *play, struct edit_result *ret_result)
 static void name_new(struct play *play)
 {
     struct model *model = &play->model;
-    assert_int_equal(play->living->new_tasks_count, play->edit.tasks_added);
-    assert_int_equal(play->living->new_edges_count, model->added_edges_count);
+    struct living *living = play->living;
+    assert_int_equal(living->new_tasks_count, play->edit.tasks_added);
+    assert_int_equal(living->new_edges_count, model->added_edges_count);
     for (size_t i = 0; i < play->edit.tasks_added; i++) {
         model->tasks[model->added[i]].id = play->living->new_tasks[i];
         model->tasks[model->added[i]].is_new = false;
     }
+    /* An edit that is made in parts brings them in another order. */
     for (size_t i = 0; i < model->added_edges_count; i++) {
-        model->edges[model->added_edges[i]].id = play->living->new_edges[i];
-        model->edges[model->added_edges[i]].is_new = false;
-        play->last_edge = play->living->new_edges[i];
+        struct model_edge *edge = &model->edges[model->added_edges[i]];
+        for (size_t k = 0; k < living->new_edges_count && edge->id == 0; k++) {
+            const struct edge_record *record = living_edge(living, living->new_edges[k]);
+            if (living->new_edges[k] != 0 && record->from_id == model->tasks[edge->from].id &&
+                record->to_id == model->tasks[edge->to].id && record->when == edge->when &&
+                record->conditional == edge->conditional && record->required == edge->required) {
+                edge->id = play->last_edge = living->new_edges[k];
+                living->new_edges[k] = 0;
+            }
+        }
+        assert_int_not_equal(edge->id, 0);
+        edge->is_new = false;
     }
 }
 
@@ -944,13 +957,20 @@ static void edit(struct play *play)
     }
     bool was_final = model->state != CONSTELLATION_RUNNING;
     bool is_stale = play->edit.base_revision > 0 && play->edit.base_revision < model->revision;
-    living_edit(play->living, &play->edit);
+    /* In parts of a few rows: nobody must be able to tell, but that it reopens what has ended. */
+    model->is_in_parts = one_in(play, 3) && (was_final || !(model->cancel || model->stopping));
+    if (model->is_in_parts) {
+        living_bulk(play->living, &play->edit, 1 + below(play, 12));
+    } else {
+        living_edit(play->living, &play->edit);
+    }
     const struct edit_result result = play->living->edit;
     bool is_applied = model_edit(model, &play->edit, play->policies);
     assert_int_equal(play->living->err == ERR_NONE, is_applied);
     compare_problems(play);
     if (is_applied) {
         reached[REACHED_EDIT]++;
+        reached[REACHED_PARTS] += model->is_in_parts;
         reached[REACHED_REBASE] += is_stale;
         reached[REACHED_EDIT_REOPENS] += was_final && model->state == CONSTELLATION_RUNNING;
         name_new(play);

@@ -32,11 +32,25 @@ enum done {
     DONE_CUT,
     DONE_UNKNOWN,
     DONE_REVIVED,
+    DONE_PARTS,
+    DONE_REFUSED_PARTS,
+    DONE_RESTART,
     DONE_END,
 };
-static const char *const NAMES[DONE_END] = { "result",  "edit",    "refused edit", "hold",
-                                             "release", "reopen",  "resolve",      "cancel",
-                                             "cut",     "unknown", "revived" };
+static const char *const NAMES[DONE_END] = { "result",
+                                             "edit",
+                                             "refused edit",
+                                             "hold",
+                                             "release",
+                                             "reopen",
+                                             "resolve",
+                                             "cancel",
+                                             "cut",
+                                             "unknown",
+                                             "revived",
+                                             "edit in parts",
+                                             "refused edit in parts",
+                                             "restart within it" };
 static long done[DONE_END];
 
 static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
@@ -73,6 +87,8 @@ struct storm {
     struct living *living;
     bool is_cut;
     struct matter matters[AT_ONCE];
+    struct matter large; /* of an edit that is made in parts */
+    int64_t checked_id;  /* its number while it is checked; 0: there is none */
 };
 
 static uint64_t below(struct storm *storm, uint64_t bound)
@@ -218,7 +234,7 @@ static void write_operation(struct storm *storm, struct matter *matter, size_t a
     operation->write.policy = &POLICIES[matter->plans[at].policy_index];
 }
 
-static bool change(struct storm *storm, struct matter *matter, struct event *event)
+static void write_edit(struct storm *storm, struct matter *matter)
 {
     size_t count = 1 + below(storm, OPERATIONS);
     matter->edit = (struct edit){ .constellation_id = 1,
@@ -229,9 +245,40 @@ static bool change(struct storm *storm, struct matter *matter, struct event *eve
         write_operation(storm, matter, i);
     }
     matter->edit.operations_count = count;
+}
+
+static bool change(struct storm *storm, struct matter *matter, struct event *event)
+{
+    write_edit(storm, matter);
     event->kind = EVENT_EDIT;
     event->edit.edit = &matter->edit;
     done[DONE_EDIT]++;
+    return true;
+}
+
+/* One that is made in parts: it is begun, and some turns later what came of its check is said. */
+static bool change_much(struct storm *storm, struct matter *matter, struct event *event)
+{
+    (void)matter;
+    if (storm->checked_id != 0 || storm->living->bulk.id != 0 ||
+        storm->living->constellation.state != CONSTELLATION_RUNNING) {
+        return false;
+    }
+    write_edit(storm, &storm->large);
+    storm->large.edit.dry_run = false;
+    *event = living_bulk_begin(&storm->large.edit);
+    return true;
+}
+
+static bool say_what_came_of_it(struct storm *storm, struct event *event)
+{
+    if (storm->checked_id == 0) {
+        return false;
+    }
+    *event = living_bulk_check(storm->living, &storm->large.edit, storm->checked_id,
+                               1 + below(storm, 9));
+    storm->checked_id = 0;
+    done[event->kind == EVENT_BULK_ADMIT ? DONE_PARTS : DONE_REFUSED_PARTS]++;
     return true;
 }
 
@@ -326,8 +373,8 @@ static bool cut(struct storm *storm, struct matter *matter, struct event *event)
 static bool anything(struct storm *storm, struct matter *matter, struct event *event)
 {
     static bool (*const kinds[])(struct storm *, struct matter *, struct event *) = {
-        result, result,  result,  result, change,  change, change,
-        hold,   release, release, reopen, resolve, cancel, cut,
+        result,  result,  result, result,  change, change, change,      hold,
+        release, release, reopen, resolve, cancel, cut,    change_much,
     };
     *event = (struct event){ 0 };
     return kinds[below(storm, sizeof kinds / sizeof kinds[0])](storm, matter, event);
@@ -388,14 +435,28 @@ static void turn(struct storm *storm)
         done[DONE_REVIVED]++;
     }
     size_t wanted = 1 + below(storm, AT_ONCE);
-    for (size_t i = 0; i < wanted; i++) {
+    if (one_in(storm, 2)) {
+        count += say_what_came_of_it(storm, &events[count]);
+    }
+    for (size_t i = count; i < wanted; i++) {
         count += anything(storm, &storm->matters[count], &events[count]);
     }
+    bool is_made = storm->living->bulk.id != 0;
     living_turn(storm->living, events, count);
+    if (storm->living->bulk.id == 0 && !is_made) {
+        storm->checked_id = living_find_hold(storm->living, HOLD_BULK, 0);
+    }
     done[DONE_REFUSED_EDIT] += storm->living->has_edit && storm->living->edit.problems_count > 0;
     look(storm);
     if (one_in(storm, 3)) {
         pass_time(storm, (int64_t)below(storm, 3000));
+    }
+    if ((storm->checked_id != 0 || storm->living->bulk.id != 0) && one_in(storm, 12)) {
+        living_restart(storm->living);
+        storm->is_cut = false;
+        storm->checked_id = 0; /* nobody says anything of it any more */
+        done[DONE_RESTART]++;
+        look(storm);
     }
     if (storm->is_cut && one_in(storm, 4)) {
         if (one_in(storm, 2)) {
@@ -410,7 +471,11 @@ static void turn(struct storm *storm)
 /* Everybody does their part: then it must end. */
 static void calm(struct storm *storm)
 {
+    struct event said;
     come_back(storm, true);
+    if (say_what_came_of_it(storm, &said)) {
+        living_turn(storm->living, &said, 1);
+    }
     for (int i = 0; storm->living->constellation.state == CONSTELLATION_RUNNING; i++) {
         if (i == 3000) {
             struct buf text = { 0 };

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -547,6 +548,86 @@ static void a_half_loaded_constellation_leaves_no_hold_and_no_limit(void **state
 #test " [memory]", test, open_memory, close_bench, NULL                                    \
     }
 
+/* --- Edits of many operations --- */
+
+static void put_bulk_hold(struct bench *bench, int64_t id)
+{
+    static struct hold_record record;
+    record = (struct hold_record){ .id = id,
+                                   .constellation_id = bench->sample.constellation.id,
+                                   .scope = HOLD_ALL,
+                                   .origin = HOLD_BULK,
+                                   .on_expiry = HOLD_EXPIRY_RELEASE };
+    struct effect *effect = effects_add(effects_of(bench), EFFECT_ADD_HOLD);
+    effect->hold.record = &record;
+    effect->hold.owner = STR("ada");
+    effect->hold.reason = STR("an edit");
+    world_apply(bench->world);
+}
+
+static void put_piece(struct bench *bench, int64_t id, uint32_t number, const char *text)
+{
+    struct reason reason = { "" };
+    assert_int_equal(
+        store_put_piece(bench->world->store, id, PIECE_PART, number, str_of(text), &reason),
+        ERR_NONE);
+}
+
+static void expect_piece(struct bench *bench, int64_t id, uint32_t number, const char *text)
+{
+    struct str body;
+    assert_int_equal(
+        store_read_piece(bench->world->store, id, PIECE_PART, number, &bench->arena, &body),
+        ERR_NONE);
+    assert_true(str_is(body, text));
+}
+
+static void an_edit_in_parts_is_kept_from_its_admission_to_its_end(void **state)
+{
+    struct bench *bench = *state;
+    submit(bench);
+    int64_t first = bench->world->start.next_task_id + 100;
+    put_bulk_hold(bench, 70);
+    put_piece(bench, 70, 0, "one");
+    put_piece(bench, 70, 1, "two");
+    struct bulk_record bulk = { .id = 70,
+                                .constellation_id = bench->sample.constellation.id,
+                                .first_task_id = first,
+                                .tasks_added = 5,
+                                .parts = 2 };
+    effects_add(effects_of(bench), EFFECT_PUT_BULK)->bulk = bulk;
+    world_commit(bench->world);
+    char line[96];
+    snprintf(line, sizeof line, "bulk 70 tasks %lld+5 part 0 of 2\n", (long long)first);
+    expect_dump(bench, line, true);
+    assert_int_equal(bench->world->start.next_task_id, first + 5);
+    expect_piece(bench, 70, 0, "one");
+    expect_piece(bench, 70, 1, "two");
+    bulk.next = 1;
+    bulk.renews = bulk.is_renewing = true;
+    effects_add(effects_of(bench), EFFECT_PUT_BULK)->bulk = bulk;
+    world_commit(bench->world);
+    expect_dump(bench, "part 1 of 2 renews now\n", true);
+    effects_add(effects_of(bench), EFFECT_REMOVE_BULK)->id = 70;
+    effects_add(effects_of(bench), EFFECT_REMOVE_HOLD)->id = 70;
+    world_commit(bench->world);
+    expect_dump(bench, "bulk 70", false);
+}
+
+static void an_edit_that_was_not_admitted_leaves_nothing_but_its_number(void **state)
+{
+    struct bench *bench = *state;
+    struct reason reason = { "" };
+    submit(bench);
+    world_apply(bench->world);
+    put_piece(bench, 80, 0, "one"); /* of one that has ended: it has no hold */
+    put_piece(bench, 81, 0, "two");
+    assert_int_equal(store_drop_pieces(bench->world->store, 81, &reason), ERR_NONE);
+    world_commit(bench->world);
+    expect_dump(bench, "bulk", false);
+    assert_true(bench->world->start.next_hold_id > 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +646,8 @@ int main(void)
         BOTH(an_attempt_of_an_earlier_round_is_no_outcome_of_this_one),
         BOTH(a_constellation_that_is_final_comes_back_whole),
         BOTH(a_half_loaded_constellation_leaves_no_hold_and_no_limit),
+        BOTH(an_edit_in_parts_is_kept_from_its_admission_to_its_end),
+        BOTH(an_edit_that_was_not_admitted_leaves_nothing_but_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

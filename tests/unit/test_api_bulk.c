@@ -1,0 +1,305 @@
+/* Edits of many operations through the API: checked in a thread, made in parts, and yet one edit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "tests/unit/api_house.h"
+
+enum { MANY = 700, PATH_MAX_BYTES = 320 };
+
+#define CHAIN                                                                                      \
+    "name: chain\ntasks:\n  first: {run: [echo, hi]}\n  second: {run: [ls], needs: first}\n"
+
+struct trial {
+    struct house *house;
+    char id[160];
+    struct buf body;
+};
+
+static int set_up(void **state)
+{
+    struct trial *trial = mem_alloc(sizeof(*trial));
+    trial->house = house_new();
+    house_submit(trial->house, CHAIN, trial->id);
+    *state = trial;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct trial *trial = *state;
+    house_free(trial->house);
+    buf_done(&trial->body);
+    mem_free(trial);
+    return 0;
+}
+
+static const char *path_of(const struct trial *trial, const char *rest, char path[PATH_MAX_BYTES])
+{
+    snprintf(path, PATH_MAX_BYTES, "/api/v1/constellations/%s%s", trial->id, rest);
+    return path;
+}
+
+static struct answer ask(struct trial *trial, const char *method, const char *rest,
+                         const char *headers, const char *body)
+{
+    char path[PATH_MAX_BYTES];
+    return house_ask(trial->house,
+                     &(struct request){
+                         .method = method,
+                         .path = path_of(trial, rest, path),
+                         .headers = headers,
+                         .body = body == NULL ? (struct str){ NULL, 0 } : str_of(body),
+                     });
+}
+
+static void must(const struct answer *answer, int status)
+{
+    if (answer->status != status) {
+        fail_msg("%s", (const char *)answer->all.data);
+    }
+}
+
+/* A chain of `count` tasks behind `second`, and whatever `more` says. */
+static const char *additions(struct trial *trial, int count, const char *more)
+{
+    struct buf *body = &trial->body;
+    buf_clear(body);
+    buf_append_text(body, "{\"operations\":[");
+    for (int i = 0; i < count; i++) {
+        char before[32] = "second";
+        if (i > 0) {
+            snprintf(before, sizeof(before), "n%d", i - 1);
+        }
+        buf_printf(body,
+                   "%s{\"op\":\"add_task\",\"task\":\"n%d\",\"spec\":{\"run\":[\"ls\"],"
+                   "\"needs\":[\"%s\"]}}",
+                   i == 0 ? "" : ",", i, before);
+    }
+    buf_printf(body, "%s]}", more);
+    return buf_text(body);
+}
+
+static void expect_plan(struct trial *trial, int64_t tasks, int64_t dependencies, int64_t revision)
+{
+    struct answer answer = ask(trial, "GET", "", NULL, NULL);
+    must(&answer, 200);
+    assert_int_equal(answer_number(&answer, "tasks"), tasks);
+    assert_int_equal(answer_number(&answer, "dependencies"), dependencies);
+    assert_int_equal(answer_number(&answer, "revision"), revision);
+    answer_done(&answer);
+    answer = ask(trial, "GET", "/holds", NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "holds")), 0);
+    answer_done(&answer);
+}
+
+static void apply(struct trial *trial, const char *body, int64_t revision)
+{
+    struct answer answer = ask(trial, "POST", "/edits", NULL, body);
+    must(&answer, 200);
+    assert_int_equal(answer_number(&answer, "revision"), revision);
+    answer_done(&answer);
+}
+
+static const char *code_at(const struct answer *answer, size_t index)
+{
+    const json_t *errors = json_object_get(answer->json, "errors");
+    const char *code = json_string_value(json_object_get(json_array_get(errors, index), "code"));
+    return code == NULL ? "(none)" : code;
+}
+
+static void it_is_one_revision_that_can_be_taken_back(void **state)
+{
+    struct trial *trial = *state;
+    apply(trial, additions(trial, MANY, ",{\"op\":\"set\",\"description\":\"long\"}"), 2);
+    expect_plan(trial, MANY + 2, MANY + 1, 2);
+    struct answer answer = ask(trial, "GET", "/revisions/2", NULL, NULL);
+    must(&answer, 200);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "operations")), MANY + 1);
+    assert_int_equal(json_array_size(json_object_get(answer.json, "inverse")), MANY + 1);
+    answer_done(&answer);
+    answer = ask(trial, "POST", "/undo", NULL, "{}");
+    must(&answer, 200);
+    assert_int_equal(answer_number(&answer, "undone"), 2);
+    answer_done(&answer);
+    expect_plan(trial, 2, 1, 3);
+    answer = ask(trial, "POST", "/redo", NULL, "{}");
+    must(&answer, 200);
+    answer_done(&answer);
+    expect_plan(trial, MANY + 2, MANY + 1, 4);
+    answer = ask(trial, "GET", "/plan?revision=3", NULL, NULL);
+    must(&answer, 200);
+    assert_int_equal(json_object_size(json_object_get(answer.json, "tasks")), 2);
+    answer_done(&answer);
+}
+
+static void a_few_operations_that_touch_much_go_the_same_way(void **state)
+{
+    struct trial *trial = *state;
+    apply(trial, additions(trial, 10, ""), 2);
+    struct buf body = { 0 };
+    buf_append_text(&body, "{\"operations\":[");
+    for (int i = 0; i < 400; i++) {
+        buf_printf(&body,
+                   "%s{\"op\":\"add_task\",\"task\":\"w%d\",\"spec\":{\"noop\":true,\"needs\":"
+                   "[\"n1\",\"n2\",\"n3\",\"n4\",\"n5\",\"n6\"]}}",
+                   i == 0 ? "" : ",", i);
+    }
+    buf_append_text(&body, "]}");
+    apply(trial, buf_text(&body), 3);
+    expect_plan(trial, 12 + 400, 11 + 2400, 3);
+    buf_done(&body);
+}
+
+static void every_problem_is_told_and_nothing_is_changed(void **state)
+{
+    struct trial *trial = *state;
+    const char *body = additions(trial, MANY,
+                                 ",{\"op\":\"add_dependency\",\"from\":\"n9\",\"to\":\"second\"}"
+                                 ",{\"op\":\"remove_task\",\"task\":\"nobody\"}"
+                                 ",{\"op\":\"remove_task\",\"task\":\"first\"}");
+    struct answer answer = ask(trial, "POST", "/edits", NULL, body);
+    must(&answer, 422);
+    assert_string_equal(answer_text(&answer, "code"), "edit_refused");
+    assert_string_equal(code_at(&answer, 0), "cycle");
+    assert_string_equal(code_at(&answer, 1), "unknown_task");
+    assert_string_equal(code_at(&answer, 2), "has_dependents");
+    answer_done(&answer);
+    expect_plan(trial, 2, 1, 1);
+}
+
+static void a_base_and_expectations_are_looked_at(void **state)
+{
+    struct trial *trial = *state;
+    apply(trial, "{\"operations\":[{\"op\":\"set\",\"description\":\"short\"}]}", 2);
+    struct answer answer =
+        ask(trial, "POST", "/edits", "If-Match: \"1\"\r\n", additions(trial, MANY, ""));
+    must(&answer, 409);
+    assert_string_equal(code_at(&answer, 0), "stale_revision");
+    answer_done(&answer);
+    additions(trial, MANY, "");
+    trial->body.length--; /* the end of the object */
+    buf_append_text(&trial->body, ",\"expect\":[{\"task\":\"second\",\"state\":\"running\"}]}");
+    answer = ask(trial, "POST", "/edits", NULL, buf_text(&trial->body));
+    must(&answer, 409);
+    assert_string_equal(code_at(&answer, 0), "expect_failed");
+    answer_done(&answer);
+    expect_plan(trial, 2, 1, 2);
+}
+
+static void a_dry_run_tells_the_same_and_holds_nothing(void **state)
+{
+    struct trial *trial = *state;
+    struct answer answer = ask(trial, "POST", "/edits?dry_run=1", NULL, additions(trial, MANY, ""));
+    must(&answer, 200);
+    assert_true(json_is_true(json_object_get(answer.json, "dry_run")));
+    assert_int_equal(answer_number(&answer, "revision"), 2);
+    assert_int_equal(answer_number(&answer, "newly_ready"), 0);
+    const json_t *path = json_object_get(answer.json, "critical_path");
+    assert_int_equal(json_integer_value(json_object_get(path, "after")), MANY + 2);
+    answer_done(&answer);
+    expect_plan(trial, 2, 1, 1);
+}
+
+static void nobody_else_changes_the_plan_meanwhile(void **state)
+{
+    struct trial *trial = *state;
+    struct client much;
+    struct client little;
+    char path[PATH_MAX_BYTES];
+    static const char small[] = "{\"operations\":[{\"op\":\"remove_task\",\"task\":\"second\"}]}";
+    struct request request = {
+        .method = "POST",
+        .path = path_of(trial, "/edits", path),
+        .body = str_of(additions(trial, MANY, "")),
+    };
+    trial->house->is_held = true;
+    uint64_t requests = trial->house->requests;
+    client_open(trial->house, &much, &request);
+    while (trial->house->requests == requests) {
+        house_pass(trial->house);
+    }
+    house_turn(trial->house); /* it has been begun */
+    struct answer answer = ask(trial, "GET", "/holds", NULL, NULL);
+    const json_t *hold = json_array_get(json_object_get(answer.json, "holds"), 0);
+    assert_string_equal(json_string_value(json_object_get(hold, "origin")), "edit");
+    assert_string_equal(json_string_value(json_object_get(hold, "reason")),
+                        "an edit of 700 operations is being made");
+    answer_done(&answer);
+    request.body = str_of(small);
+    requests = trial->house->requests;
+    client_open(trial->house, &little, &request);
+    while (trial->house->requests == requests) {
+        house_pass(trial->house);
+    }
+    house_turn(trial->house);
+    trial->house->is_held = false;
+    client_wait(trial->house, &little, "constellation_reopening");
+    client_wait(trial->house, &much, "\"revision\":2");
+    client_close(&little);
+    client_close(&much);
+    expect_plan(trial, MANY + 2, MANY + 1, 2);
+}
+
+static void the_same_twice_is_made_once(void **state)
+{
+    struct trial *trial = *state;
+    for (int i = 0; i < 2; i++) {
+        struct answer answer =
+            ask(trial, "POST", "/edits", "Idempotency-Key: once\r\n", additions(trial, MANY, ""));
+        must(&answer, 200);
+        assert_int_equal(answer_number(&answer, "revision"), 2);
+        answer_done(&answer);
+    }
+    expect_plan(trial, MANY + 2, MANY + 1, 2);
+}
+
+/* With what was skipped: it waits again. */
+static void what_has_ended_goes_on_with_what_comes(void **state)
+{
+    struct trial *trial = *state;
+    house_connect_device(trial->house);
+    house_turn(trial->house);
+    house_finished(trial->house, house_take_fence(trial->house), 1, 0);
+    house_turn(trial->house);
+    struct answer answer = ask(trial, "GET", "", NULL, NULL);
+    assert_string_equal(answer_text(&answer, "state"), "failed");
+    answer_done(&answer);
+    apply(trial,
+          additions(trial, MANY,
+                    ",{\"op\":\"update_dependency\",\"from\":\"first\",\"to\":\"second\","
+                    "\"when\":\"failure\"}"),
+          2);
+    expect_plan(trial, MANY + 2, MANY + 1, 2);
+    answer = ask(trial, "GET", "/tasks/second", NULL, NULL);
+    must(&answer, 200);
+    assert_string_not_equal(answer_text(&answer, "state"), "skipped");
+    answer_done(&answer);
+    answer = ask(trial, "GET", "", NULL, NULL);
+    assert_string_equal(answer_text(&answer, "state"), "running");
+    answer_done(&answer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_is_one_revision_that_can_be_taken_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_few_operations_that_touch_much_go_the_same_way, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(every_problem_is_told_and_nothing_is_changed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_base_and_expectations_are_looked_at, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_dry_run_tells_the_same_and_holds_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nobody_else_changes_the_plan_meanwhile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_same_twice_is_made_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_ended_goes_on_with_what_comes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
