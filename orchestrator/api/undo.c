@@ -41,23 +41,17 @@ static enum err is_empty(struct api *api, const struct job *job, uint32_t number
 
 enum step { STEP_PASS, STEP_TAKE, STEP_END };
 
-/* What becomes of a revision on the way back; `passed` are those that have been taken back since. */
+/* What becomes of a revision on the way back; `passed` are those that have been taken back since. What was
+   taken back takes nothing back itself: what it had undone or redone is as it was before it. */
 static enum step step_of(const struct revision_record *revision, bool is_redo, struct map *passed)
 {
     uint32_t undone = taken_back(revision, UNDO_WORDS);
     uint32_t redone = taken_back(revision, REDO_WORDS);
-    bool is_passed = map_get(passed, revision->number) != NULL;
-    if (is_passed && undone == 0) {
+    if (map_get(passed, revision->number) != NULL) {
         return STEP_PASS;
     }
-    if (undone != 0) {
-        map_put(passed, undone, passed);
-    }
-    if (redone != 0) {
-        map_put(passed, redone, passed);
-    }
-    if (is_passed) {
-        return STEP_PASS;
+    if (undone != 0 || redone != 0) {
+        map_put(passed, undone != 0 ? undone : redone, passed);
     }
     if ((undone != 0) == is_redo) {
         return STEP_TAKE;

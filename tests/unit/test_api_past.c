@@ -88,6 +88,16 @@ static void expect_plan(struct trial *trial, unsigned revision, const char *key,
     answer_done(&answer);
 }
 
+static void expect_task(struct trial *trial, const char *key, const char *json)
+{
+    struct answer answer = ask(trial, "GET", "/plan", NULL, 200);
+    const json_t *tasks = json_object_get(answer.json, "tasks");
+    char *found = json_dumps(json_object_get(tasks, key), JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_string_equal(found == NULL ? "" : found, json);
+    free(found);
+    answer_done(&answer);
+}
+
 static void a_limit_is_not_in_the_plan_before_it_came(void **state)
 {
     struct trial *trial = *state;
@@ -216,6 +226,34 @@ static void undo_and_redo_pass_over_what_has_changed_nothing(void **state)
     expect_plan(trial, 6, "description", "\"one\"");
 }
 
+static void what_was_undone_before_a_newer_edit_is_not_redone(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"description\": \"one\"}", 200);
+    take_back(trial, "/undo", NULL, 2);
+    edit(trial, "{\"op\": \"set\", \"fail_fast\": true}", 200);
+    take_back(trial, "/undo", NULL, 4);
+    take_back(trial, "/redo", NULL, 5);
+    take_back(trial, "/redo", NULL, 0); /* though 4 holds again */
+    expect_plan(trial, 6, "description", "");
+}
+
+static void what_was_undone_and_redone_twice_is_not_redone_again(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial, "{\"op\": \"set\", \"description\": \"one\"}", 200);
+    edit(trial, "{\"op\": \"set\", \"fail_fast\": true}", 200);
+    take_back(trial, "/undo", NULL, 3);
+    take_back(trial, "/undo", NULL, 2);
+    take_back(trial, "/redo", NULL, 5);
+    take_back(trial, "/undo", NULL, 6);
+    take_back(trial, "/redo", NULL, 7);
+    take_back(trial, "/redo", NULL, 4); /* and not 5, which holds no more */
+    take_back(trial, "/redo", NULL, 0);
+    expect_plan(trial, 9, "description", "\"one\"");
+    expect_plan(trial, 9, "fail_fast", "true");
+}
+
 static void a_dependency_may_go_before_the_batch_removes_what_it_needed(void **state)
 {
     struct trial *trial = *state;
@@ -240,16 +278,6 @@ static void a_dependency_may_go_before_the_batch_removes_what_it_needed(void **s
          "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"run\": [\"ls\"]}},"
          "{\"op\": \"remove_task\", \"task\": \"first\"}",
          200);
-}
-
-static void expect_task(struct trial *trial, const char *key, const char *json)
-{
-    struct answer answer = ask(trial, "GET", "/plan", NULL, 200);
-    const json_t *tasks = json_object_get(answer.json, "tasks");
-    char *found = json_dumps(json_object_get(tasks, key), JSON_COMPACT | JSON_ENCODE_ANY);
-    assert_string_equal(found == NULL ? "" : found, json);
-    free(found);
-    answer_done(&answer);
 }
 
 static void what_a_batch_changes_of_a_task_it_adds_may_stand_before(void **state)
@@ -411,6 +439,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(undo_and_redo_pass_over_what_has_changed_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_was_undone_before_a_newer_edit_is_not_redone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_was_undone_and_redone_twice_is_not_redone_again,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dependency_may_go_before_the_batch_removes_what_it_needed,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_batch_changes_of_a_task_it_adds_may_stand_before,
