@@ -45,22 +45,73 @@ static bool has_conditions(const struct edit_draft *draft)
     return false;
 }
 
+/* Without conditions, a dependency is what it is by these two. */
+static struct str name_of(const struct spec_need *need, struct arena *arena)
+{
+    struct buf text = { 0 };
+    buf_printf(&text, "%s %.*s", edge_when_name(need->when), STR_ARG(need->task));
+    struct str name = arena_str(arena, (struct str){ (const char *)text.data, text.length });
+    buf_done(&text);
+    return name;
+}
+
+/* Of these changes, what is after them as it was before, though perhaps as another dependency: neither
+   end of it is told. */
+struct stays {
+    bool *before;
+    bool *after;
+};
+
+static struct stays find_stays(const struct edit_need_change *changes, size_t count,
+                               struct arena *arena)
+{
+    struct stays stays = { arena_array(arena, count, sizeof(bool)),
+                           arena_array(arena, count, sizeof(bool)) };
+    struct strmap afters = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].after != NULL) {
+            strmap_put(&afters, name_of(&changes[i].after->need, arena), &stays.after[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool *after = changes[i].before == NULL
+                          ? NULL
+                          : strmap_get(&afters, name_of(&changes[i].before->need, arena));
+        if (after != NULL) {
+            stays.before[i] = true;
+            *after = true;
+        }
+    }
+    strmap_done(&afters);
+    return stays;
+}
+
+/* What goes makes room for what changes, and that for what comes: on the way no two are alike. */
 static void invert_needs(struct edit_drafts *drafts, struct edit_draft *draft, struct buf *json)
 {
+    enum { GOES, CHANGES, COMES, STEPS };
     size_t count = 0;
     const struct edit_need_change *changes = edit_need_changes(drafts, draft, &count);
-    for (size_t i = 0; i < count; i++) {
-        const struct edit_known_need *before = changes[i].before;
-        const struct edit_draft_need *after = changes[i].after;
-        if (before == NULL) {
-            dependency(json, "remove_dependency", after->need.task, draft->key, after->need.when);
-        } else if (after == NULL) {
-            dependency(json, "add_dependency", before->need.task, draft->key, before->need.when);
-        } else {
-            dependency(json, "update_dependency", before->need.task, draft->key, before->need.when);
-            text(json, "old_when", str_of(edge_when_name(after->need.when)));
+    const struct stays stays = find_stays(changes, count, drafts->arena);
+    for (int step = GOES; step < STEPS; step++) {
+        for (size_t i = 0; i < count; i++) {
+            const struct edit_known_need *before = stays.before[i] ? NULL : changes[i].before;
+            const struct edit_draft_need *after = stays.after[i] ? NULL : changes[i].after;
+            if (step == GOES && before == NULL && after != NULL) {
+                dependency(json, "remove_dependency", after->need.task, draft->key,
+                           after->need.when);
+            } else if (step == CHANGES && before != NULL && after != NULL) {
+                dependency(json, "update_dependency", before->need.task, draft->key,
+                           before->need.when);
+                text(json, "old_when", str_of(edge_when_name(after->need.when)));
+            } else if (step == COMES && before != NULL && after == NULL) {
+                dependency(json, "add_dependency", before->need.task, draft->key,
+                           before->need.when);
+            } else {
+                continue;
+            }
+            buf_append_text(json, "}");
         }
-        buf_append_text(json, "}");
     }
 }
 

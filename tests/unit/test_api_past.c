@@ -254,6 +254,26 @@ static void what_was_undone_and_redone_twice_is_not_redone_again(void **state)
     expect_plan(trial, 9, "fail_fast", "true");
 }
 
+static void an_undo_makes_no_double_on_its_way(void **state)
+{
+    struct trial *trial = *state;
+    edit(trial,
+         "{\"op\": \"remove_dependency\", \"from\": \"first\", \"to\": \"second\"},"
+         "{\"op\": \"add_dependency\", \"from\": \"first\", \"to\": \"second\"},"
+         "{\"op\": \"set\", \"fail_fast\": true}",
+         200);
+    take_back(trial, "/undo", NULL, 2);
+    edit(trial,
+         "{\"op\": \"update_dependency\", \"from\": \"first\", \"to\": \"second\","
+         " \"when\": \"failure\"},"
+         "{\"op\": \"add_dependency\", \"from\": \"first\", \"to\": \"second\"},"
+         "{\"op\": \"add_task\", \"task\": \"new\", \"spec\": {\"noop\": true}}",
+         200);
+    take_back(trial, "/undo", NULL, 4);
+    expect_task(trial, "second", "{\"run\":[\"ls\"],\"needs\":[\"first\"]}");
+    expect_plan(trial, 1, "fail_fast", "");
+}
+
 static void a_dependency_may_go_before_the_batch_removes_what_it_needed(void **state)
 {
     struct trial *trial = *state;
@@ -443,6 +463,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_was_undone_and_redone_twice_is_not_redone_again,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_undo_makes_no_double_on_its_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dependency_may_go_before_the_batch_removes_what_it_needed,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_batch_changes_of_a_task_it_adds_may_stand_before,
