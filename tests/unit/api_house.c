@@ -443,12 +443,12 @@ static void run_a_little(struct house *house, struct client *client)
     receive(client);
 }
 
-void client_open(struct house *house, struct client *client, const struct request *request)
+static void send_request(struct house *house, struct client *client, const struct request *request,
+                         const char *connection)
 {
-    *client = (struct client){ .fd = dial(house, request->over_unix) };
     struct buf out = { NULL, 0, 0 };
-    buf_printf(&out, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s",
-               request->method, request->path, request->headers == NULL ? "" : request->headers);
+    buf_printf(&out, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: %s\r\n%s", request->method,
+               request->path, connection, request->headers == NULL ? "" : request->headers);
     if (request->body.data != NULL) {
         buf_printf(&out, "Content-Length: %zu\r\n", request->body.length);
     }
@@ -465,6 +465,12 @@ void client_open(struct house *house, struct client *client, const struct reques
         house_pass(house);
     }
     buf_done(&out);
+}
+
+void client_open(struct house *house, struct client *client, const struct request *request)
+{
+    *client = (struct client){ .fd = dial(house, request->over_unix) };
+    send_request(house, client, request, "close");
 }
 
 bool client_has(struct client *client, const char *text)
@@ -501,21 +507,60 @@ void client_close(struct client *client)
     buf_done(&client->in);
 }
 
+static struct answer read_answer(struct buf text)
+{
+    struct answer answer = { .all = text };
+    const char *from = buf_text(&answer.all);
+    assert_int_equal(strncmp(from, "HTTP/1.1 ", 9), 0);
+    answer.status = atoi(from + 9); // NOLINT(cert-err34-c)
+    const char *end = strstr(from, "\r\n\r\n");
+    assert_non_null(end);
+    answer.body = end + 4;
+    answer.body_bytes = answer.all.length - (size_t)(answer.body - from);
+    answer.json = json_loadb(answer.body, answer.body_bytes, JSON_REJECT_DUPLICATES, NULL);
+    return answer;
+}
+
 struct answer house_ask(struct house *house, const struct request *request)
 {
     struct client client;
     client_open(house, &client, request);
     client_wait_end(house, &client);
     close(client.fd);
-    struct answer answer = { .all = client.in };
-    const char *text = buf_text(&answer.all);
-    assert_int_equal(strncmp(text, "HTTP/1.1 ", 9), 0);
-    answer.status = atoi(text + 9); // NOLINT(cert-err34-c)
-    const char *end = strstr(text, "\r\n\r\n");
-    assert_non_null(end);
-    answer.body = end + 4;
-    answer.body_bytes = answer.all.length - (size_t)(answer.body - text);
-    answer.json = json_loadb(answer.body, answer.body_bytes, JSON_REJECT_DUPLICATES, NULL);
+    return read_answer(client.in);
+}
+
+static bool is_whole(struct buf *text)
+{
+    const char *head = buf_text(text);
+    const char *end = strstr(head, "\r\n\r\n");
+    const char *length = strcasestr(head, "content-length: ");
+    return end != NULL && length != NULL && length < end &&
+           (size_t)(head + text->length - end - 4) >= strtoull(length + 16, NULL, 10);
+}
+
+struct answer client_ask(struct house *house, struct client *client, const struct request *request)
+{
+    int64_t until_ms = clock_boot_ms() + WAIT_MS_MAX;
+    if (client->fd == 0) {
+        *client = (struct client){ .fd = dial(house, false) };
+    }
+    send_request(house, client, request, "keep-alive");
+    while (client->in.length == 0 || !is_whole(&client->in)) {
+        if (client->is_at_end || clock_boot_ms() > until_ms) {
+            fail_msg("%s %s: no answer", request->method, request->path);
+        }
+        house_pass(house);
+        receive(client);
+    }
+    struct buf text = { NULL, 0, 0 };
+    buf_append(&text, client->in.data, client->in.length);
+    buf_clear(&client->in);
+    struct answer answer = read_answer(text);
+    if (answer_has_header(&answer, "connection: close")) {
+        client_close(client);
+        *client = (struct client){ .fd = 0 };
+    }
     return answer;
 }
 

@@ -89,6 +89,8 @@ struct answer {
 
 /* One request on a connection of its own, answered. */
 struct answer house_ask(struct house *house, const struct request *request);
+/* The same over a connection that is kept for the next one; a zeroed client has none yet. */
+struct answer client_ask(struct house *house, struct client *client, const struct request *request);
 struct answer house_get(struct house *house, const char *path);
 struct answer house_send(struct house *house, const char *method, const char *path,
                          const char *body);

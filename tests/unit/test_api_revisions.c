@@ -1,0 +1,625 @@
+/* What the store holds of each revision, against the plain model of a plan: random batches, undos and
+   redos; of each that is applied its operations make the new plan of the old one and its inverse the old
+   of the new; the plan as of any revision is the model's, the difference of any two is the model's own; and
+   what the model refuses is refused, with its code. --seed N --steps N replays one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/base/rng.h"
+#include "tests/unit/api_house.h"
+#include "tests/unit/plan_model.h"
+
+enum { KEYS = 8, REVISIONS_MAX = 30, EACH_MIN = 100, PATH_BYTES = 320 };
+
+static uint64_t seed = 1;
+/* Sanitizers make each request cost five times as much. */
+#ifdef __SANITIZE_ADDRESS__
+static long steps_wanted = 6000;
+#else
+static long steps_wanted = 10000;
+#endif
+
+static struct {
+    const char *what;
+    long count;
+} reached[] = { { "applied", 0 },
+                { "changed nothing", 0 },
+                { "undo", 0 },
+                { "redo", 0 },
+                { "nothing to undo", 0 },
+                { "nothing to redo", 0 },
+                { "dry run", 0 },
+                { "unknown_task", 0 },
+                { "duplicate_key", 0 },
+                { "has_dependents", 0 },
+                { "cycle", 0 },
+                { "unknown_dependency", 0 },
+                { "duplicate_dependency", 0 },
+                { "ambiguous_dependency", 0 },
+                { "made_by_reference", 0 },
+                { "bad_condition", 0 },
+                { "missing_key", 0 } };
+
+struct play {
+    struct rng rng;
+    struct house *house;
+    struct client client;
+    char id[160];
+    json_t *plans[REVISIONS_MAX + 1]; /* by the number of the revision */
+    unsigned head;
+    unsigned
+        undone[REVISIONS_MAX + 1]; /* revisions whose plan an undo brings back, the last on top */
+    size_t undone_count;
+    unsigned redone[REVISIONS_MAX + 1];
+    size_t redone_count;
+};
+
+static void reach(const char *what)
+{
+    for (size_t i = 0; i < sizeof reached / sizeof reached[0]; i++) {
+        reached[i].count += strcmp(reached[i].what, what) == 0;
+    }
+}
+
+static uint64_t below(struct play *play, uint64_t bound)
+{
+    return rng_below(&play->rng, bound);
+}
+
+static bool one_in(struct play *play, uint64_t n)
+{
+    return below(play, n) == 0;
+}
+
+/* --- Batches --- */
+
+/* One that may be free. */
+static const char *any_key(struct play *play)
+{
+    static const char *const keys[KEYS + 2] = { "k0", "k1", "k2", "k3",    "k4",
+                                                "k5", "k6", "k7", "first", "nobody" };
+    return one_in(play, 60) ? keys[KEYS + 1] : keys[below(play, KEYS + 1)];
+}
+
+/* One that is there, mostly. */
+static const char *any_task(struct play *play)
+{
+    json_t *tasks = json_object_get(play->plans[play->head], "tasks");
+    const char *key = NULL;
+    for (int i = 0; i < 10 && (key == NULL || json_object_get(tasks, key) == NULL); i++) {
+        key = any_key(play);
+    }
+    return key;
+}
+
+static const char *any_when(struct play *play)
+{
+    static const char *const whens[] = { "success", "finished", "failure", "always" };
+    return whens[below(play, 4)];
+}
+
+static const char *any_condition(struct play *play)
+{
+    static const char *const conditions[] = { "exit_code > 1", "number = 3", "state = 'failed'" };
+    return one_in(play, 6) ? "nonsense > 1" : conditions[below(play, 3)];
+}
+
+static json_t *any_need(struct play *play)
+{
+    const char *key = any_task(play);
+    if (one_in(play, 3)) {
+        return json_string(key);
+    }
+    json_t *need = json_pack("{s:s}", "task", key);
+    if (!one_in(play, 3)) {
+        json_object_set_new(need, "when", json_string(any_when(play)));
+    }
+    if (one_in(play, 4)) {
+        json_object_set_new(need, "if", json_string("number = 3"));
+    }
+    return need;
+}
+
+static json_t *any_needs(struct play *play)
+{
+    json_t *needs = json_array();
+    for (uint64_t left = below(play, 3); left > 0; left--) {
+        json_array_append_new(needs, any_need(play));
+    }
+    return needs;
+}
+
+/* What it does and how, but for what it needs. */
+static void put_text(struct play *play, json_t *task, bool as_set)
+{
+    uint64_t kind = below(play, 4);
+    if (kind == 0) {
+        json_object_set_new(task, "noop", json_true());
+    } else {
+        json_t *run = json_pack("[s,s]", "echo", kind == 1 ? "a" : "b");
+        if (kind == 3) {
+            json_array_append_new(run, json_string(one_in(play, 12) ? "${{ tasks.nobody.stdout }}"
+                                                                    : "${{ tasks.first.stdout }}"));
+        }
+        json_object_set_new(task, "run", run);
+    }
+    if (one_in(play, 3)) {
+        json_object_set_new(task, "priority", json_integer(1 + (json_int_t)below(play, 5)));
+    } else if (as_set && one_in(play, 2)) {
+        json_object_set_new(task, "priority", json_null());
+    }
+    if (one_in(play, 3)) {
+        json_object_set_new(task, "description", json_string(one_in(play, 2) ? "x" : "ü \" \\ y"));
+    }
+    if (one_in(play, 4)) {
+        json_object_set_new(task, "join",
+                            as_set && one_in(play, 2) ? json_null() : json_string("any"));
+    }
+    if (one_in(play, 5)) {
+        json_object_set_new(task, "allow_failure",
+                            as_set && one_in(play, 2) ? json_null() : json_true());
+    }
+}
+
+static json_t *any_set(struct play *play)
+{
+    json_t *set = json_object();
+    if (one_in(play, 3)) {
+        json_object_set_new(set, "needs", one_in(play, 3) ? json_null() : any_needs(play));
+    }
+    if (json_object_size(set) == 0 || one_in(play, 2)) {
+        put_text(play, set, true);
+    }
+    return set;
+}
+
+static json_t *any_setting(struct play *play)
+{
+    json_t *operation = json_pack("{s:s}", "op", "set");
+    switch (below(play, 3)) {
+    case 0:
+        json_object_set_new(operation, "fail_fast", json_boolean(one_in(play, 2)));
+        break;
+    case 1:
+        json_object_set_new(operation, "deadline",
+                            one_in(play, 3) ? json_null() : json_string("7200s"));
+        break;
+    default:
+        json_object_set_new(operation, "description",
+                            one_in(play, 3) ? json_null() : json_string("what for"));
+        break;
+    }
+    return operation;
+}
+
+/* Of two dependencies between the same two tasks, which is not said. */
+static json_t *either_of_two(struct play *play)
+{
+    json_t *tasks = json_object_get(play->plans[play->head], "tasks");
+    const char *key = NULL;
+    json_t *task = NULL;
+    json_object_foreach(tasks, key, task)
+    {
+        json_t *needs = json_object_get(task, "needs");
+        for (size_t i = 1; i < json_array_size(needs); i++) { /* they are sorted */
+            json_t *from = json_object_get(json_array_get(needs, i), "task");
+            for (size_t k = 0; k < i; k++) {
+                if (json_equal(from, json_object_get(json_array_get(needs, k), "task"))) {
+                    return json_pack("{s:s,s:O,s:s,s:s}", "op", "update_dependency", "from", from,
+                                     "to", key, "when", any_when(play));
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static json_t *any_dependency(struct play *play, const char *op)
+{
+    json_t *ambiguous =
+        strcmp(op, "update_dependency") == 0 && one_in(play, 4) ? either_of_two(play) : NULL;
+    if (ambiguous != NULL) {
+        return ambiguous;
+    }
+    json_t *operation =
+        json_pack("{s:s,s:s,s:s}", "op", op, "from", any_task(play), "to", any_task(play));
+    bool is_update = strcmp(op, "update_dependency") == 0;
+    /* Of those that there are, mostly. */
+    const char *key = any_task(play);
+    const json_t *task = json_object_get(json_object_get(play->plans[play->head], "tasks"), key);
+    const json_t *needs = json_object_get(task, "needs");
+    if (strcmp(op, "add_dependency") != 0 && json_array_size(needs) > 0) {
+        const json_t *need = json_array_get(needs, below(play, json_array_size(needs)));
+        json_object_set(operation, "from", json_object_get(need, "task"));
+        json_object_set_new(operation, "to", json_string(key));
+        if (one_in(play, is_update ? 4 : 2)) {
+            json_object_set(operation, is_update ? "old_when" : "when",
+                            json_object_get(need, "when"));
+        }
+    } else if (strcmp(op, "add_dependency") != 0 &&
+               task != NULL) { /* perhaps one that a text has made */
+        for (int i = 0; i < 12 && json_array_size(json_object_get(task, "run")) < 3; i++) {
+            key = any_task(play);
+            task = json_object_get(json_object_get(play->plans[play->head], "tasks"), key);
+        }
+        json_object_set_new(operation, "from", json_string("first"));
+        json_object_set_new(operation, "to", json_string(key));
+    }
+    if (strcmp(op, "remove_dependency") == 0) {
+        return operation;
+    }
+    if (!one_in(play, 4)) {
+        json_object_set_new(operation, "when", json_string(any_when(play)));
+    }
+    if (one_in(play, 3)) {
+        json_object_set_new(operation, "if",
+                            is_update && one_in(play, 2) ? json_null()
+                                                         : json_string(any_condition(play)));
+    }
+    return operation;
+}
+
+static json_t *any_addition(struct play *play)
+{
+    json_t *tasks = json_object_get(play->plans[play->head], "tasks");
+    json_t *spec = json_object();
+    const char *key = any_key(play);
+    for (int i = 0; i < 10 && json_object_get(tasks, key) != NULL && !one_in(play, 8); i++) {
+        key = any_key(play);
+    }
+    put_text(play, spec, false);
+    json_object_set_new(spec, "needs", any_needs(play));
+    return json_pack("{s:s,s:s,s:o}", "op", "add_task", "task", key, "spec", spec);
+}
+
+static json_t *any_operation(struct play *play, bool is_single)
+{
+    static const char *const kinds[] = { "add_task",
+                                         "add_task",
+                                         "add_task",
+                                         "remove_task",
+                                         "update_task",
+                                         "update_task",
+                                         "set",
+                                         "update_dependency",
+                                         "update_dependency",
+                                         "remove_dependency",
+                                         "remove_dependency",
+                                         "add_dependency",
+                                         "add_dependency",
+                                         "add_dependency" };
+    const char *op = kinds[below(play, sizeof kinds / sizeof kinds[0])];
+    if (strcmp(op, "add_task") == 0) {
+        return any_addition(play);
+    }
+    if (strcmp(op, "remove_task") == 0) {
+        return json_pack("{s:s,s:s}", "op", op, "task", any_task(play));
+    }
+    if (strcmp(op, "update_task") == 0) {
+        return json_pack("{s:s,s:s,s:o}", "op", op, "task", any_task(play), "set", any_set(play));
+    }
+    if (strcmp(op, "set") == 0) {
+        return any_setting(play);
+    }
+    /* On itself only alone: another operation may take it back before or after it is looked at. */
+    json_t *operation = any_dependency(play, op);
+    while (!is_single &&
+           json_equal(json_object_get(operation, "from"), json_object_get(operation, "to"))) {
+        json_decref(operation);
+        operation = any_dependency(play, op);
+    }
+    return operation;
+}
+
+static bool is_of(const json_t *operation, const char *op, const json_t *key)
+{
+    return strcmp(json_string_value(json_object_get(operation, "op")), op) == 0 &&
+           json_equal(json_object_get(operation, "task"), key);
+}
+
+static bool is_added_in(const json_t *list, const json_t *key)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (is_of(json_array_get(list, i), "add_task", key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A task that is removed may be added again; not the other way round. */
+static json_t *any_operations(struct play *play)
+{
+    json_t *list = json_array();
+    bool is_single = one_in(play, 2);
+    for (uint64_t left = is_single ? 1 : 2 + below(play, 3); left > 0; left--) {
+        json_t *operation = any_operation(play, is_single);
+        const json_t *key = json_object_get(operation, "task");
+        bool is_removal = is_of(operation, "remove_task", key);
+        bool is_rewrite = is_removal && one_in(play, 3);
+        if (is_removal && is_added_in(list, key)) {
+            json_decref(operation);
+            left++;
+            continue;
+        }
+        json_t *again = is_rewrite ? json_pack("{s:s,s:O,s:{s:b,s:o}}", "op", "add_task", "task",
+                                               json_object_get(operation, "task"), "spec", "noop",
+                                               1, "needs", any_needs(play))
+                                   : NULL;
+        json_array_append_new(list, operation);
+        if (again != NULL) {
+            json_array_append_new(list, again);
+        }
+    }
+    return list;
+}
+
+/* --- Asking --- */
+
+static struct answer ask(struct play *play, const char *method, const char *rest, const char *body)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "/api/v1/constellations/%s%s", play->id, rest);
+    const struct request request = {
+        .method = method,
+        .path = path,
+        .body = { body, body == NULL ? 0 : strlen(body) },
+    };
+    return client_ask(play->house, &play->client, &request);
+}
+
+static struct answer must_get(struct play *play, const char *rest)
+{
+    struct answer answer = ask(play, "GET", rest, NULL);
+    if (answer.status != 200) {
+        fail_msg("%s: %s", rest, buf_text(&answer.all));
+    }
+    return answer;
+}
+
+static void expect_equal(const char *what, json_t *found, json_t *expected)
+{
+    if (!json_equal(found, expected)) {
+        char *a = json_dumps(found, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+        char *b = json_dumps(expected, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+        fail_msg("%s\n%s\nand not\n%s", what, a == NULL ? "nothing" : a, b);
+    }
+}
+
+static void compare_plan(struct play *play, unsigned revision)
+{
+    char rest[64];
+    snprintf(rest, sizeof rest, "/plan?revision=%u", revision);
+    struct answer answer = must_get(play, rest);
+    json_t *shown = plan_model_read(answer.json);
+    expect_equal(rest, shown, play->plans[revision]);
+    json_decref(shown);
+    answer_done(&answer);
+}
+
+static void compare_diff(struct play *play, unsigned from, unsigned to)
+{
+    char rest[64];
+    snprintf(rest, sizeof rest, "/diff?from=%u&to=%u", from, to);
+    struct answer answer = must_get(play, rest);
+    json_t *shown = plan_model_read_diff(answer.json);
+    json_t *expected = plan_model_diff(play->plans[from], play->plans[to]);
+    expect_equal(rest, shown, expected);
+    json_decref(shown);
+    json_decref(expected);
+    answer_done(&answer);
+}
+
+/* Its operations make the new plan of the old one, its inverse the old of the new. True: there is
+   something to take back. */
+static bool compare_revision(struct play *play, unsigned revision)
+{
+    char rest[64];
+    snprintf(rest, sizeof rest, "/revisions/%u", revision);
+    struct answer answer = must_get(play, rest);
+    json_t *inverse = json_object_get(answer.json, "inverse");
+    const char *code = NULL;
+    json_t *after = plan_model_apply(play->plans[revision - 1],
+                                     json_object_get(answer.json, "operations"), &code);
+    expect_equal("its operations make", after, play->plans[revision]);
+    json_t *before = plan_model_apply(play->plans[revision], inverse, &code);
+    if (before == NULL) {
+        char *plan = json_dumps(play->plans[revision], 0);
+        fail_msg("%s\nthe inverse of this is %s, on\n%s", buf_text(&answer.all), code, plan);
+    }
+    expect_equal("its inverse makes", before, play->plans[revision - 1]);
+    bool is_something = json_array_size(inverse) > 0;
+    if (!is_something) {
+        expect_equal("it has no inverse", play->plans[revision], play->plans[revision - 1]);
+    }
+    json_decref(after);
+    json_decref(before);
+    answer_done(&answer);
+    return is_something;
+}
+
+static void look(struct play *play)
+{
+    compare_plan(play, one_in(play, 2) ? play->head : 1 + (unsigned)below(play, play->head));
+    compare_diff(play, 1 + (unsigned)below(play, play->head),
+                 1 + (unsigned)below(play, play->head));
+}
+
+/* --- Steps --- */
+
+static void expect_codes(struct answer *answer, const json_t *operations, const char *code)
+{
+    size_t i = 0;
+    const json_t *error = NULL;
+    bool is_told = json_array_size(operations) > 1; /* then others may hide it */
+    json_array_foreach(json_object_get(answer->json, "errors"), i, error)
+    {
+        const char *told = json_string_value(json_object_get(error, "code"));
+        reach(told);
+        is_told = is_told || strcmp(told, code) == 0;
+    }
+    if (!is_told) {
+        char *text = json_dumps(operations, 0);
+        fail_msg("%s\nis not told as %s:\n%s", text, code, buf_text(&answer->all));
+    }
+}
+
+static void edit(struct play *play)
+{
+    json_t *operations = any_operations(play);
+    json_t *batch = json_pack("{s:O}", "operations", operations);
+    char *body = json_dumps(batch, 0);
+    const char *code = NULL;
+    json_t *after = plan_model_apply(play->plans[play->head], operations, &code);
+    bool is_dry = one_in(play, 8);
+    struct answer answer = ask(play, "POST", is_dry ? "/edits?dry_run=1" : "/edits", body);
+    if ((answer.status == 200) != (after != NULL)) {
+        char *plan = json_dumps(play->plans[play->head], JSON_SORT_KEYS);
+        fail_msg("%s\nto %s\nthe model says %s:\n%s", body, plan, code == NULL ? "yes" : code,
+                 buf_text(&answer.all));
+    }
+    if (after == NULL) {
+        expect_codes(&answer, operations, code);
+    } else if (is_dry) {
+        reach("dry run");
+        json_decref(after);
+    } else {
+        reach("applied");
+        play->plans[++play->head] = after;
+        assert_int_equal(answer_number(&answer, "revision"), play->head);
+        if (compare_revision(play, play->head)) {
+            play->undone[play->undone_count++] = play->head;
+            play->redone_count = 0;
+        } else {
+            reach("changed nothing");
+        }
+    }
+    answer_done(&answer);
+    free(body);
+    json_decref(batch);
+    json_decref(operations);
+}
+
+static void tell_history(struct play *play)
+{
+    struct answer answer = must_get(play, "/revisions?limit=100");
+    print_error("%s\n", buf_text(&answer.all));
+    answer_done(&answer);
+    for (unsigned i = 2; i <= play->head; i++) {
+        char rest[64];
+        snprintf(rest, sizeof rest, "/revisions/%u", i);
+        answer = must_get(play, rest);
+        char *text = json_dumps(answer.json, 0);
+        print_error("%s\n", text);
+        free(text);
+        answer_done(&answer);
+    }
+}
+
+/* The plan before the last edit that still holds, or after the last that was taken back. */
+static void take_back(struct play *play, bool is_redo)
+{
+    unsigned *from = is_redo ? play->redone : play->undone;
+    size_t *from_count = is_redo ? &play->redone_count : &play->undone_count;
+    unsigned *to = is_redo ? play->undone : play->redone;
+    size_t *to_count = is_redo ? &play->undone_count : &play->redone_count;
+    struct answer answer = ask(play, "POST", is_redo ? "/redo" : "/undo", "{}");
+    if (*from_count == 0) {
+        if (answer.status != 409) {
+            tell_history(play);
+            fail_msg("there is nothing to %s: %s", is_redo ? "redo" : "undo",
+                     buf_text(&answer.all));
+        }
+        reach(is_redo ? "nothing to redo" : "nothing to undo");
+        answer_done(&answer);
+        return;
+    }
+    unsigned taken = from[--*from_count];
+    if (answer.status != 200) {
+        tell_history(play);
+        fail_msg("it cannot be taken back: %s", buf_text(&answer.all));
+    }
+    reach(is_redo ? "redo" : "undo");
+    if (answer_number(&answer, "undone") != taken) {
+        tell_history(play);
+        fail_msg("%lld was taken back and not %u", (long long)answer_number(&answer, "undone"),
+                 taken);
+    }
+    play->head++;
+    play->plans[play->head] = json_incref(play->plans[taken - 1]);
+    to[(*to_count)++] = play->head;
+    compare_revision(play, play->head);
+    answer_done(&answer);
+}
+
+/* --- A run --- */
+
+static void begin(struct play *play)
+{
+    house_submit(play->house, "name: plan\ntasks:\n  first: {run: [echo, hi]}\n", play->id);
+    play->plans[1] = json_pack("{s:{s:{s:[s,s],s:[]}},s:{}}", "tasks", "first", "run", "echo", "hi",
+                               "needs", "set");
+    play->head = 1;
+    play->undone_count = play->redone_count = 0;
+}
+
+static void end(struct play *play)
+{
+    for (unsigned i = 1; i <= play->head; i++) {
+        json_decref(play->plans[i]);
+    }
+}
+
+static void what_is_kept_of_a_revision_is_what_it_has_done(void **state)
+{
+    (void)state;
+    struct play *play = mem_alloc(sizeof *play);
+    rng_init(&play->rng, seed);
+    play->house = house_new();
+    begin(play);
+    for (long i = 0; i < steps_wanted; i++) {
+        if (play->head == REVISIONS_MAX) {
+            end(play);
+            begin(play);
+        }
+        bool may_redo = play->redone_count > 0;
+        if (one_in(play, may_redo ? 3 : 8)) {
+            take_back(play, one_in(play, may_redo ? 2 : 4));
+        } else {
+            edit(play);
+        }
+        look(play);
+    }
+    end(play);
+    if (play->client.fd != 0) {
+        client_close(&play->client);
+    }
+    house_free(play->house);
+    mem_free(play);
+    for (size_t i = 0; i < sizeof reached / sizeof reached[0]; i++) {
+        if (reached[i].count < EACH_MIN && steps_wanted >= 6000) {
+            fail_msg("%s was reached %ld times only", reached[i].what, reached[i].count);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--seed") == 0) {
+            seed = strtoull(argv[i + 1], NULL, 10);
+        } else if (strcmp(argv[i], "--steps") == 0) {
+            steps_wanted = strtol(argv[i + 1], NULL, 10);
+        }
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_kept_of_a_revision_is_what_it_has_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
