@@ -23,6 +23,7 @@ struct book_attempt {
     struct attempt_record record; /* as committed */
     int64_t assigned_ms;
     int64_t stopping_ms; /* when that was committed */
+    bool stop_ran_out;   /* the daemon waits no longer for word of it */
     enum lost_why lost;
     unsigned results;               /* committed */
     struct msg_finished result;     /* without its words */
@@ -36,8 +37,9 @@ struct book_attempt {
     unsigned holder_boots;     /* and in which life of that machine */
     unsigned processes;        /* alive */
     unsigned starts;
-    bool began; /* its process was running */
-    bool ended; /* by itself or as it was told, and said so */
+    bool began;       /* its process was running */
+    int64_t heard_ms; /* when that was, or when it has put out something since */
+    bool ended;       /* by itself or as it was told, and said so */
     struct msg_finished end;
     bool spool_cut;
     bool kept;     /* its result is in the journal, and must stay there … */
@@ -51,6 +53,8 @@ struct book_task {
     struct book_constellation *constellation;
     const struct sim_task *spec; /* as it was written last */
     int64_t refers_to;           /* the task whose stdout it takes */
+    int64_t same_with;           /* the task on whose device it runs; 0: any */
+    int64_t other_than;          /* and the one from which it keeps away */
     struct task_record record;   /* as committed */
     bool is_removed;
     bool prepare_refused;

@@ -18,6 +18,9 @@
     X(REASSIGNED, "attempt after a loss")                                                          \
     X(ADOPTED, "attempt adopted")                                                                  \
     X(ADOPTED_AFTER_RESTART, "attempt adopted after a restart of the daemon")                      \
+    X(SAME_DEVICE, "sent where another task has run")                                              \
+    X(OTHER_DEVICE, "sent elsewhere than another task")                                            \
+    X(SILENCED, "ended for its silence")                                                           \
     X(LOST_SILENT, "attempt lost by silence")                                                      \
     X(LOST_DEAD, "attempt lost by death")                                                          \
     X(LOST_NEVER_ARRIVED, "attempt that never arrived")                                            \

@@ -366,6 +366,7 @@ static void check(struct world *world)
     daemon->turns++;
     if (daemon->turns % world->check_every == 0) {
         promise_check_engine(world);
+        promise_check_timeouts(world);
     }
     if (daemon->turns % 50 == 0) {
         promise_check_reasons(world);

@@ -38,7 +38,8 @@ static const struct plan_class classes[CLASSES] = {
 
 bool plan_class_is_impossible(const struct plan_class *class)
 {
-    return class == &classes[CLASS_IMPOSSIBLE];
+    return class == &classes[CLASS_IMPOSSIBLE] || class->same_device != 0 ||
+           class->other_device != 0;
 }
 
 static struct str keep(struct world *world, const char *text)
@@ -65,6 +66,7 @@ static void make_policy(struct world *world, struct plan_policy *policy)
         .retry_on = percent(world, 90) ? RETRY_ON_ALL : (uint32_t)between(world, 1, 14),
         .queue_timeout_ms = percent(world, 8) ? between(world, 1000, 30000) : 0,
         .start_timeout_ms = percent(world, 8) ? between(world, 500, 10000) : 0,
+        .silence_timeout_ms = percent(world, 12) ? between(world, 500, 8000) : 0,
         .hold_on_failure_ms = percent(world, 20) ? between(world, 500, 8000) : 0,
     };
 }
@@ -99,6 +101,7 @@ static void make_body(struct world *world, struct sim_task *task, struct str ref
                       : task->refers ? 3
                                      : 2,
         .run_timeout_ms = task->policy->run_timeout_ms,
+        .silence_timeout_ms = task->policy->silence_timeout_ms,
         .kill_grace_ms = task->policy->kill_grace_ms,
         .output_bytes_max = DATA_BYTES_MAX,
         .on_disconnect = task->policy->on_disconnect,
@@ -180,6 +183,31 @@ static void make_needs(struct world *world, struct sim_plan *made, struct plan_e
     }
 }
 
+/* Where another has run, or elsewhere: one that has run in any case when this one may. */
+static void make_place(struct world *world, struct sim_plan *made, struct plan_edge *edges,
+                       struct plan_class *own_classes, uint32_t index)
+{
+    struct sim_task *task = &made->tasks[index];
+    bool is_free = task->class == &classes[0];
+    for (size_t at = made->edges_count; is_free && at > 0 && edges[at - 1].to == index; at--) {
+        struct plan_edge *edge = &edges[at - 1];
+        bool has_run = edge->when == EDGE_WHEN_SUCCESS && edge->condition.length == 0 &&
+                       (made->tasks[edge->from].plan.flags & TASK_GATE) == 0;
+        if (!has_run || percent(world, 40)) {
+            continue;
+        }
+        bool is_same = percent(world, 50);
+        struct plan_class *class = &own_classes[CLASSES + index];
+        *class = classes[0];
+        class->same_device = task->same_with = is_same ? edge->from + 1 : 0;
+        class->other_device = task->other_than = is_same ? 0 : edge->from + 1;
+        task->class = class;
+        task->plan.class_index = CLASSES + index;
+        edge->required = true;
+        return;
+    }
+}
+
 static void make_task(struct world *world, struct sim_task *task, const struct plan *plan)
 {
     bool is_gate = percent(world, 6);
@@ -204,6 +232,11 @@ static void make_tasks(struct world *world, struct sim_plan *made, uint32_t coun
     struct plan_task *tasks = arena_array(&world->arena, count, sizeof *tasks);
     struct plan_edge *edges =
         arena_array(&world->arena, (size_t)count * SIM_NEEDS_MAX, sizeof *edges);
+    struct plan_class *own_classes =
+        arena_array(&world->arena, CLASSES + count, sizeof *own_classes);
+    for (size_t i = 0; i < CLASSES + count; i++) {
+        own_classes[i] = classes[i < CLASSES ? i : CLASS_NOOP];
+    }
     made->tasks = arena_array(&world->arena, count, sizeof made->tasks[0]);
     uint32_t impossible = percent(world, 5) ? (uint32_t)chance(world, count) : count;
     for (uint32_t i = 0; i < count; i++) {
@@ -220,14 +253,35 @@ static void make_tasks(struct world *world, struct sim_plan *made, uint32_t coun
             task->plan.class_index = CLASS_IMPOSSIBLE;
         }
         make_needs(world, made, edges, i);
+        make_place(world, made, edges, own_classes, i);
         make_body(world, task,
                   task->refers ? made->tasks[task->refers_to].plan.key : (struct str){ NULL, 0 });
         tasks[i] = task->plan;
     }
+    plan->classes = own_classes;
+    plan->classes_count = CLASSES + count;
     plan->tasks = tasks;
     plan->tasks_count = count;
     plan->edges = made->edges = edges;
     plan->edges_count = made->edges_count;
+}
+
+static void sabotage_classes(struct world *world, struct plan *plan)
+{
+    static const struct plan_limit enough = { { "licence", 7 }, 1000 };
+    struct plan_class *given = arena_array(&world->arena, plan->classes_count, sizeof *given);
+    for (size_t i = 0; i < plan->classes_count; i++) {
+        given[i] = plan->classes[i];
+        if (world->options.sabotage == SABOTAGE_ANY_DEVICE) {
+            given[i].same_device = given[i].other_device = 0;
+        } else if (world->options.sabotage == SABOTAGE_NO_RESOURCES) {
+            given[i].resources_count = 0;
+        }
+    }
+    plan->classes = given;
+    if (world->options.sabotage == SABOTAGE_NO_LIMIT) {
+        plan->limits = &enough;
+    }
 }
 
 /* What the daemon is given is not what the checker knows. */
@@ -243,6 +297,16 @@ static void sabotage(struct world *world, struct sim_plan *made)
         for (size_t i = 0; i < plan->policies_count; i++) {
             policies[i] = plan->policies[i];
             policies[i].effect = TASK_IDEMPOTENT;
+        }
+        plan->policies = policies;
+    }
+    sabotage_classes(world, plan);
+    if (world->options.sabotage == SABOTAGE_NO_TIMEOUTS) {
+        struct plan_policy *policies =
+            arena_array(&world->arena, plan->policies_count, sizeof *policies);
+        for (size_t i = 0; i < plan->policies_count; i++) {
+            policies[i] = plan->policies[i];
+            policies[i].run_timeout_ms = policies[i].start_timeout_ms = 0;
         }
         plan->policies = policies;
     }
@@ -267,10 +331,9 @@ struct sim_plan *plan_make(struct world *world, uint32_t tasks_max)
     made->index = (uint32_t)plans->count;
     made->plan.name = STR("sim");
     made->plan.source = STR("made by the simulator");
-    made->plan.classes = classes;
-    made->plan.classes_count = CLASSES;
     made->plan.limits = &limit;
     made->plan.limits_count = 1;
+    made->limit = limit.capacity;
     made->plan.fail_fast = percent(world, 12);
     made->plan.deadline_ms = percent(world, 10) ? between(world, 2000, 60000) : 0;
     make_policies(world, &made->plan);
@@ -312,8 +375,9 @@ struct sim_task *plan_remake_task(struct world *world, const struct sim_task *ta
     made->plan.flags = (uint16_t)(make_flags(world) | kept);
     made->plan.hold =
         percent(world, 10) ? STR("somebody must look at it") : (struct str){ NULL, 0 };
-    if (task->class->executor == EXECUTOR_RUN && !plan_class_is_impossible(task->class)) {
+    if (task->class->executor == EXECUTOR_RUN && task->class != &classes[CLASS_IMPOSSIBLE]) {
         made->class = &classes[chance(world, CLASS_NOOP)];
+        made->same_with = made->other_than = 0;
     }
     made->plan.body = (struct str){ NULL, 0 };
     make_body(world, made, refers_to);

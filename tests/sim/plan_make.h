@@ -13,9 +13,11 @@ struct sim_task {
     struct plan_task plan;
     const struct plan_class *class;
     const struct plan_policy *policy;
-    uint32_t refers_to; /* whose stdout is its last argument: an index into the plan … */
-    bool refers;        /* … if it has one */
-    bool has_default;   /* which is then the word "none" if that task has not run */
+    uint32_t refers_to;  /* whose stdout is its last argument: an index into the plan … */
+    bool refers;         /* … if it has one */
+    bool has_default;    /* which is then the word "none" if that task has not run */
+    uint32_t same_with;  /* index + 1 of the task on whose device it runs; 0 none */
+    uint32_t other_than; /* and of one that it keeps away from */
     bool noop;
     unsigned version; /* its first argument says so: an edit may write it anew */
 };
@@ -25,6 +27,7 @@ struct sim_plan {
     struct sim_task *tasks;
     const struct plan_edge *edges; /* all of them, whatever sabotage makes of those in `plan` */
     size_t edges_count;
+    uint32_t limit; /* of its one named limit */
     uint32_t index;
     char uid[24];
     uint32_t tries;    /* how often it was submitted: an answer can be lost */
@@ -51,7 +54,7 @@ struct sim_task *plan_remake_task(struct world *world, const struct sim_task *ta
                                   struct str refers_to);
 /* Its kind and perhaps a condition. */
 struct plan_edge plan_make_edge(struct world *world);
-/* No device will ever fit it. */
+/* Perhaps no device will ever fit it. */
 bool plan_class_is_impossible(const struct plan_class *class);
 
 #endif

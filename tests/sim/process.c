@@ -95,6 +95,7 @@ static void output_due(struct world *world, uint64_t a, uint64_t fence)
     if (process == NULL) {
         return;
     }
+    promise_process_put_out(world, fence);
     for (int i = 0; i < 2; i++) {
         process->made[i] += chance(world, process->planned[i] - process->made[i] + 1);
     }
@@ -137,6 +138,31 @@ static void plan_end(struct world *world, struct process *process)
     process->exit_code = fate >= 4 && fate < 14 ? (int32_t)between(world, 1, 255) : 0;
 }
 
+/* How long it lasts if its agent ends it for its silence: from the start, or after what it puts out at
+   `output_ms` (negative: nothing). */
+static int64_t length_until_silence(struct world *world, struct process *process,
+                                    const struct msg_body *body, int64_t length_ms,
+                                    int64_t output_ms)
+{
+    int64_t silence_ms = body->silence_timeout_ms;
+    int64_t first_ms = output_ms < 0 ? length_ms : output_ms;
+    if (silence_ms == 0 || world->options.sabotage == SABOTAGE_NO_SILENCE) {
+        return length_ms;
+    }
+    bool from_start = first_ms > silence_ms;
+    if (!from_start && (output_ms < 0 || length_ms - output_ms <= silence_ms)) {
+        return length_ms;
+    }
+    if (from_start) {
+        process->planned[0] = process->planned[1] = 0;
+    }
+    process->outcome = OUTCOME_TIMED_OUT;
+    process->exit_code = 0;
+    process->signal = 0;
+    count_path(world, COUNT_SILENCED);
+    return (from_start ? 0 : output_ms) + silence_ms + between(world, 0, body->kill_grace_ms);
+}
+
 static void plan_run(struct world *world, struct host *host, struct process *process,
                      const struct msg_body *body)
 {
@@ -159,12 +185,14 @@ static void plan_run(struct world *world, struct host *host, struct process *pro
             length_ms = 3 * body->run_timeout_ms + 40000;
         }
     }
+    bool puts_out = process->planned[0] + process->planned[1] > 0;
+    int64_t output_ms = puts_out ? between(world, 0, length_ms) : -1;
+    length_ms = length_until_silence(world, process, body, length_ms, output_ms);
     uint64_t plan = plan_of(host, process);
     process->end_ms = world->now_ms + started_ms + length_ms;
     world_after(world, started_ms, start_due, plan, process->fence);
     if (process->planned[0] + process->planned[1] > 0) {
-        world_after(world, started_ms + between(world, 0, length_ms), output_due, plan,
-                    process->fence);
+        world_after(world, started_ms + output_ms, output_due, plan, process->fence);
     }
     world_after(world, started_ms + length_ms, end_due, plan, process->fence);
 }

@@ -72,7 +72,7 @@ static void say_verdict(struct world *world, const struct book_device *device,
                       : verdict->verdict == VERDICT_CANCEL ? COUNT_VERDICT_CANCEL
                                                            : COUNT_VERDICT_DROP);
     /* The wait for a stop may run out in the very turn in which its agent comes back. */
-    bool was_wanted = wanted || (attempt != NULL && attempt->lost == LOST_UNCONFIRMED);
+    bool was_wanted = wanted || (attempt != NULL && attempt->stop_ran_out);
     if (verdict->verdict == VERDICT_KEEP && !was_wanted) {
         promise_broken(world, "P5", "fence %" PRIu64 " is kept without that it is wanted",
                        verdict->fence);

@@ -36,6 +36,7 @@ void promise_host_saying(struct world *world, const struct host *host, const str
 void promise_host_died(struct world *world, const struct host *host, bool power);
 void promise_process_started(struct world *world, const struct host *host,
                              const struct agent_record *record, const struct msg_body *body);
+void promise_process_put_out(struct world *world, uint64_t fence);
 void promise_process_began(struct world *world, uint64_t fence); /* it does something now */
 /* `end` NULL: it was killed and says nothing. */
 void promise_process_ended(struct world *world, const struct host *host, uint64_t fence,
@@ -50,6 +51,7 @@ void promise_cancel_asked(struct world *world, int64_t constellation_id);
 /* promise_state.c: over everything, from time to time. */
 void promise_check_engine(struct world *world);
 void promise_check_store(struct world *world);
+void promise_check_timeouts(struct world *world); /* after a turn */
 void promise_check_reasons(struct world *world);
 void promise_check_acknowledged(struct world *world); /* after a start of the daemon */
 bool promise_is_settled(const struct world *world);   /* all that was promised has come about */

@@ -204,6 +204,27 @@ void promise_process_began(struct world *world, uint64_t fence)
     struct book_attempt *attempt = books_attempt(world->books, fence);
     if (attempt != NULL) {
         attempt->began = true;
+        attempt->heard_ms = world->now_ms;
+    }
+}
+
+void promise_process_put_out(struct world *world, uint64_t fence)
+{
+    struct book_attempt *attempt = books_attempt(world->books, fence);
+    if (attempt != NULL) {
+        attempt->heard_ms = world->now_ms;
+    }
+}
+
+/* By itself, and not because it was told to. */
+static void check_silence(struct world *world, const struct book_attempt *attempt,
+                          const struct msg_finished *end)
+{
+    const struct plan_policy *policy = attempt->task->spec->policy;
+    bool by_itself = end->outcome == OUTCOME_EXITED || end->outcome == OUTCOME_SIGNALLED;
+    if (by_itself && attempt->began && policy->silence_timeout_ms > 0 &&
+        world->now_ms - attempt->heard_ms > policy->silence_timeout_ms + policy->kill_grace_ms) {
+        promise_broken(world, "P9", "%" PRIu64 " ran on in silence", attempt->fence);
     }
 }
 
@@ -217,6 +238,7 @@ void promise_process_ended(struct world *world, const struct host *host, uint64_
     if (end != NULL) {
         attempt->ended = true;
         attempt->end = *end;
+        check_silence(world, attempt, end);
     }
 }
 

@@ -71,6 +71,27 @@ static void check_room(struct world *world, const struct book_task *task,
     }
 }
 
+/* Where it is said to run: by the latest attempt of the other task, as long as that is in the plan. */
+static void check_place(struct world *world, const struct book_task *task,
+                        const struct attempt_record *record)
+{
+    const struct book_task *others[] = { books_task(world->books, task->same_with),
+                                         books_task(world->books, task->other_than) };
+    for (size_t i = 0; i < 2; i++) {
+        const struct book_attempt *attempt =
+            others[i] == NULL ? NULL : books_attempt(world->books, others[i]->record.fence);
+        if (attempt == NULL) {
+            continue;
+        }
+        bool is_there = attempt->record.device_id == record->device_id;
+        if (is_there == (i == 1)) {
+            promise_broken(world, "P4", "%" PRIu64 " is sent %s %" PRIu64 " has run", record->fence,
+                           is_there ? "where" : "elsewhere than", attempt->fence);
+        }
+        count_path(world, i == 0 ? COUNT_SAME_DEVICE : COUNT_OTHER_DEVICE);
+    }
+}
+
 static void add_attempt(struct world *world, const struct attempt_record *record)
 {
     struct books *books = world->books;
@@ -99,6 +120,7 @@ static void add_attempt(struct world *world, const struct attempt_record *record
         check_once(world, task, record->fence);
     }
     check_room(world, task, device, record->fence);
+    check_place(world, task, record);
     if (++device->live > device->slots) {
         promise_broken(world, "P8", "%s is given more than its %u slots", device->name,
                        device->slots);
@@ -185,6 +207,7 @@ static void lose(struct world *world, struct book_attempt *attempt)
     if (attempt->lost == LOST_NOT && attempt->task->spec->policy->effect == TASK_ONCE &&
         stop_has_waited(world, attempt)) {
         attempt->lost = LOST_UNCONFIRMED; /* it is not done with: somebody decides */
+        attempt->stop_ran_out = true;
         count_path(world, COUNT_LOST_UNCONFIRMED);
     }
     TRACE(world, "# is lost: why %", attempt->fence, attempt->lost);
@@ -214,7 +237,9 @@ static void end(struct world *world, struct book_attempt *attempt)
                                         record->stderr_bytes == told->stderr_bytes));
     bool never_ran = attempt->starts == 0 && (record->outcome == OUTCOME_CANCELLED ||
                                               record->outcome == OUTCOME_DISCONNECTED);
-    if (attempt->results == 1 && !same && !never_ran && stop_is_unconfirmed(world, attempt)) {
+    /* It may have ended just so meanwhile, and its agent be about to say it. */
+    attempt->stop_ran_out = stop_is_unconfirmed(world, attempt);
+    if (attempt->results == 1 && !same && !never_ran && attempt->stop_ran_out) {
         attempt->lost = LOST_UNCONFIRMED;
         count_path(world, COUNT_LOST_UNCONFIRMED);
     } else if (attempt->results != 1 || (!same && !never_ran)) {

@@ -17,7 +17,7 @@ static void add_constellation(struct books *books, const struct effect *effect)
     constellation->plan = (const struct sim_plan *)(const void *)effect->constellation.plan;
     constellation->record = *effect->constellation.record;
     constellation->record.state = CONSTELLATION_LOADING;
-    constellation->limit = constellation->plan->plan.limits[0].capacity;
+    constellation->limit = constellation->plan->limit;
     constellation->next = books->first;
     books->first = constellation;
     map_put(&books->constellations, (uint64_t)constellation->id, constellation);

@@ -157,6 +157,7 @@ static void apply_write(struct world *world, const struct segment *segment,
         promise_broken(world, "P3", "task %" PRId64 " was written anew and is not", task->id);
     }
     task->spec = spec;
+    task->same_with = task->other_than = 0; /* what is written anew here says nothing of others */
 }
 
 static void apply_edge(struct world *world, const struct segment *segment, const int64_t *added,

@@ -18,6 +18,12 @@ static void complete(struct world *world, struct book_constellation *constellati
         if (task->spec->refers) {
             task->refers_to = constellation->tasks[task->spec->refers_to]->id;
         }
+        if (task->spec->same_with > 0) {
+            task->same_with = constellation->tasks[task->spec->same_with - 1]->id;
+        }
+        if (task->spec->other_than > 0) {
+            task->other_than = constellation->tasks[task->spec->other_than - 1]->id;
+        }
     }
 }
 

@@ -39,6 +39,11 @@ static const char *const sabotages[] = {
     [SABOTAGE_WRONG_KIND] = "wrong-kind",
     [SABOTAGE_WRONG_CONDITION] = "wrong-condition",
     [SABOTAGE_ONCE_AGAIN] = "once-again",
+    [SABOTAGE_ANY_DEVICE] = "any-device",
+    [SABOTAGE_NO_RESOURCES] = "no-resources",
+    [SABOTAGE_NO_LIMIT] = "no-limit",
+    [SABOTAGE_NO_TIMEOUTS] = "no-timeouts",
+    [SABOTAGE_NO_SILENCE] = "no-silence",
 };
 
 struct options {
