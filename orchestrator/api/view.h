@@ -58,6 +58,6 @@ const char *view_task_state(const struct api *api, int64_t constellation_id,
 /* "slots", "hold", …; NULL: it waits for nothing. */
 const char *wait_kind_name(enum wait_kind kind);
 /* What a task waits for, in words; false: for nothing. */
-bool wait_words(struct api *api, const struct query_task *task, struct buf *words);
+bool wait_words(struct api *api, const struct view_rows *rows, struct buf *words);
 
 #endif

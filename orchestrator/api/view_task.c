@@ -159,7 +159,8 @@ enum err view_task_rows(struct store *store, int64_t task_id, const struct json_
     struct query_need needs[VIEW_NEEDS_MAX];
     struct view_rows rows = { .needs_count = 0 };
     enum err err = query_task(store, task_id, arena, &rows.task, reason);
-    if (err == ERR_NONE && (json_out_wants(out, "needs") || json_out_wants(out, "reason"))) {
+    if (err == ERR_NONE && (json_out_wants(out, "needs") || json_out_wants(out, "reason") ||
+                            json_out_wants(out, "waiting_for"))) {
         err = query_needs(store, task_id, needs, VIEW_NEEDS_MAX, arena, &rows.needs_count, reason);
     }
     if (err != ERR_NONE) {
@@ -224,7 +225,7 @@ void view_task(struct api *api, struct json_out *out, const char *key, const str
     json_out_str_or_null(out, "reason", rows->reason);
     write_needs(out, rows->needs, rows->needs_count);
     struct buf words = { NULL, 0, 0 };
-    if (json_out_wants(out, "waiting_for") && wait_words(api, task, &words)) {
+    if (json_out_wants(out, "waiting_for") && wait_words(api, rows, &words)) {
         json_out_str(out, "waiting_for", (struct str){ (const char *)words.data, words.length });
     } else {
         json_out_null(out, "waiting_for");

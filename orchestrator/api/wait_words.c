@@ -20,13 +20,26 @@ static void append_span(struct buf *words, int64_t ms)
     }
 }
 
-static void append_dependencies(struct api *api, const struct wait *wait, struct buf *words)
+/* Mostly it stands in the rows already: a page has a thousand of them. */
+static struct str key_of(struct api *api, const struct view_rows *rows, int64_t task_id)
+{
+    for (size_t i = 0; i < rows->needs_count; i++) {
+        if (rows->needs[i].task_id == task_id) {
+            return rows->needs[i].task;
+        }
+    }
+    struct str key = STR("?");
+    struct reason reason;
+    query_task_key(api->config.store, task_id, &api->arena, &key, &reason);
+    return key;
+}
+
+static void append_dependencies(struct api *api, const struct view_rows *rows,
+                                const struct wait *wait, struct buf *words)
 {
     buf_append_text(words, "waits for ");
     for (size_t i = 0; i < wait->tasks_count; i++) {
-        struct str key = STR("?");
-        struct reason reason;
-        query_task_key(api->config.store, wait->tasks[i], &api->arena, &key, &reason);
+        struct str key = key_of(api, rows, wait->tasks[i]);
         buf_append_text(words, i == 0 ? "" : ", ");
         buf_append(words, key.data, key.length);
     }
@@ -167,8 +180,9 @@ const char *wait_kind_name(enum wait_kind kind)
     return NULL;
 }
 
-bool wait_words(struct api *api, const struct query_task *task, struct buf *words)
+bool wait_words(struct api *api, const struct view_rows *rows, struct buf *words)
 {
+    const struct query_task *task = &rows->task;
     if (task_state_is_final((enum task_state)task->record.state) ||
         engine_task(api->config.engine, task->constellation_id, task->record.id) == NULL) {
         return false;
@@ -180,7 +194,7 @@ bool wait_words(struct api *api, const struct query_task *task, struct buf *word
     case WAIT_NOTHING:
         return false;
     case WAIT_DEPENDENCIES:
-        append_dependencies(api, &wait, words);
+        append_dependencies(api, rows, &wait, words);
         break;
     case WAIT_INPUTS:
         buf_append_text(words, "its inputs are about to be filled in");

@@ -230,8 +230,9 @@ enum err query_needs(struct store *store, int64_t task_id, struct query_need *li
 {
     sqlite3_stmt *row = store_sqlite_statement(
         store,
-        "SELECT x.key, e.\"when\", e.decision, e.flags, c.condition, c.arguments, c.reason"
-        " FROM edge e JOIN task_text x ON x.id = e.from_id LEFT JOIN edge_text c ON c.id = e.id"
+        "SELECT x.key, e.\"when\", e.decision, e.flags, c.condition, c.arguments, c.reason,"
+        " e.from_id FROM edge e JOIN task_text x ON x.id = e.from_id LEFT JOIN edge_text c ON c.id "
+        "= e.id"
         " WHERE e.to_id = ?1 ORDER BY e.id LIMIT ?2",
         reason);
     if (row == NULL) {
@@ -243,6 +244,7 @@ enum err query_needs(struct store *store, int64_t task_id, struct query_need *li
     enum err err = ERR_NONE;
     while (count < limit && query_step(store, row, &err, reason)) {
         list[count++] = (struct query_need){
+            .task_id = sqlite3_column_int64(row, 7),
             .task = sqlite_column_copy(row, 0, arena),
             .when = (enum edge_when)sqlite3_column_int(row, 1),
             .decision = (enum edge_decision)sqlite3_column_int(row, 2),

@@ -61,6 +61,7 @@ enum err query_task_scan(struct store *store, const struct query_constellation *
                          size_t *ret_count, struct reason *reason);
 
 struct query_need {
+    int64_t task_id;
     struct str task; /* the predecessor's key */
     enum edge_when when;
     enum edge_decision decision;

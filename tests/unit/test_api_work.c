@@ -16,8 +16,8 @@ enum {
     TASKS = 3000,
     REVISIONS = 150,
     REVISION_TASKS = 20,
-    LOOP_STEPS_MAX = 20000, /* of SQLite's machine: some milliseconds */
-    READY_EACH = 100,       /* one task in so many has no dependency */
+    LOOP_STEPS_MAX = 1000, /* of SQLite's machine: far less than a millisecond */
+    READY_EACH = 100,      /* one task in so many has no dependency */
 };
 
 struct trial {
