@@ -82,8 +82,14 @@ static int callback(struct lws *wsi, enum lws_callback_reasons what, void *user,
     return on_http_or_socket(conn, what, in, bytes);
 }
 
+/* tx_packet_size: what the socket takes goes out at once. Else libwebsockets sends 4 KiB and keeps the
+   rest, so that a client can have all of an answer, and ask again, before we have been told that it is out:
+   then the connection is closed. */
 static const struct lws_protocols protocols[] = {
-    { .name = WIRE_SUBPROTOCOL, .callback = callback, .per_session_data_size = 1 },
+    { .name = WIRE_SUBPROTOCOL,
+      .callback = callback,
+      .per_session_data_size = 1,
+      .tx_packet_size = OUTBOX_FRAME_BYTES_MAX },
     { .name = NULL },
 };
 

@@ -1,8 +1,12 @@
 /* The HTTP side of the daemon: over real sockets, what is served and what is refused. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +83,73 @@ static void a_request_behind_a_body_does_not_stop_the_daemon(void **state)
     raw_close(&raw);
     mem_free(two);
     expect(raw_ask(house, "GET /known HTTP/1.1\r\n" LOCAL "\r\n"), " 200 ");
+}
+
+enum { QUICK_REQUESTS = 50, QUICK_ANSWER_BYTES = 20000 };
+
+/* Numbers, so that nothing can be left out or come twice; it ends with "end". */
+static struct buf large_answer(size_t bytes)
+{
+    struct buf body = { NULL, 0, 0 };
+    while (body.length < bytes) {
+        buf_printf(&body, "%zu ", body.length);
+    }
+    buf_append_text(&body, "end");
+    return body;
+}
+
+static atomic_uint quick_answered; /* when the client has ended */
+
+/* Asks again the moment that an answer is whole, before the daemon has seen that it is out. */
+static void *ask_quickly(void *context)
+{
+    const struct house *house = context;
+    static const char request[] = "GET /api/x HTTP/1.1\r\n" LOCAL "\r\n";
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)net_port(house->net)) };
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned answered = 0;
+    bool is_open = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    while (is_open && answered < QUICK_REQUESTS) {
+        static char got[4 * QUICK_ANSWER_BYTES];
+        size_t length = 0;
+        is_open = write(fd, request, sizeof request - 1) == sizeof request - 1;
+        while (is_open && (length < 4 || memcmp(got + length - 4, " end", 4) != 0)) {
+            ssize_t bytes = read(fd, got + length, sizeof got - length);
+            is_open = bytes > 0;
+            length += is_open ? (size_t)bytes : 0;
+        }
+        answered += is_open;
+    }
+    close(fd);
+    atomic_store(&quick_answered, is_open ? answered : QUICK_REQUESTS + 1);
+    return NULL;
+}
+
+static bool has_answered(void *context)
+{
+    (void)context;
+    return atomic_load(&quick_answered) != 0;
+}
+
+static void a_connection_takes_the_next_request_right_after_a_large_answer(void **state)
+{
+    struct house *house = *state;
+    pthread_t client;
+    house->holds = true;
+    house_open(house);
+    assert_int_equal(pthread_create(&client, NULL, ask_quickly, house), 0);
+    for (unsigned i = 1; i <= QUICK_REQUESTS; i++) {
+        house_until_count(house, &house->requests, i);
+        struct buf body = large_answer(QUICK_ANSWER_BYTES);
+        net_reply(house->net, house->request_id, 200, "text/plain", NULL, 0,
+                  (struct str){ (const char *)body.data, body.length });
+        buf_done(&body);
+    }
+    house_until(house, has_answered, NULL);
+    pthread_join(client, NULL);
+    assert_int_equal(quick_answered, QUICK_REQUESTS);
 }
 
 static void a_large_body_of_one_who_may_not_submit_is_refused(void **state)
@@ -601,6 +672,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(several_requests_on_one_connection_are_answered),
         TEST(a_request_behind_a_body_does_not_stop_the_daemon),
+        TEST(a_connection_takes_the_next_request_right_after_a_large_answer),
         TEST(a_large_body_of_one_who_may_not_submit_is_refused),
         TEST(a_query_reaches_the_handler_as_it_was_meant),
         TEST(a_foreign_host_or_origin_is_refused),
