@@ -144,7 +144,5 @@ void reply_failed(struct api *api, uint64_t request, enum err err, const struct 
 
 void reply_json(struct api *api, uint64_t request, int status, struct buf *body)
 {
-    net_reply(api->config.net, request, status, REPLY_JSON, NULL, 0,
-              (struct str){ (const char *)body->data, body->length });
-    buf_done(body);
+    net_reply_take(api->config.net, request, status, REPLY_JSON, body);
 }

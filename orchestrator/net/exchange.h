@@ -37,6 +37,9 @@ struct exchange {
     struct buf body;
     size_t body_bytes; /* what Content-Length announced */
     struct outbox out;
+    struct buf
+        answer; /* given away whole: goes into `out` piece by piece, as the socket takes it */
+    size_t answer_queued;
 };
 
 struct str exchange_text(const struct exchange *exchange, enum request_text which);

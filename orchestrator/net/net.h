@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/str.h"
 
@@ -116,6 +117,10 @@ void net_channel_close(struct net *net, uint64_t channel, int code, const char *
    are added here. An id that is gone: nothing. */
 void net_reply(struct net *net, uint64_t id, int status, const char *content_type,
                const struct net_header *headers, size_t headers_count, struct str body);
+/* The same of a body that may be large: it is not copied at once, which would take a while, but as it
+   goes out. */
+void net_reply_take(struct net *net, uint64_t id, int status, const char *content_type,
+                    struct buf *body);
 /* A body in pieces (server-sent events, followed output): begin, then any number of writes, then
    end. net_stream_write returns false when the id is gone or the reader was too slow and is dropped
    now; request_gone is not called for it any more. */

@@ -7,6 +7,8 @@
 #include "common/base/mem.h"
 #include "orchestrator/net/exchange.h"
 
+enum { ANSWER_PIECE_BYTES = 4 * OUTBOX_FRAME_BYTES_MAX };
+
 static const struct {
     int status;
     const char *title;
@@ -49,6 +51,11 @@ static const char *title_of(int status)
         }
     }
     return "Other";
+}
+
+static bool is_bodiless(int status)
+{
+    return status == 204 || status == 304;
 }
 
 /* A header's value as text that cannot end its line. */
@@ -117,14 +124,31 @@ void exchange_free(struct exchange *exchange)
     outbox_done(&exchange->out, &conn->net->pool);
     buf_done(&exchange->text);
     buf_done(&exchange->body);
+    buf_done(&exchange->answer);
     conn->net->bodies_bytes -= exchange->body_bytes;
     conn->exchange = NULL;
     mem_free(exchange);
 }
 
-void exchange_reply(struct exchange *exchange, int status, const char *content_type,
-                    const struct net_header *headers, size_t headers_count, struct str body,
-                    bool is_page)
+/* The next piece of an answer that was given away whole. */
+static void queue_answer(struct exchange *exchange)
+{
+    size_t left = exchange->answer.length - exchange->answer_queued;
+    size_t bytes = left < ANSWER_PIECE_BYTES ? left : ANSWER_PIECE_BYTES;
+    const char *data = (const char *)exchange->answer.data + exchange->answer_queued;
+    add_to_queue(exchange, (struct str){ data, bytes });
+    exchange->answer_queued += bytes;
+}
+
+static bool has_more(const struct exchange *exchange)
+{
+    return exchange->answer_queued < exchange->answer.length;
+}
+
+/* The head of an answer, up to its body. */
+static void queue_head(struct exchange *exchange, int status, const char *content_type,
+                       const struct net_header *headers, size_t headers_count, size_t body_bytes,
+                       bool is_page)
 {
     struct buf head = { 0 };
     begin_head(&head, status, content_type, is_page);
@@ -134,20 +158,31 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
         add_value(&head, headers[i].value);
         buf_append_text(&head, "\r\n");
     }
-    bool bodiless = status == 204 || status == 304;
-    if (!bodiless) {
-        buf_printf(&head, "Content-Length: %zu\r\n", body.length);
+    if (!is_bodiless(status)) {
+        buf_printf(&head, "Content-Length: %zu\r\n", body_bytes);
     }
     buf_printf(&head, "Connection: %s\r\n\r\n", exchange->keep_alive ? "keep-alive" : "close");
     outbox_append(&exchange->out, &exchange->conn->net->pool,
                   (struct str){ (const char *)head.data, head.length });
     buf_done(&head);
-    if (!bodiless && strcmp(exchange->method, "HEAD") != 0) {
-        add_to_queue(exchange, body);
-    }
+}
+
+static void end_reply(struct exchange *exchange)
+{
     exchange->state = EXCHANGE_ENDING;
     map_remove(&exchange->conn->net->exchanges, exchange->id);
     send_soon(exchange);
+}
+
+void exchange_reply(struct exchange *exchange, int status, const char *content_type,
+                    const struct net_header *headers, size_t headers_count, struct str body,
+                    bool is_page)
+{
+    queue_head(exchange, status, content_type, headers, headers_count, body.length, is_page);
+    if (!is_bodiless(status) && strcmp(exchange->method, "HEAD") != 0) {
+        add_to_queue(exchange, body);
+    }
+    end_reply(exchange);
 }
 
 void net_reply(struct net *net, uint64_t id, int status, const char *content_type,
@@ -159,6 +194,25 @@ void net_reply(struct net *net, uint64_t id, int status, const char *content_typ
     }
     CHECK(exchange->state == EXCHANGE_WAITING);
     exchange_reply(exchange, status, content_type, headers, headers_count, body, false);
+}
+
+void net_reply_take(struct net *net, uint64_t id, int status, const char *content_type,
+                    struct buf *body)
+{
+    struct exchange *exchange = map_get(&net->exchanges, id);
+    if (exchange == NULL) {
+        buf_done(body);
+        return;
+    }
+    CHECK(exchange->state == EXCHANGE_WAITING);
+    queue_head(exchange, status, content_type, NULL, 0, body->length, false);
+    if (!is_bodiless(status) && strcmp(exchange->method, "HEAD") != 0) {
+        exchange->answer = *body;
+        *body = (struct buf){ 0 };
+        queue_answer(exchange);
+    }
+    buf_done(body);
+    end_reply(exchange);
 }
 
 int http_refuse(struct conn *conn, int status, const char *code, const char *detail, bool has_body)
@@ -214,6 +268,9 @@ int http_writable(struct conn *conn)
         net->stats.bytes_out += bytes;
         outbox_advance(&exchange->out, &net->pool);
         deadline_start(&conn->deadline, &net->request_deadlines);
+    }
+    if (outbox_queued(&exchange->out) == 0 && has_more(exchange)) {
+        queue_answer(exchange);
     }
     if (outbox_queued(&exchange->out) > 0 || lws_partial_buffered(conn->wsi)) {
         lws_callback_on_writable(conn->wsi);

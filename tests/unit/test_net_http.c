@@ -85,7 +85,7 @@ static void a_request_behind_a_body_does_not_stop_the_daemon(void **state)
     expect(raw_ask(house, "GET /known HTTP/1.1\r\n" LOCAL "\r\n"), " 200 ");
 }
 
-enum { QUICK_REQUESTS = 50, QUICK_ANSWER_BYTES = 20000 };
+enum { ANSWER_BYTES = 3 * 1024 * 1024, QUICK_REQUESTS = 50, QUICK_ANSWER_BYTES = 20000 };
 
 /* Numbers, so that nothing can be left out or come twice; it ends with "end". */
 static struct buf large_answer(size_t bytes)
@@ -96,6 +96,30 @@ static struct buf large_answer(size_t bytes)
     }
     buf_append_text(&body, "end");
     return body;
+}
+
+static void a_large_answer_that_is_given_away_arrives_whole(void **state)
+{
+    struct house *house = *state;
+    struct raw raw;
+    house->holds = true;
+    house_open(house);
+    raw_open(&raw, house);
+    raw_send(&raw, "GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    house_until_count(house, &house->requests, 1);
+    struct buf expected = large_answer(ANSWER_BYTES);
+    struct buf body = large_answer(ANSWER_BYTES);
+    net_reply_take(house->net, house->request_id, 200, "text/plain", &body);
+    assert_null(body.data);
+    raw_until_text(&raw, " end");
+    const char *got = strstr(raw_text(&raw), "\r\n\r\n");
+    assert_non_null(got);
+    assert_string_equal(got + 4, buf_text(&expected));
+    buf_done(&expected);
+    struct buf lost = large_answer(10);
+    net_reply_take(house->net, house->request_id, 200, "text/plain", &lost); /* it is gone */
+    assert_null(lost.data);
+    raw_close(&raw);
 }
 
 static atomic_uint quick_answered; /* when the client has ended */
@@ -672,6 +696,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(several_requests_on_one_connection_are_answered),
         TEST(a_request_behind_a_body_does_not_stop_the_daemon),
+        TEST(a_large_answer_that_is_given_away_arrives_whole),
         TEST(a_connection_takes_the_next_request_right_after_a_large_answer),
         TEST(a_large_body_of_one_who_may_not_submit_is_refused),
         TEST(a_query_reaches_the_handler_as_it_was_meant),
