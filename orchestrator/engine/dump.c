@@ -9,15 +9,16 @@ static void dump_task(const struct task *task, struct buf *text)
     const struct task_record *r = &task->record;
     /* Of a task that is held it says nothing: its clock will begin anew. */
     bool has_wake = r->state != TASK_WAITING || !task_is_held(task);
-    buf_printf(text,
-               "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
-               "attempts %u-%u tries %u lost %u bytes %u round %u revision %u flags %u%s%s\n",
-               (long long)r->id, task_state_name((enum task_state)r->state), (long long)r->class_id,
-               (long long)r->policy_id, (unsigned long long)r->fence,
-               (long long)(has_wake ? r->wake_wall_ms : 0),
-               (long long)(has_wake ? r->wake_length_ms : 0), r->priority, r->first_attempt,
-               r->attempts, r->tries, r->lost, r->body_bytes, r->round, r->revision, r->flags,
-               r->has_references ? " references" : "", r->prepared ? " prepared" : "");
+    buf_printf(
+        text,
+        "  task %lld %s class %lld policy %lld fence %llu wake %lld+%lld priority %d "
+        "attempts %u-%u tries %u lost %u bytes %u round %u revision %u name %u flags %u%s%s\n",
+        (long long)r->id, task_state_name((enum task_state)r->state), (long long)r->class_id,
+        (long long)r->policy_id, (unsigned long long)r->fence,
+        (long long)(has_wake ? r->wake_wall_ms : 0), (long long)(has_wake ? r->wake_length_ms : 0),
+        r->priority, r->first_attempt, r->attempts, r->tries, r->lost, r->body_bytes, r->round,
+        r->revision, r->name, r->flags, r->has_references ? " references" : "",
+        r->prepared ? " prepared" : "");
     if (task->attempt != NULL) {
         const struct attempt_record *a = &task->attempt->record;
         buf_printf(text,

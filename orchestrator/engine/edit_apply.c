@@ -146,7 +146,7 @@ static void apply_update(struct batch *batch, const struct edit_operation *opera
         task_unqueue(engine, task);
     }
     apply_class(batch, operation, task);
-    task->record.priority = plan->priority;
+    task->record.priority = (int16_t)plan->priority;
     task->record.body_bytes = (uint32_t)plan->body.length;
     task->record.has_references = plan->has_references;
     task->record.prepared = false;

@@ -68,10 +68,11 @@ static void add_tasks(struct batch *batch)
         struct task_record record = {
             /* Used up, whatever comes of the edit. */
             .id = part != NULL ? part->first_task_id + (int64_t)i : engine->config.next_task_id++,
-            .priority = plan->priority,
+            .priority = (int16_t)plan->priority,
             .state = TASK_WAITING,
             .body_bytes = (uint32_t)plan->body.length,
             .has_references = plan->has_references,
+            .name = learn_name(plan),
             .round = 1,
             .flags = (uint16_t)(plan->flags | (plan->hold.length > 0 ? TASK_APPROVAL : 0)),
         };

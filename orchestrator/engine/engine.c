@@ -108,6 +108,7 @@ void engine_free(struct engine *engine)
         fleet_free(engine->devices_list[i]);
     }
     mem_free(engine->devices_list);
+    mem_free(engine->learned_ms);
     map_done(&engine->devices);
     strmap_done(&engine->device_names);
     map_done(&engine->channels);

@@ -151,11 +151,12 @@ static void add_task(struct engine *engine, struct constellation *constellation)
         .id = intake->first_task_id + intake->tasks_in++,
         .class_id = intake->classes[plan->class_index]->record.id,
         .policy_id = intake->policies[plan->policy_index]->record.id,
-        .priority = plan->priority,
+        .priority = (int16_t)plan->priority,
         .state = TASK_WAITING,
         .body_bytes = (uint32_t)plan->body.length,
         .has_references = plan->has_references,
         .revision = 1,
+        .name = learn_name(plan),
         .round = 1,
         .flags = (uint16_t)(plan->flags | (plan->hold.length > 0 ? TASK_APPROVAL : 0)),
     };

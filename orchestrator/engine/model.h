@@ -136,7 +136,7 @@ struct task {
     uint64_t mark;           /* the effect that will save it, while it has not been applied */
     struct heap_node node;
     struct heap_node timer; /* in engine.queue_timers while it is ready and that is limited */
-    uint32_t rank;          /* tasks on the longest way from here to an end; may be stale */
+    uint32_t rank;          /* the longest way from here to an end, in time; may be stale */
     uint32_t index;
     uint32_t first_in; /* edges: index + 1, 0 none */
     uint32_t first_out;
@@ -303,6 +303,8 @@ struct constellation {
     struct map spread;       /* device id → its attempts there under STRATEGY_SPREAD */
     struct ranking *ranking; /* being computed */
     struct constellation *ranks_next;
+    int64_t ranked_boot_ms; /* it was begun last */
+    bool ranks_stale; /* what is known of the time that its tasks take has changed much since */
     struct heap_node timer; /* its deadline */
     int64_t deadline_boot_ms;
     uint64_t order_next; /* order.h: above every task's; 0: there is no order yet */
@@ -422,9 +424,11 @@ struct engine {
     uint32_t waiting_classes;  /* that have class.waits */
     struct device *kept_first; /* have device.kept_for */
     struct device *kept_last;
-    struct device *freed_first;        /* have device.is_freed */
-    struct heap backoff;               /* of task.node */
-    struct heap queue_timers;          /* of task.timer */
+    struct device *freed_first; /* have device.is_freed */
+    struct heap backoff;        /* of task.node */
+    struct heap queue_timers;   /* of task.timer */
+    uint32_t *learned_ms;       /* by name; NULL: nothing yet; 0: this not */
+    uint32_t learned_mean_ms;
     struct constellation *ranks_first; /* whose ranks are being computed */
     struct constellation *ranks_last;
     struct heap attempt_timers;
@@ -740,10 +744,19 @@ void lane_free(struct lane *lane);
 /* Computes the ranks of all its tasks, some of them in each turn, over what there is so far. */
 void rank_begin(struct engine *engine, struct constellation *constellation);
 void rank_work(struct engine *engine);
+/* A task of it has succeeded and took so long: its ranks are computed anew if that is news, not too often. */
+void rank_learn(struct engine *engine, const struct task *task, int64_t duration_ms);
 /* An edit has put an edge between them: `from` and some of what leads to it may be further from the end.
    Looks at no more tasks than *looks, which it counts down: what an edit may spend in all. */
 void rank_raise(struct engine *engine, struct task *from, const struct task *to, size_t *looks);
 void rank_free(struct engine *engine, struct constellation *constellation);
+
+/* --- learn.c: how long tasks take --- */
+uint16_t learn_name(const struct plan_task *plan); /* of a record */
+/* True: what is expected of such tasks has more than doubled, or halved. */
+bool learn_duration(struct engine *engine, const struct task *task, int64_t duration_ms);
+/* In ms; at least 1. Of a name that is not known the mean of all; 1 while nothing is. */
+uint32_t learn_expected(const struct engine *engine, const struct task *task);
 
 /* --- limit.c --- */
 /* A new one, or a new capacity for an old one; the caller asks for the row. */

@@ -1,6 +1,7 @@
-/* Ranks: how many tasks stand on the longest way from a task to an end, itself included. Of ready tasks
-   alike in all else the one furthest from the end goes first, which shortens the whole (T. C. Hu,
-   "Parallel Sequencing and Assembly Line Problems", 1961). A small plan is ranked when it comes in, a
+/* Ranks: how long the longest way from a task to an end takes, itself included, by what was learned of such
+   tasks (learn.c); while nothing was, how many tasks stand on it. Of ready tasks alike in all else the one
+   furthest from the end goes first, which shortens the whole (T. C. Hu, "Parallel Sequencing and Assembly
+   Line Problems", 1961). A small plan is ranked when it comes in, a
    large one from its ends backwards, so many edges a turn; edits only raise ranks nearby, so that a
    rank may be stale: it is advice, and nothing depends on it but the order. */
 #include "common/base/mem.h"
@@ -12,6 +13,8 @@ enum {
     AT_ONCE = ENGINE_SLICE,          /* tasks and edges that are ranked where they stand */
     RAISED = 64,                     /* tasks that one edge of an edit may raise */
     RESTARTS = 4,                    /* by edits; then those ranks stay what they are */
+    RENEWED_MS = 10 * 1000,          /* at most so often, for what was learned */
+    RENEWED_TASKS_A_MS = 10,         /* and, of many tasks, later */
 };
 
 struct ranking {
@@ -37,7 +40,13 @@ static void set_rank(struct engine *engine, struct task *task, uint32_t rank)
     }
 }
 
-static uint32_t rank_over(const struct task *task, size_t *steps)
+static uint32_t farther(const struct engine *engine, const struct task *task, uint32_t rank)
+{
+    uint32_t by = learn_expected(engine, task);
+    return rank > UINT32_MAX - by ? UINT32_MAX : rank + by;
+}
+
+static uint32_t rank_over(const struct engine *engine, const struct task *task, size_t *steps)
 {
     uint32_t longest = 0;
     for (uint32_t at = task->first_out; at != 0;) {
@@ -47,7 +56,7 @@ static uint32_t rank_over(const struct task *task, size_t *steps)
         at = edge->next_out;
         ++*steps;
     }
-    return longest + 1;
+    return farther(engine, task, longest);
 }
 
 static void count_one(struct ranking *ranking, const struct task *task, size_t *steps)
@@ -67,7 +76,7 @@ static void count_one(struct ranking *ranking, const struct task *task, size_t *
 static void rank_one(struct engine *engine, struct ranking *ranking, struct task *task,
                      size_t *steps)
 {
-    set_rank(engine, task, rank_over(task, steps));
+    set_rank(engine, task, rank_over(engine, task, steps));
     for (uint32_t at = task->first_in; at != 0;) {
         const struct edge *edge = constellation_edge(task->constellation, at - 1);
         if (--ranking->left[edge->from] == 0) {
@@ -139,6 +148,8 @@ void rank_begin(struct engine *engine, struct constellation *constellation)
         return; /* all alike; or under way, and it sees for itself that there was an edit */
     }
     constellation->ranking = mem_alloc(sizeof *constellation->ranking);
+    constellation->ranked_boot_ms = engine->now.boot_ms;
+    constellation->ranks_stale = false;
     start(constellation);
     constellation->ranks_next = NULL;
     if (engine->ranks_last == NULL) {
@@ -195,7 +206,7 @@ void rank_raise(struct engine *engine, struct task *from, const struct task *to,
     } raised[RAISED];
     size_t count = 0;
     raised[count].task = from;
-    raised[count++].rank = to->rank + 1;
+    raised[count++].rank = farther(engine, from, to->rank);
     for (size_t i = 0; i<count && * looks> 0; i++) {
         struct task *task = raised[i].task;
         uint32_t rank = raised[i].rank;
@@ -207,8 +218,20 @@ void rank_raise(struct engine *engine, struct task *from, const struct task *to,
         for (uint32_t at = task->first_in; at != 0 && count < RAISED;) {
             const struct edge *edge = constellation_edge(task->constellation, at - 1);
             raised[count].task = constellation_task(task->constellation, edge->from);
-            raised[count++].rank = rank + 1;
+            raised[count].rank = farther(engine, raised[count].task, rank);
+            count++;
             at = edge->next_in;
         }
+    }
+}
+
+void rank_learn(struct engine *engine, const struct task *task, int64_t duration_ms)
+{
+    struct constellation *constellation = task->constellation;
+    constellation->ranks_stale |= learn_duration(engine, task, duration_ms);
+    int64_t passed_ms = engine->now.boot_ms - constellation->ranked_boot_ms;
+    if (constellation->ranks_stale &&
+        passed_ms >= RENEWED_MS + (int64_t)constellation->tasks / RENEWED_TASKS_A_MS) {
+        rank_begin(engine, constellation);
     }
 }

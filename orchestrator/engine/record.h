@@ -159,16 +159,17 @@ struct task_record {
     uint64_t fence;       /* of the latest attempt; 0: none yet, it has not started */
     int64_t wake_wall_ms; /* backoff: when it ends, and how long it was */
     int64_t wake_length_ms;
-    int32_t priority;
     uint32_t attempts;      /* made so far */
     uint16_t tries;         /* of them ended by themselves or by a timeout */
     uint16_t lost;          /* of them died with their agent or its machine */
     uint32_t body_bytes;    /* what an Assign of it weighs: its body, or that with its inputs */
     uint32_t first_attempt; /* attempts made in earlier rounds */
     uint32_t revision;      /* the last that touched it */
-    uint16_t round;         /* from 1: reopening a task begins another */
-    uint16_t flags;         /* bits of enum task_flag */
-    uint8_t state;          /* enum task_state; only task_move() writes it */
+    int16_t priority;
+    uint16_t name;  /* as it is known to learn.c; never changes */
+    uint16_t round; /* from 1: reopening a task begins another */
+    uint16_t flags; /* bits of enum task_flag */
+    uint8_t state;  /* enum task_state; only task_move() writes it */
     bool has_references;
     bool prepared; /* its inputs have been filled in and are stored */
 };

@@ -167,6 +167,7 @@ void constellation_reopen(struct engine *engine, struct constellation *constella
     }
     constellation->finally_open = true; /* until what is not finally goes on */
     constellation_arm(engine, constellation);
+    rank_begin(engine, constellation); /* it was loaded without, and more is known by now */
     constellation_save(engine, constellation);
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_REOPENED);
     history->constellation_id = record->id;

@@ -478,6 +478,7 @@ void task_ended(struct engine *engine, struct task *task, const struct msg_finis
         finished->outcome == OUTCOME_CANCELLED || finished->outcome == OUTCOME_DISCONNECTED;
     if (finished->outcome == OUTCOME_EXITED && finished->exit_code == 0 &&
         finished->reason.length == 0) {
+        rank_learn(engine, task, finished->duration_ms);
         task_move(engine, task, TASK_SUCCEEDED);
     } else if (cancelled && stopped) {
         task_move(engine, task, TASK_CANCELLED);

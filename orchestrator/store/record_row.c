@@ -133,7 +133,7 @@ enum err task_row_read(sqlite3_stmt *row, int at, struct task_record *ret_task)
     record.fence = (uint64_t)take_any(&reader);
     record.wake_wall_ms = take_any(&reader);
     record.wake_length_ms = take_any(&reader);
-    record.priority = (int32_t)take(&reader, -PLAN_PRIORITY_MAX, PLAN_PRIORITY_MAX);
+    record.priority = (int16_t)take(&reader, -PLAN_PRIORITY_MAX, PLAN_PRIORITY_MAX);
     record.attempts = take_count(&reader);
     record.tries = take_short(&reader);
     record.lost = take_short(&reader);
@@ -145,6 +145,7 @@ enum err task_row_read(sqlite3_stmt *row, int at, struct task_record *ret_task)
     record.state = (uint8_t)take(&reader, TASK_WAITING, TASK_STATES_END - 1);
     record.has_references = take_bool(&reader);
     record.prepared = take_bool(&reader);
+    record.name = take_short(&reader);
     *ret_task = record;
     return verdict(&reader);
 }

@@ -49,8 +49,8 @@ enum err constellation_row_read(sqlite3_stmt *row, int at,
 #define TASK_COLUMNS                                                                               \
     "t.id, t.class_id, t.policy_id, t.fence, t.wake_wall_ms, t.wake_length_ms, t.priority,"        \
     " t.attempts, t.tries, t.lost, t.body_bytes, t.first_attempt, t.revision, t.round, t.flags,"   \
-    " t.state, t.has_references, t.prepared"
-enum { TASK_COLUMNS_COUNT = 18 };
+    " t.state, t.has_references, t.prepared, t.name"
+enum { TASK_COLUMNS_COUNT = 19 };
 enum err task_row_read(sqlite3_stmt *row, int at, struct task_record *ret_task);
 
 /* Of the view edge, or of edge_row without what the latest attempt has decided. */

@@ -58,7 +58,8 @@ static const char *const step_1[] = {
     "CREATE TABLE constellation_limit(constellation_id INTEGER NOT NULL,"
     " number INTEGER NOT NULL, name TEXT NOT NULL, capacity INTEGER NOT NULL,"
     " PRIMARY KEY(constellation_id, number)) STRICT, WITHOUT ROWID",
-    /* A task as it was when no attempt had it. late: an edit has added it, after the range of ids of its
+    /* A task as it was when no attempt had it. name: a number that its key comes to, by which its duration
+       is learned. late: an edit has added it, after the range of ids of its
        constellation; so few are that an index of them alone costs a submission nothing. */
     "CREATE TABLE task_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
@@ -67,7 +68,7 @@ static const char *const step_1[] = {
     " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, first_attempt INTEGER NOT NULL,"
     " revision INTEGER NOT NULL, round INTEGER NOT NULL, flags INTEGER NOT NULL,"
     " state INTEGER NOT NULL, has_references INTEGER NOT NULL, prepared INTEGER NOT NULL,"
-    " late INTEGER NOT NULL) STRICT",
+    " late INTEGER NOT NULL, name INTEGER NOT NULL) STRICT",
     "CREATE INDEX task_late ON task_row(constellation_id) WHERE late = 1",
     /* What is true instead while it is assigned or running: as many rows as there are slots in use. */
     "CREATE TABLE task_live(id INTEGER PRIMARY KEY, class_id INTEGER NOT NULL,"
@@ -89,7 +90,7 @@ static const char *const step_1[] = {
     " coalesce(l.revision, r.revision) AS revision, coalesce(l.round, r.round) AS round,"
     " coalesce(l.flags, r.flags) AS flags, coalesce(l.state, r.state) AS state,"
     " coalesce(l.has_references, r.has_references) AS has_references,"
-    " coalesce(l.prepared, r.prepared) AS prepared, r.late"
+    " coalesce(l.prepared, r.prepared) AS prepared, r.late, r.name"
     " FROM task_row r LEFT JOIN task_live l ON l.id = r.id",
     /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL.
        \"group\", description, hold: NULL if there is none. */

@@ -83,8 +83,8 @@ static const char *const texts[ROWS_END] = {
         " last_edge_id = max(last_edge_id, ?5) WHERE id=?1",
     [ROW_SUBMITTED] = "UPDATE constellation SET first_seq=?2 WHERE id=?1",
     [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
-    [ROW_ADD_TASK] = "INSERT INTO task_row(" TASK_FIELDS ", constellation_id, late)"
-                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_TASK] = "INSERT INTO task_row(" TASK_FIELDS ", constellation_id, late, name)"
+                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body, \"group\","
                           " description, hold) VALUES(?,?,?,?,?,?,?)",
     [ROW_SAVE_TASK] =
@@ -322,6 +322,7 @@ static enum err add_task(struct store_sqlite *self, const struct effect *effect,
     bind_task(statement, record);
     sqlite3_bind_int64(statement, 19, constellation_id);
     sqlite3_bind_int64(statement, 20, range->late);
+    sqlite3_bind_int64(statement, 21, record->name);
     err = run(self, ROW_ADD_TASK, reason);
     if (err != ERR_NONE) {
         return err;

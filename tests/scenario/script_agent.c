@@ -165,6 +165,7 @@ bool command_finished(struct script *script)
     msg.finished.exit_code = msg.finished.outcome == OUTCOME_SIGNALLED ? 0 : code;
     msg.finished.signal = msg.finished.outcome == OUTCOME_SIGNALLED ? code : 0;
     msg.finished.stdout_bytes = (uint64_t)script_number(script, "out", 0);
+    msg.finished.duration_ms = script_number(script, "took", 0);
     const char *reason = script_option(script, "reason");
     msg.finished.reason = str_of(reason == NULL ? "" : reason);
     return send_message(script, &msg);

@@ -95,6 +95,7 @@ static void init_tasks(struct sample *sample)
     first->fence = 77;
     first->attempts = 4;
     first->first_attempt = 2;
+    first->name = UINT16_MAX;
     first->tries = 1;
     first->lost = 1;
     first->round = 2;

@@ -1,4 +1,5 @@
-/* What deadlines, cancels and approvals mean to a plan that is edited, or begins again. */
+/* What deadlines, cancels and approvals mean to a plan that is edited, or begins again; and what is learned of
+   its tasks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/engine/model.h"
 #include "tests/unit/living_world.h"
 
 enum { DEADLINE_MS = 10000 }; /* several of them are less than the lease of the device */
@@ -240,9 +242,40 @@ static void an_edit_that_begins_again_is_not_ended_by_the_deadline_that_has_pass
     end_world(living);
 }
 
+static void what_tasks_take_is_learned_by_their_names(void **state)
+{
+    (void)state;
+    struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN, PLAIN };
+    tasks[1].key = STR("other");
+    tasks[2].key = STR("k@1");
+    tasks[2].group = STR("k");
+    tasks[3].key = STR("unknown");
+    struct living *living = world(tasks, 4, 0);
+    struct engine *engine = living->engine;
+    const struct constellation *constellation = engine->first;
+    const struct task *task[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        task[i] = constellation_task(constellation, i);
+        assert_int_equal(learn_expected(engine, task[i]), 1);
+    }
+    assert_true(learn_duration(engine, task[0], 8000));
+    assert_int_equal(learn_expected(engine, task[0]), 8000);
+    assert_int_equal(learn_expected(engine, task[2]), 8000); /* of the same `each` */
+    assert_int_equal(learn_expected(engine, task[3]), 8000); /* the mean */
+    assert_false(learn_duration(engine, task[2], 4000));
+    assert_int_equal(learn_expected(engine, task[0]), 7000);
+    assert_true(learn_duration(engine, task[1], 0));
+    assert_int_equal(learn_expected(engine, task[1]), 1);
+    assert_true(learn_expected(engine, task[3]) > 7000);
+    assert_true(learn_duration(engine, task[0], INT64_MAX));
+    assert_true(learn_expected(engine, task[0]) <= 24 * 3600 * 1000);
+    end_world(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_tasks_take_is_learned_by_their_names),
         cmocka_unit_test(a_dry_run_is_refused_while_the_edit_would_be),
         cmocka_unit_test(the_approval_of_a_cancelled_task_goes_with_it),
         cmocka_unit_test(the_approval_of_a_task_that_another_hold_fails_goes_with_it),
