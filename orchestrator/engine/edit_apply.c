@@ -211,7 +211,10 @@ static void apply_set(struct batch *batch, const struct edit_operation *operatio
     record->fail_fast = operation->set.fail_fast;
     int64_t deadline_ms = operation->set.deadline_ms;
     int64_t wall_ms = deadline_ms == 0 ? 0 : record->created_wall_ms + deadline_ms;
-    if (batch->has_reopened && wall_ms <= batch->engine->now.wall_ms) {
+    /* One made in parts has been reopened, if it had to be, before the first of them. */
+    bool begins_again =
+        batch->has_reopened || (batch->edit->part != NULL && record->deadline_wall_ms == 0);
+    if (begins_again && wall_ms <= batch->engine->now.wall_ms) {
         deadline_ms = wall_ms = 0; /* it was for what is over, and not for what begins again */
     }
     if (wall_ms != record->deadline_wall_ms) {

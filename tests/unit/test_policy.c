@@ -76,7 +76,8 @@ static void retry(struct living *living, int64_t id)
 }
 
 /* A new task, a `set`, or both. */
-static enum err edit(struct living *living, bool adds, bool sets, int64_t deadline_ms, bool dry_run)
+static enum err edit_by(struct living *living, bool adds, bool sets, int64_t deadline_ms,
+                        bool dry_run, bool in_parts)
 {
     struct edit_operation operations[2] = { { .kind = EDIT_ADD_TASK }, { .kind = EDIT_SET } };
     operations[0].write.task = -1;
@@ -92,9 +93,14 @@ static enum err edit(struct living *living, bool adds, bool sets, int64_t deadli
                           .author_kind = AUTHOR_USER,
                           .author = STR("ada") };
     living_revive(living);
-    enum err err = living_edit(living, &batch);
+    enum err err = in_parts ? living_bulk(living, &batch, 1) : living_edit(living, &batch);
     living_settle(living);
     return err;
+}
+
+static enum err edit(struct living *living, bool adds, bool sets, int64_t deadline_ms, bool dry_run)
+{
+    return edit_by(living, adds, sets, deadline_ms, dry_run, false);
 }
 
 static void pass(struct living *living, int64_t ms)
@@ -234,12 +240,14 @@ static void a_new_deadline_that_has_passed_as_well_is_none_for_what_is_retried(v
 static void an_edit_that_begins_again_is_not_ended_by_the_deadline_that_has_passed(void **state)
 {
     (void)state;
-    struct living *living = late();
-    assert_int_equal(edit(living, true, true, DEADLINE_MS, false), ERR_NONE);
-    assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
-    assert_int_equal(living->constellation.deadline_wall_ms, 0);
-    assert_false(living->constellation.stopping);
-    end_world(living);
+    for (int in_parts = 0; in_parts <= 1; in_parts++) {
+        struct living *living = late();
+        assert_int_equal(edit_by(living, true, true, DEADLINE_MS, false, in_parts == 1), ERR_NONE);
+        assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
+        assert_int_equal(living->constellation.deadline_wall_ms, 0);
+        assert_false(living->constellation.stopping);
+        end_world(living);
+    }
 }
 
 static void what_tasks_take_is_learned_by_their_names(void **state)
