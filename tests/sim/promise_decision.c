@@ -88,8 +88,9 @@ static void erase(struct world *world, const struct segment *segment, struct boo
     if (edge->decision == EDGE_UNDECIDED) {
         return;
     }
-    if (book_task_has_started(edge->to) || edge->to->record.state == TASK_SUCCEEDED ||
-        segment->wish == NULL) {
+    /* A gate that waits again may open in the same turn, by something else. */
+    bool is_over = edge->to->record.state == TASK_SUCCEEDED && !edge->to->is_changed;
+    if (book_task_has_started(edge->to) || is_over || segment->wish == NULL) {
         promise_broken(world, "P4", "the decision of dependency %" PRId64 " is taken back",
                        edge->id);
     }

@@ -26,7 +26,7 @@ asterism_sabotage(lose-on-cut "(P7|the protocol)") # the agent may be the first 
 asterism_sabotage(ignore-slots P8)
 asterism_sabotage(drop-ack P9)
 asterism_sabotage(lose-row P10)
-asterism_sabotage(half-edit P3)
+asterism_sabotage(half-edit "(P3|P10)") # the store may be the first to notice
 asterism_sabotage(stale-base P3)
 asterism_sabotage(lose-hold P5)
 asterism_sabotage(forget-hold P5)
