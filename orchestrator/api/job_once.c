@@ -6,6 +6,7 @@
 
 #include "common/sys/digest.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/store/bulk_answer.h"
 #include "orchestrator/store/idempotency.h"
 
 enum { HTTP_CREATED = 201 };
@@ -69,6 +70,27 @@ static void replay(struct api *api, uint64_t request, const struct idempotency_r
 }
 
 /* True: the key has been seen, and the request is answered or waits with the first. */
+/* A large edit that an earlier start has promised is being made, and nobody waits for it here. */
+static bool is_promised(struct api *api, const struct job_once *once, uint64_t request)
+{
+    uint8_t hash[IDEMPOTENCY_HASH_BYTES];
+    struct reason reason = { "" };
+    enum err err = bulk_answer_find(api->config.store, once->scope, once->key, hash, &reason);
+    if (err == ERR_NOT_FOUND) {
+        return false;
+    }
+    if (err != ERR_NONE) {
+        reply_failed(api, request, err, &reason);
+    } else if (memcmp(hash, once->hash, JOB_HASH_BYTES) != 0) {
+        reply_problem(api, request, PROBLEM_IDEMPOTENCY_MISMATCH,
+                      "another body was submitted with this Idempotency-Key");
+    } else {
+        reply_problem(api, request, PROBLEM_TOO_MANY,
+                      "the edit is being made: ask again for its answer");
+    }
+    return true;
+}
+
 static bool seen_before(struct api *api, const struct job *job, uint64_t request)
 {
     const struct job_once *once = &job->once;
@@ -90,7 +112,7 @@ static bool seen_before(struct api *api, const struct job *job, uint64_t request
     enum err err = idempotency_find(api->config.store, once->scope, once->key, api_now(api).wall_ms,
                                     &api->arena, &record, &reason);
     if (err == ERR_NOT_FOUND) {
-        return false;
+        return is_promised(api, once, request);
     }
     if (err != ERR_NONE) {
         reply_failed(api, request, err, &reason);

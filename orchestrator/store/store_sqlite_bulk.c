@@ -1,5 +1,8 @@
 /* Edits of many operations: their rows, their parts, the text of their revisions. */
 #include "orchestrator/store/bulk_answer.h"
+
+#include <string.h>
+
 #include "orchestrator/store/store_sqlite.h"
 
 static enum err run_numbers(struct store_sqlite *self, const char *sql, const int64_t *numbers,
@@ -153,4 +156,27 @@ enum err bulk_answer_put(struct store *store, int64_t bulk_id,
     sqlite_bind_blob(statement, 7,
                      (struct str){ (const char *)answer->body_hash, IDEMPOTENCY_HASH_BYTES });
     return store_sqlite_run(store, statement, reason);
+}
+
+enum err bulk_answer_find(struct store *store, struct str scope, struct str key,
+                          uint8_t ret_body_hash[IDEMPOTENCY_HASH_BYTES], struct reason *reason)
+{
+    sqlite3_stmt *row = store_sqlite_statement(
+        store, "SELECT body_hash FROM bulk_answer WHERE scope = ? AND key = ?", reason);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    sqlite_bind_text(row, 1, scope);
+    sqlite_bind_text(row, 2, key);
+    int rc = sqlite3_step(row);
+    struct str hash = rc == SQLITE_ROW ? sqlite_column_str(row, 0) : (struct str){ NULL, 0 };
+    enum err err = rc == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_err(rc);
+    if (rc == SQLITE_ROW) {
+        err = hash.length == IDEMPOTENCY_HASH_BYTES ? ERR_NONE : ERR_CORRUPT;
+    }
+    if (err == ERR_NONE) {
+        memcpy(ret_body_hash, hash.data, IDEMPOTENCY_HASH_BYTES);
+    }
+    sqlite3_reset(row);
+    return err;
 }
