@@ -31,6 +31,7 @@ void edit_drafts_done(struct edit_drafts *drafts)
     buf_done(&drafts->class_list);
     buf_done(&drafts->policy_list);
     mem_free(drafts->list);
+    arena_done(&drafts->scratch);
     condition_engine_free(drafts->conditions);
 }
 
@@ -263,7 +264,8 @@ bool edit_draft_reread(struct edit_drafts *drafts, struct edit_draft *draft, str
 {
     struct str before = edit_draft_render(drafts, draft);
     struct buf json = { 0 };
-    edit_json_merge(before, set, drafts->arena, &json);
+    edit_json_merge(before, set, &drafts->scratch, &json);
+    arena_clear(&drafts->scratch);
     struct str text =
         arena_str(drafts->arena, (struct str){ (const char *)json.data, json.length });
     buf_done(&json);
@@ -314,10 +316,12 @@ void edit_draft_remove(struct edit_drafts *drafts, const struct batch_operation 
 }
 
 /* Whether nothing but `needs` is set: then its text stays as it is. */
-static bool sets_needs_only(struct str set, struct arena *arena)
+static bool sets_needs_only(struct edit_drafts *drafts, struct str set)
 {
-    const struct spec_node *map = edit_json_parse(set, arena);
-    return map != NULL && map->length == 1 && str_is(spec_node_text(map->first), "needs");
+    const struct spec_node *map = edit_json_parse(set, &drafts->scratch);
+    bool is_only = map != NULL && map->length == 1 && str_is(spec_node_text(map->first), "needs");
+    arena_clear(&drafts->scratch);
+    return is_only;
 }
 
 void edit_draft_update(struct edit_drafts *drafts, const struct batch_operation *operation)
@@ -340,7 +344,7 @@ void edit_draft_update(struct edit_drafts *drafts, const struct batch_operation 
         return; /* what adds it is wrong: more would be said of the same */
     }
     if (edit_draft_reread(drafts, draft, operation->text, operation->index, "set") &&
-        !sets_needs_only(operation->text, drafts->arena)) {
+        !sets_needs_only(drafts, operation->text)) {
         draft->is_rewritten = true;
         draft->index = draft->is_added ? draft->index : operation->index;
     }

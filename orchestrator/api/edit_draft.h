@@ -39,6 +39,7 @@ struct edit_drafts {
     const struct engine *engine;
     int64_t constellation_id;
     struct arena *arena;
+    struct arena scratch; /* for one operation: there may be 100,000 */
     struct edit_faults *faults;
     struct edit_top top;  /* as it was */
     struct edit_top next; /* as it will be */

@@ -117,10 +117,11 @@ static void invert_needs(struct edit_drafts *drafts, struct edit_draft *draft, s
 
 static void invert_text(struct edit_drafts *drafts, struct edit_draft *draft, struct buf *json)
 {
-    struct str before = edit_known_render(&draft->known, &drafts->top, drafts->arena);
+    struct str before = edit_known_render(&draft->known, &drafts->top, &drafts->scratch);
     struct str after = edit_draft_render(drafts, draft);
     struct buf set = { 0 };
-    edit_json_difference(after, before, drafts->arena, &set);
+    edit_json_difference(after, before, &drafts->scratch, &set);
+    arena_clear(&drafts->scratch);
     if (set.length > 2) { /* more than "{}" */
         begin(json, "update_task");
         text(json, "task", draft->key);
@@ -208,7 +209,8 @@ void edit_invert(struct edit_drafts *drafts, struct buf *json)
         } else if (draft->is_removed) {
             begin(json, "add_task");
             text(json, "task", draft->key);
-            raw(json, "spec", edit_known_render(&draft->known, &drafts->top, drafts->arena));
+            raw(json, "spec", edit_known_render(&draft->known, &drafts->top, &drafts->scratch));
+            arena_clear(&drafts->scratch);
             buf_append_text(json, "}");
         } else if (draft->is_rewritten || draft->has_one || has_conditions(draft)) {
             invert_text(drafts, draft, json);
