@@ -231,6 +231,13 @@ static void nobody_else_changes_the_plan_meanwhile(void **state)
     assert_string_equal(json_string_value(json_object_get(hold, "reason")),
                         "an edit of 700 operations is being made");
     answer_done(&answer);
+    answer = ask(trial, "GET", "/tasks/first/explain", NULL, NULL);
+    assert_string_equal(answer_text(&answer, "waits_for"), "hold");
+    if (strstr(answer_text(&answer, "waiting_for"), "an edit of 700 operations is being made") ==
+        NULL) {
+        fail_msg("%s", answer_text(&answer, "waiting_for"));
+    }
+    answer_done(&answer);
     request.body = str_of(small);
     requests = trial->house->requests;
     client_open(trial->house, &little, &request);
