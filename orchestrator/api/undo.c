@@ -195,9 +195,9 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
     bool is_in_pieces = false;
     err = query_revision_is_in_pieces(api->config.store, job->constellation_id, edit->undone,
                                       &is_in_pieces, reason);
+    edit->read = read_inverse; /* once more, if it is more than a turn can make */
     if (err == ERR_NONE && is_in_pieces) {
-        edit->read = read_inverse; /* and not here: its text may be long */
-        return bulk_start(api, job, reason);
+        return bulk_start(api, job, reason); /* and not here: its text may be long */
     }
     if (err == ERR_NONE) {
         err = read_inverse(job, api->config.store, &job->arena, reason);

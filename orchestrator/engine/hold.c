@@ -241,8 +241,10 @@ struct hold *hold_bulk(struct engine *engine, struct constellation *constellatio
         .origin = HOLD_BULK,
         .on_expiry = HOLD_EXPIRY_RELEASE,
     };
-    return place(engine, constellation, record, 0, actor,
-                 engine_text(engine, "an edit of %u operations is being made", operations));
+    struct str reason =
+        operations == 0 ? STR("an edit of many operations is being made") /* not read yet */
+                        : engine_text(engine, "an edit of %u operations is being made", operations);
+    return place(engine, constellation, record, 0, actor, reason);
 }
 
 /* All behind the root, breadth first. False: more than one hold may name. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/store/retention.h"
 #include "tests/unit/api_house.h"
 
 enum { MANY = 700, PATH_MAX_BYTES = 320 };
@@ -266,6 +267,82 @@ static void the_same_twice_is_made_once(void **state)
     expect_plan(trial, MANY + 2, MANY + 1, 2);
 }
 
+/* One operation can take many to take it back. */
+static void what_takes_one_operation_back_may_be_many(void **state)
+{
+    struct trial *trial = *state;
+    apply(trial,
+          additions(trial, MANY,
+                    ",{\"op\":\"add_task\",\"task\":\"last\",\"spec\":{\"run\":[\"ls\"],"
+                    "\"needs\":[\"first\"]}}"),
+          2);
+    struct buf *body = &trial->body;
+    buf_clear(body);
+    buf_append_text(body, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true},"
+                          "{\"op\":\"update_task\",\"task\":\"last\",\"set\":{\"needs\":[");
+    for (int i = 0; i < 600; i++) {
+        buf_printf(body, "%s\"n%d\"", i == 0 ? "" : ",", i);
+    }
+    buf_append_text(body, "]}}]}");
+    apply(trial, buf_text(body), 3);
+    expect_plan(trial, MANY + 3, MANY + 1 + 600, 3); /* in place of `first` */
+    apply(trial, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":false}]}", 4);
+    struct answer answer = ask(trial, "POST", "/undo", NULL, "{\"revision\":3}");
+    must(&answer, 409); /* fail_fast has been set again since */
+    answer_done(&answer);
+    apply(trial, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true}]}", 5);
+    answer = ask(trial, "POST", "/undo", NULL, "{\"revision\":3}");
+    must(&answer, 200);
+    answer_done(&answer);
+    expect_plan(trial, MANY + 3, MANY + 2, 6);
+}
+
+static bool has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind)
+{
+    struct arena arena = { 0 };
+    struct str body;
+    enum err err = store_read_piece(trial->house->store, bulk_id, kind, 0, &arena, &body);
+    assert_true(err == ERR_NONE || err == ERR_NOT_FOUND);
+    arena_done(&arena);
+    return err == ERR_NONE;
+}
+
+static void retain(struct trial *trial, int64_t revisions_max)
+{
+    const struct retention_policy policy = { .revisions_max = revisions_max };
+    struct reason reason = { "" };
+    bool more = true;
+    while (more) {
+        assert_int_equal(store_begin(trial->house->store, &reason), ERR_NONE);
+        assert_int_equal(store_retain(trial->house->store, 1, &policy, &more, &reason), ERR_NONE);
+        assert_int_equal(store_commit(trial->house->store, &reason), ERR_NONE);
+    }
+}
+
+/* The number of such an edit is that of its hold: 1, 2, 3. */
+static void its_pieces_go_with_its_end_and_its_text_with_its_revision(void **state)
+{
+    struct trial *trial = *state;
+    apply(trial, additions(trial, MANY, ""), 2);
+    struct answer answer = ask(trial, "POST", "/undo", NULL, "{}");
+    must(&answer, 200);
+    answer_done(&answer);
+    answer = ask(trial, "POST", "/edits", NULL,
+                 additions(trial, MANY, ",{\"op\":\"remove_task\",\"task\":\"nobody\"}"));
+    must(&answer, 422);
+    answer_done(&answer);
+    retain(trial, 10);
+    for (int64_t id = 1; id <= 2; id++) {
+        assert_false(has_piece(trial, id, PIECE_PART));
+        assert_true(has_piece(trial, id, PIECE_OPERATIONS));
+        assert_true(has_piece(trial, id, PIECE_INVERSE));
+    }
+    assert_false(has_piece(trial, 3, PIECE_OPERATIONS));
+    retain(trial, 1);
+    assert_false(has_piece(trial, 1, PIECE_OPERATIONS) || has_piece(trial, 1, PIECE_INVERSE));
+    assert_true(has_piece(trial, 2, PIECE_OPERATIONS) && has_piece(trial, 2, PIECE_INVERSE));
+}
+
 /* With what was skipped: it waits again. */
 static void what_has_ended_goes_on_with_what_comes(void **state)
 {
@@ -295,6 +372,8 @@ static void what_has_ended_goes_on_with_what_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_takes_one_operation_back_may_be_many, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(it_is_one_revision_that_can_be_taken_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_few_operations_that_touch_much_go_the_same_way, set_up,
@@ -306,6 +385,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(nobody_else_changes_the_plan_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_twice_is_made_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(its_pieces_go_with_its_end_and_its_text_with_its_revision,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_ended_goes_on_with_what_comes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
