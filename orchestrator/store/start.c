@@ -311,9 +311,11 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
                       reason);
     }
     if (err == ERR_NONE) {
+        /* What is to go is known by its range alone: pieces of another with that number would go too. */
         err = next_id(db,
                       "SELECT max(coalesce((SELECT max(id) FROM hold), 0),"
-                      " coalesce((SELECT max(id) >> 26 FROM piece), 0))",
+                      " coalesce((SELECT max(id) >> 26 FROM piece), 0),"
+                      " coalesce((SELECT max(first) >> 26 FROM piece_doomed), 0))",
                       "spent_hold_id", &start->next_hold_id, reason);
     }
     if (err == ERR_NONE) {

@@ -541,8 +541,10 @@ static enum err twin_read_piece(struct store *store, int64_t id, struct arena *a
 
 static enum err twin_drop_bulk(struct store *store, int64_t bulk_id, struct reason *reason)
 {
+    struct store_disk *disk = memory_of(store)->disk;
     (void)reason;
-    twin_drop_pieces(memory_of(store)->disk, piece_id(bulk_id, PIECE_PART, 0),
+    disk->spent_hold_id = bulk_id > disk->spent_hold_id ? bulk_id : disk->spent_hold_id;
+    twin_drop_pieces(disk, piece_id(bulk_id, PIECE_PART, 0),
                      piece_id(bulk_id + 1, PIECE_PART, 0) - 1);
     return ERR_NONE;
 }
