@@ -195,7 +195,8 @@ void bulk_admit(struct engine *engine, const struct event *event)
         refuse(engine, request, id, code);
         return;
     }
-    if (bulk == NULL) {
+    bool reopens = bulk == NULL;
+    if (reopens) {
         constellation_reopen(engine, constellation, event->bulk_admit.actor);
         bulk = enlist(engine,
                       hold_bulk(engine, constellation, bulk_id, event->bulk_admit.operations,
@@ -211,6 +212,7 @@ void bulk_admit(struct engine *engine, const struct event *event)
         .first_task_id = engine->config.next_task_id,
         .tasks_added = event->bulk_admit.tasks_added,
         .parts = event->bulk_admit.parts,
+        .reopens = reopens,
     };
     engine->config.next_task_id += (int64_t)event->bulk_admit.tasks_added;
     save(engine, bulk);

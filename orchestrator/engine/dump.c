@@ -146,9 +146,10 @@ static void dump_constellation(const struct constellation *constellation, struct
     }
     const struct bulk_record *bulk = bulk_record_of(constellation);
     if (bulk != NULL) {
-        buf_printf(text, "  bulk %lld tasks %lld+%u part %u of %u%s%s\n", (long long)bulk->id,
+        buf_printf(text, "  bulk %lld tasks %lld+%u part %u of %u%s%s%s\n", (long long)bulk->id,
                    (long long)bulk->first_task_id, bulk->tasks_added, bulk->next, bulk->parts,
-                   bulk->renews ? " renews" : "", bulk->is_renewing ? " now" : "");
+                   bulk->renews ? " renews" : "", bulk->is_renewing ? " now" : "",
+                   bulk->reopens ? " reopens" : "");
     }
     dump_tasks(constellation, text);
     dump_edges(constellation, text);

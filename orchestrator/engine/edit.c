@@ -250,6 +250,7 @@ void edit_make_part(struct engine *engine, const struct edit *edit)
     struct batch batch = { .engine = engine, .edit = edit };
     batch.constellation = map_get(&engine->constellations, (uint64_t)edit->constellation_id);
     CHECK(batch.constellation != NULL && edit->part != NULL);
+    batch.has_reopened = bulk_record_of(batch.constellation)->reopens;
     batch_init(&batch);
     edit_check(&batch);
     edit_link(&batch);

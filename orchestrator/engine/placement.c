@@ -137,7 +137,7 @@ void placement_dispatch(struct engine *engine)
         }
         struct class *class = HEAP_OWNER(node, struct class, active);
         struct task *task = lane_top(class);
-        if (task_must_stop(task)) {
+        if (task_must_not_start(task)) {
             task_cancel(engine, task); /* the cancel's own walk has not come to it yet */
             continue;
         }

@@ -123,6 +123,7 @@ struct bulk_record {
     uint32_t next; /* the part that comes */
     bool renews;   /* it has changed what was skipped: that is looked at when all parts are made */
     bool is_renewing; /* a second time through the parts, for that */
+    bool reopens;     /* the constellation had ended when it was accepted */
 };
 
 struct policy_record {

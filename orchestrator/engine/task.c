@@ -133,7 +133,7 @@ bool task_times_out_before(const struct heap_node *a, const struct heap_node *b)
 
 void task_ready_too_long(struct engine *engine, struct task *task)
 {
-    if (task_must_stop(task)) {
+    if (task_must_not_start(task)) {
         task_cancel(engine, task);
     } else if (task_is_held(task)) {
         task_unqueue(engine, task); /* by a hold on all; its end considers every task again */
@@ -271,6 +271,11 @@ bool task_must_stop(const struct task *task)
         return record->cancel_requested && record->cancel_finally;
     }
     return record->cancel_requested || record->stopping;
+}
+
+bool task_must_not_start(const struct task *task)
+{
+    return task_must_stop(task) && !constellation_is_being_changed(task->constellation);
 }
 
 /* A gate has nothing to run: that its ways are open is all there is to it. */

@@ -144,7 +144,8 @@ static const char *const step_1[] = {
        its hold. */
     "CREATE TABLE bulk(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " first_task_id INTEGER NOT NULL, tasks_added INTEGER NOT NULL, parts INTEGER NOT NULL,"
-    " next INTEGER NOT NULL, renews INTEGER NOT NULL, is_renewing INTEGER NOT NULL) STRICT",
+    " next INTEGER NOT NULL, renews INTEGER NOT NULL, is_renewing INTEGER NOT NULL,"
+    " reopens INTEGER NOT NULL) STRICT",
     /* What will be answered to whoever asks for the same again: goes into idempotency with its end. */
     "CREATE TABLE bulk_answer(id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"
     " body_hash BLOB NOT NULL, status INTEGER NOT NULL, response TEXT NOT NULL,"

@@ -23,13 +23,13 @@ static enum err put(struct store_sqlite *self, const struct bulk_record *bulk,
 {
     const int64_t numbers[] = {
         bulk->id,   bulk->constellation_id, bulk->first_task_id, bulk->tasks_added, bulk->parts,
-        bulk->next, bulk->renews,           bulk->is_renewing
+        bulk->next, bulk->renews,           bulk->is_renewing,   bulk->reopens
     };
     return run_numbers(self,
                        "INSERT INTO bulk(id, constellation_id, first_task_id, tasks_added, parts,"
-                       " next, renews, is_renewing) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"
+                       " next, renews, is_renewing, reopens) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)"
                        " ON CONFLICT(id) DO UPDATE SET next=?6, renews=?7, is_renewing=?8",
-                       numbers, 8, reason);
+                       numbers, 9, reason);
 }
 
 /* Both ends of a range of pieces. */

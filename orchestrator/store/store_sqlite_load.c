@@ -268,6 +268,7 @@ static enum err load_bulk(struct loader *loader, sqlite3_stmt *row)
         .next = (uint32_t)numbers[2],
         .renews = numbers[3] != 0,
         .is_renewing = sqlite3_column_int(row, 7) != 0,
+        .reopens = sqlite3_column_int(row, 8) != 0,
     };
     engine_load_bulk(loader->engine, &record);
     return ERR_NONE;
@@ -275,7 +276,7 @@ static enum err load_bulk(struct loader *loader, sqlite3_stmt *row)
 
 static const struct pass of_bulks[] = {
     { "SELECT b.id, b.constellation_id, b.first_task_id, b.tasks_added, b.parts, b.next, b.renews,"
-      " b.is_renewing FROM bulk b CROSS JOIN hold h ON h.id = b.id"
+      " b.is_renewing, b.reopens FROM bulk b CROSS JOIN hold h ON h.id = b.id"
       " AND h.constellation_id = b.constellation_id ORDER BY b.id",
       load_bulk },
 };

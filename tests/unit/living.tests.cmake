@@ -24,3 +24,6 @@ asterism_test(unit_policy SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_policy.c
 asterism_test(unit_asleep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_asleep.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK store engine msg base)
+asterism_test(unit_bulk SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK store engine msg base)

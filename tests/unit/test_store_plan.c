@@ -3,8 +3,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -594,11 +594,12 @@ static void an_edit_in_parts_is_kept_from_its_admission_to_its_end(void **state)
                                 .constellation_id = bench->sample.constellation.id,
                                 .first_task_id = first,
                                 .tasks_added = 5,
-                                .parts = 2 };
+                                .parts = 2,
+                                .reopens = true };
     effects_add(effects_of(bench), EFFECT_PUT_BULK)->bulk = bulk;
     world_commit(bench->world);
     char line[96];
-    snprintf(line, sizeof line, "bulk 70 tasks %lld+5 part 0 of 2\n", (long long)first);
+    snprintf(line, sizeof line, "bulk 70 tasks %lld+5 part 0 of 2 reopens\n", (long long)first);
     expect_dump(bench, line, true);
     assert_int_equal(bench->world->start.next_task_id, first + 5);
     expect_piece(bench, 70, 0, "one");
@@ -607,7 +608,7 @@ static void an_edit_in_parts_is_kept_from_its_admission_to_its_end(void **state)
     bulk.renews = bulk.is_renewing = true;
     effects_add(effects_of(bench), EFFECT_PUT_BULK)->bulk = bulk;
     world_commit(bench->world);
-    expect_dump(bench, "part 1 of 2 renews now\n", true);
+    expect_dump(bench, "part 1 of 2 renews now reopens\n", true);
     effects_add(effects_of(bench), EFFECT_REMOVE_BULK)->id = 70;
     effects_add(effects_of(bench), EFFECT_REMOVE_HOLD)->id = 70;
     world_commit(bench->world);
@@ -625,7 +626,13 @@ static void an_edit_that_was_not_admitted_leaves_nothing_but_its_number(void **s
     assert_int_equal(store_drop_pieces(bench->world->store, 81, &reason), ERR_NONE);
     world_commit(bench->world);
     expect_dump(bench, "bulk", false);
-    assert_true(bench->world->start.next_hold_id > 80);
+    assert_true(bench->world->start.next_hold_id > 81);
+    /* While its number stands for what is to go, another of this number would go with it. */
+    world_apply(bench->world);
+    assert_int_equal(store_drop_pieces(bench->world->store, 90, &reason), ERR_NONE);
+    world_commit(bench->world);
+    expect_dump(bench, "bulk", false);
+    assert_true(bench->world->start.next_hold_id > 90);
 }
 
 int main(void)

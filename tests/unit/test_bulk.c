@@ -1,0 +1,170 @@
+/* Edits of many operations in the engine: what else happens while the parts of one are being made. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/living_world.h"
+
+enum { TASKS = 4, DEADLINE_MS = 10000, QUEUE_MS = 1000 };
+
+static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
+static const struct plan_policy POLICY = { .max_attempts = 1,
+                                           .max_lost = 3,
+                                           .backoff_base_ms = 1000,
+                                           .backoff_max_ms = 1000,
+                                           .backoff_factor_permille = 1000,
+                                           .kill_grace_ms = 1000,
+                                           .queue_timeout_ms = QUEUE_MS };
+static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
+
+static struct living *world(uint32_t slots, size_t count, int64_t deadline_ms)
+{
+    const struct plan_task tasks[TASKS] = { PLAIN, PLAIN, PLAIN, PLAIN };
+    struct living *living = living_new(slots);
+    struct plan plan = { .name = STR("plan"),
+                         .classes = &ANY,
+                         .classes_count = 1,
+                         .policies = &POLICY,
+                         .policies_count = 1,
+                         .tasks = tasks,
+                         .tasks_count = count,
+                         .deadline_ms = deadline_ms };
+    living_submit(living, &plan);
+    return living;
+}
+
+static void end_world(struct living *living)
+{
+    living_check(living);
+    living_compare(living);
+    living_free(living);
+}
+
+static void pass(struct living *living, int64_t ms)
+{
+    living->now.boot_ms += ms;
+    living->now.wall_ms += ms;
+    living_turn(living, NULL, 0);
+}
+
+static struct event cancel(void)
+{
+    struct event event = { .kind = EVENT_CANCEL };
+    event.cancel.request = 1;
+    event.cancel.constellation_id = 1;
+    event.cancel.actor = STR("ada");
+    return event;
+}
+
+/* All but the first task are written anew, one a part; a cancel comes with the admission. */
+static struct living *cancelled_midway(void)
+{
+    struct living *living = world(1, TASKS, 0);
+    struct edit_operation operations[TASKS - 1];
+    for (int i = 0; i < TASKS - 1; i++) {
+        operations[i] = (struct edit_operation){ .kind = EDIT_UPDATE_TASK, .index = (uint32_t)i };
+        operations[i].write.task = 2 + i;
+        operations[i].write.plan = &PLAIN;
+        operations[i].write.class = &ANY;
+        operations[i].write.policy = &POLICY;
+    }
+    const struct edit edit = { .constellation_id = 1,
+                               .operations = operations,
+                               .operations_count = TASKS - 1,
+                               .author_kind = AUTHOR_USER,
+                               .author = STR("ada") };
+    assert_int_equal(living_task(living, 1)->state, TASK_ASSIGNED);
+    struct event event = living_bulk_begin(&edit);
+    living_turn(living, &event, 1);
+    assert_int_equal(living->err, ERR_NONE);
+    struct event events[] = { living_bulk_check(living, &edit, living->hold_id, 1), cancel() };
+    assert_int_equal(events[0].kind, EVENT_BULK_ADMIT);
+    living_turn(living, events, 2);
+    assert_int_equal(living->bulk.next, 1);
+    return living;
+}
+
+static void expect_all_but_the_first_cancelled(struct living *living)
+{
+    living_settle(living);
+    assert_int_equal(living->constellation.revision, 2);
+    for (int64_t id = 2; id <= TASKS; id++) {
+        assert_int_equal(living_task(living, id)->state, TASK_CANCELLED);
+    }
+    assert_int_equal(living->constellation.state, CONSTELLATION_CANCELLED);
+}
+
+static void what_is_ready_is_cancelled_when_all_parts_are_made(void **state)
+{
+    (void)state;
+    struct living *living = cancelled_midway();
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
+    assert_int_equal(living_task(living, TASKS)->state, TASK_WAITING);
+    expect_all_but_the_first_cancelled(living);
+    end_world(living);
+}
+
+static void what_was_ready_too_long_is_cancelled_when_all_parts_are_made(void **state)
+{
+    (void)state;
+    struct living *living = cancelled_midway();
+    pass(living, QUEUE_MS);
+    assert_int_equal(living_task(living, TASKS)->state, TASK_WAITING);
+    living_settle(living);
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
+    expect_all_but_the_first_cancelled(living);
+    end_world(living);
+}
+
+/* A `set` says all of it anew, also what it leaves as it was. */
+static void a_deadline_that_has_passed_is_none_for_what_an_edit_reopens(void **state)
+{
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct living *living = world(1, 1, DEADLINE_MS);
+        living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
+        living_settle(living);
+        assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+        pass(living, DEADLINE_MS);
+        struct edit_operation operations[2] = { { .kind = EDIT_ADD_TASK }, { .kind = EDIT_SET } };
+        operations[0].write.task = -1;
+        operations[0].write.plan = &PLAIN;
+        operations[0].write.class = &ANY;
+        operations[0].write.policy = &POLICY;
+        operations[1].set.deadline_ms = DEADLINE_MS;
+        const struct edit edit = { .constellation_id = 1,
+                                   .operations = operations,
+                                   .operations_count = 2,
+                                   .tasks_added = 1,
+                                   .author_kind = AUTHOR_USER,
+                                   .author = STR("ada") };
+        living_revive(living);
+        struct event event = living_bulk_begin(&edit);
+        living_turn(living, &event, 1);
+        assert_int_equal(living->err, ERR_NONE);
+        event = living_bulk_check(living, &edit, living->hold_id, 1);
+        living_revive(living);
+        living_turn(living, &event, 1);
+        if (restarts == 1) {
+            living_restart(living);
+        }
+        living_settle(living);
+        assert_int_equal(living->constellation.revision, 2);
+        assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
+        assert_int_equal(living->constellation.deadline_wall_ms, 0);
+        assert_false(living->constellation.stopping);
+        end_world(living);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_ready_is_cancelled_when_all_parts_are_made),
+        cmocka_unit_test(what_was_ready_too_long_is_cancelled_when_all_parts_are_made),
+        cmocka_unit_test(a_deadline_that_has_passed_is_none_for_what_an_edit_reopens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
