@@ -304,7 +304,7 @@ static void end_backoffs_of_no_length(struct play *play)
 static void go_on(struct play *play)
 {
     struct model *model = &play->model;
-    enum task_state before[MODEL_TASKS];
+    enum task_state before[MODEL_TASKS] = { 0 };
     for (int t = 0; t < model->tasks_top; t++) {
         before[t] = model->tasks[t].state;
     }
@@ -765,13 +765,13 @@ static void make_up_task(struct play *play, struct edit_operation *operation, si
 
 static void make_up_operation(struct play *play, size_t i)
 {
-    static const enum edit_kind KINDS[] = { EDIT_ADD_TASK,    EDIT_ADD_TASK,    EDIT_REMOVE_TASK,
+    static const enum edit_kind kinds[] = { EDIT_ADD_TASK,    EDIT_ADD_TASK,    EDIT_REMOVE_TASK,
                                             EDIT_UPDATE_TASK, EDIT_ADD_EDGE,    EDIT_ADD_EDGE,
                                             EDIT_ADD_EDGE,    EDIT_UPDATE_EDGE, EDIT_REMOVE_EDGE,
                                             EDIT_REMOVE_EDGE, EDIT_SET,         EDIT_TOUCH };
     struct edit_operation *operation = &play->operations[i];
     *operation = (struct edit_operation){ .index = (uint32_t)i };
-    operation->kind = KINDS[below(play, sizeof KINDS / sizeof KINDS[0])];
+    operation->kind = kinds[below(play, sizeof kinds / sizeof kinds[0])];
     switch (operation->kind) {
     case EDIT_ADD_TASK:
         make_up_task(play, operation, i);
