@@ -70,23 +70,43 @@ static bool differs_beside_needs(const json_t *before, const json_t *after)
     return differs;
 }
 
-static bool holds(const json_t *needs, const json_t *need)
+/* A dependency as text: the same for the same. */
+static char *name_of(const json_t *need)
 {
+    return json_dumps(need, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+}
+
+/* A task may depend on all others, so that they are not compared one by one. */
+static json_t *set_of(const json_t *needs)
+{
+    json_t *set = json_object();
     for (size_t i = 0; i < json_array_size(needs); i++) {
-        if (json_equal(json_array_get(needs, i), need)) {
-            return true;
-        }
+        char *name = name_of(json_array_get(needs, i));
+        json_object_set_new(set, name, json_true());
+        free(name);
     }
-    return false;
+    return set;
+}
+
+static bool holds(const json_t *set, const json_t *need)
+{
+    char *name = name_of(need);
+    bool is_there = json_object_get(set, name) != NULL;
+    free(name);
+    return is_there;
 }
 
 /* Those of `needs` that `others` lacks. */
 static void write_needs(struct json_out *out, const char *to, const json_t *needs,
                         const json_t *others)
 {
+    if (json_equal(needs, others)) {
+        return; /* most tasks */
+    }
+    json_t *set = set_of(others);
     for (size_t i = 0; i < json_array_size(needs); i++) {
         const json_t *need = json_array_get(needs, i);
-        if (holds(others, need)) {
+        if (holds(set, need)) {
             continue;
         }
         bool is_plain = json_is_string(need);
@@ -102,6 +122,7 @@ static void write_needs(struct json_out *out, const char *to, const json_t *need
         }
         json_out_object_end(out);
     }
+    json_decref(set);
 }
 
 enum part { PART_ADDED, PART_REMOVED, PART_CHANGED, PART_NEEDS_ADDED, PART_NEEDS_REMOVED };
@@ -223,9 +244,9 @@ static enum err rows(struct read *read, struct store *store, struct reason *reas
     struct paper late = { .tasks = NULL };
     struct paper early = { .tasks = NULL };
     int64_t id = read->constellation.record.id;
-    enum err err = paper_open(&late, store, id, &read->arena, reason);
+    enum err err = paper_open(&late, read->reader, store, id, &read->arena, reason);
     if (err == ERR_NONE) {
-        err = paper_open(&early, store, id, &read->arena, reason);
+        err = paper_open(&early, read->reader, store, id, &read->arena, reason);
     }
     if (err == ERR_NONE) {
         err = compare(read, &late, &early, reason);

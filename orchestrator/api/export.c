@@ -100,8 +100,8 @@ static enum err rows(struct read *read, struct store *store, struct reason *reas
 {
     uint32_t revision = *(const uint32_t *)read->data;
     struct export export = { .body = &read->body };
-    enum err err =
-        paper_open(&export.paper, store, read->constellation.record.id, &read->arena, reason);
+    enum err err = paper_open(&export.paper, read->reader, store, read->constellation.record.id,
+                              &read->arena, reason);
     if (err == ERR_NONE) {
         err = paper_check_revision(&export.paper, revision, reason);
     }

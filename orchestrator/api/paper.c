@@ -37,10 +37,14 @@ static json_t *top_of(const struct edit_top *top)
     return json;
 }
 
-enum err paper_open(struct paper *paper, struct store *store, int64_t constellation_id,
-                    struct arena *arena, struct reason *reason)
+enum err paper_open(struct paper *paper, const struct reader *reader, struct store *store,
+                    int64_t constellation_id, struct arena *arena, struct reason *reason)
 {
-    *paper = (struct paper){ .store = store, .constellation_id = constellation_id };
+    *paper = (struct paper){
+        .store = store,
+        .reader = reader,
+        .constellation_id = constellation_id,
+    };
     enum err err = edit_lookup_top(store, constellation_id, arena, &paper->now, reason);
     if (err == ERR_NONE) {
         paper->revision = paper->now.revision;
@@ -221,7 +225,10 @@ enum err paper_go_back(struct paper *paper, uint32_t revision, struct reason *re
                                       : reason_set(reason, ERR_CORRUPT, "a revision is damaged");
         }
         for (size_t i = 0; err == ERR_NONE && i < json_array_size(list); i++) {
-            err = apply(paper, json_array_get(list, i), reason);
+            /* Each may go through all that a task depends on. */
+            err = reader_is_over(paper->reader)
+                      ? reason_set(reason, ERR_TIMEOUT, "it is too far back")
+                      : apply(paper, json_array_get(list, i), reason);
         }
         json_decref(list);
         arena_done(&arena);

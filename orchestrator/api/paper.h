@@ -6,11 +6,13 @@
 #include <jansson.h>
 
 #include "orchestrator/api/edit_lookup.h"
+#include "orchestrator/store/reader.h"
 
 enum { PAPER_REVISIONS_MAX = 10000 }; /* gone back through at a time */
 
 struct paper {
     struct store *store;
+    const struct reader *reader; /* whose snapshot the store is */
     int64_t constellation_id;
     struct edit_top now;
     uint32_t revision; /* that it shows */
@@ -19,9 +21,9 @@ struct paper {
 };
 
 /* At the head: no task is on it. */
-enum err paper_open(struct paper *paper, struct store *store, int64_t constellation_id,
-                    struct arena *arena, struct reason *reason);
-/* Back to an earlier revision. ERR_NOT_FOUND: it is too old, what led there has been dropped, or there
+enum err paper_open(struct paper *paper, const struct reader *reader, struct store *store,
+                    int64_t constellation_id, struct arena *arena, struct reason *reason);
+/* Back to an earlier revision, unless the snapshot's time is over. ERR_NOT_FOUND: it is too old, what led there has been dropped, or there
    was none. */
 enum err paper_go_back(struct paper *paper, uint32_t revision, struct reason *reason);
 /* Puts the task on the paper as it is now, unless it stands there: for one that was not changed between

@@ -47,6 +47,7 @@ static void run(struct work *work, struct reader *reader)
     }
     read->err = reader_begin(reader, &store, &read->reason);
     if (read->err == ERR_NONE) {
+        read->reader = reader;
         read->err = read_rows(read, store, &read->reason);
         reader_end(reader);
     }

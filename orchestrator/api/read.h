@@ -34,8 +34,9 @@ struct read {
     struct query_constellation constellation; /* as the snapshot has it */
     int64_t seq;                              /* the newest event of the snapshot */
     int64_t now_wall_ms;
-    void *data; /* the kind's own */
-    bool again; /* rest() wants rows() called once more, by another snapshot */
+    struct reader *reader; /* whose snapshot it is, in rows() */
+    void *data;            /* the kind's own */
+    bool again;            /* rest() wants rows() called once more, by another snapshot */
     struct buf body;
     enum err err;
     struct reason reason;

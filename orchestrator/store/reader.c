@@ -59,11 +59,15 @@ void reader_set_snapshot_ms(struct reader *self, int64_t snapshot_ms_max)
     self->snapshot_ms_max = snapshot_ms_max;
 }
 
+bool reader_is_over(const struct reader *self)
+{
+    return atomic_load(&self->interrupted) || clock_boot_ms() >= self->until_boot_ms;
+}
+
 /* Called by SQLite while it works: not 0 ends the statement with SQLITE_INTERRUPT. */
 static int look(void *context)
 {
-    const struct reader *self = context;
-    return atomic_load(&self->interrupted) || clock_boot_ms() >= self->until_boot_ms;
+    return reader_is_over(context);
 }
 
 /* query_only: a write is refused, while the log can still be moved. */

@@ -26,6 +26,8 @@ void reader_free(struct reader *self);
    snapshot, and nothing later. ERR_BUSY: not now, try again. ERR_TIMEOUT: interrupted. From then on a read
    that takes too long, or is interrupted, ends with ERR_TIMEOUT. */
 enum err reader_begin(struct reader *self, struct store **ret_snapshot, struct reason *reason);
+/* Whether that is so by now. Who goes through much between two reads asks: nothing else ends it. */
+bool reader_is_over(const struct reader *self);
 /* As soon as the rows have been read: fine if there is no snapshot (any more). */
 void reader_end(struct reader *self);
 

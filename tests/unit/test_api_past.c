@@ -186,6 +186,39 @@ static void the_place_of_a_removed_limit_is_for_another(void **state)
     edit(trial, "{\"op\": \"set\", \"limits\": {\"more\": 1}}", 200);
 }
 
+static void expect_diff(struct trial *trial, const char *rest, const char *part, const char *json)
+{
+    struct answer answer = ask(trial, "GET", rest, NULL, 200);
+    const json_t *dependencies = json_object_get(answer.json, "dependencies");
+    char *found = json_dumps(json_object_get(dependencies, part), JSON_COMPACT);
+    assert_string_equal(found, json);
+    free(found);
+    answer_done(&answer);
+}
+
+static void a_diff_knows_dependencies_by_kind_and_condition_in_any_order(void **state)
+{
+    struct trial *trial = *state;
+    edit(
+        trial,
+        "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"run\": [\"ls\"], \"needs\":"
+        " [\"first\", {\"task\": \"second\", \"when\": \"finished\", \"if\": \"exit_code < 3\"}]}}",
+        200);
+    edit(trial,
+         "{\"op\": \"update_task\", \"task\": \"third\", \"set\": {\"needs\": [{\"task\":"
+         " \"second\", \"when\": \"finished\", \"if\": \"exit_code < 4\"}, \"first\"]}}",
+         200);
+    expect_diff(trial, "/diff?from=1&to=2", "added",
+                "[{\"from\":\"second\",\"to\":\"third\",\"when\":\"finished\","
+                "\"if\":\"exit_code < 3\"}]");
+    expect_diff(trial, "/diff?from=1&to=2", "removed",
+                "[{\"from\":\"second\",\"to\":\"third\",\"when\":\"success\"}]");
+    expect_diff(trial, "/diff", "added",
+                "[{\"from\":\"second\",\"to\":\"third\",\"when\":\"finished\","
+                "\"if\":\"exit_code < 4\"}]");
+    expect_diff(trial, "/diff?from=3&to=3", "added", "[]");
+}
+
 static void an_undo_of_one_setting_leaves_what_was_set_since(void **state)
 {
     struct trial *trial = *state;
@@ -455,6 +488,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_place_of_a_removed_limit_is_for_another, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_diff_knows_dependencies_by_kind_and_condition_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_undo_of_one_setting_leaves_what_was_set_since, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(undo_and_redo_pass_over_what_has_changed_nothing, set_up,

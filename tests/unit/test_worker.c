@@ -258,6 +258,29 @@ static void a_read_that_takes_too_long_is_refused_with_what_to_do(void **state)
     answer_done(&answer);
 }
 
+/* A few rows, of which SQLite makes less than it takes to look at the clock. */
+static void a_way_back_that_takes_too_long_is_refused_though_it_reads_little(void **state)
+{
+    static const char *const rest[] = { "/diff?from=1", "/plan?revision=1" };
+    struct trial *trial = *state;
+    char path[320];
+    snprintf(path, sizeof(path), "/api/v1/constellations/%s/edits", trial->id);
+    house_expect(trial->house, "POST", path,
+                 "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true}]}", 200);
+    for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+        struct reader *reader = worker_reader(trial->house->api->reader);
+        reader_set_snapshot_ms(reader, 0);
+        struct answer answer = ask(trial, rest[i]);
+        assert_int_equal(answer.status, 503);
+        assert_string_equal(answer_text(&answer, "code"), "too_long");
+        answer_done(&answer);
+        reader_set_snapshot_ms(reader, READER_SNAPSHOT_MS_MAX);
+        answer = ask(trial, rest[i]);
+        assert_int_equal(answer.status, 200);
+        answer_done(&answer);
+    }
+}
+
 static void long_reads_beyond_the_limit_are_refused_and_told_when_to_come_back(void **state)
 {
     struct trial *trial = *state;
@@ -331,6 +354,7 @@ int main(void)
         ROW(a_read_is_interrupted_when_its_client_goes_and_the_next_one_is_not),
         ROW(a_worker_that_is_freed_drops_what_it_has_and_what_it_reads),
         ROW(a_read_that_takes_too_long_is_refused_with_what_to_do),
+        ROW(a_way_back_that_takes_too_long_is_refused_though_it_reads_little),
         ROW(long_reads_beyond_the_limit_are_refused_and_told_when_to_come_back),
         ROW(a_client_that_goes_while_its_read_waits_leaves_nothing),
         ROW(a_daemon_that_stops_does_not_wait_for_a_read),
