@@ -161,7 +161,11 @@ void reader_end(struct reader *self)
     while ((statement = sqlite3_next_stmt(snapshot->db, statement)) != NULL) {
         sqlite3_reset(statement); /* one that was left half-way would hold the log */
     }
-    int rc = sqlite3_exec(snapshot->db, "ROLLBACK", NULL, NULL, NULL);
-    CHECK(rc == SQLITE_OK && sqlite3_get_autocommit(snapshot->db) != 0);
+    /* Where memory or the disk has failed a statement, SQLite has ended the transaction itself. */
+    if (sqlite3_get_autocommit(snapshot->db) == 0) {
+        int rc = sqlite3_exec(snapshot->db, "ROLLBACK", NULL, NULL, NULL);
+        CHECK(rc == SQLITE_OK);
+    }
+    CHECK(sqlite3_get_autocommit(snapshot->db) != 0);
     checkpointer_read_ended(self->checkpointer, snapshot->db);
 }

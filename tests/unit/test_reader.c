@@ -128,6 +128,54 @@ static void a_read_that_takes_too_long_is_interrupted_and_the_next_one_is_not(vo
     world_free(world);
 }
 
+static int fail_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at)
+{
+    (void)file;
+    (void)bytes;
+    (void)count;
+    (void)at;
+    return SQLITE_IOERR_READ;
+}
+
+/* Steps it while the disk of its connection gives nothing. */
+static int step_without_disk(sqlite3_stmt *row)
+{
+    static const int kinds[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
+    sqlite3_file *files[2];
+    const sqlite3_io_methods *methods[2];
+    sqlite3_io_methods failing[2];
+    for (int i = 0; i < 2; i++) {
+        sqlite3_file_control(sqlite3_db_handle(row), "main", kinds[i], (void *)&files[i]);
+        methods[i] = files[i]->pMethods;
+        failing[i] = *methods[i];
+        failing[i].xRead = fail_read;
+        files[i]->pMethods = &failing[i];
+    }
+    int rc = sqlite3_step(row);
+    for (int i = 0; i < 2; i++) {
+        files[i]->pMethods = methods[i];
+    }
+    return rc;
+}
+
+/* SQLite has ended its transaction then. */
+static void a_snapshot_that_the_disk_has_failed_leaves_its_reader_whole(void **state)
+{
+    (void)state;
+    struct store_world *world = world_new(true);
+    struct reader *reader = reader_new(world->store);
+    struct reason reason = { "" };
+    sqlite3_stmt *row =
+        store_sqlite_statement(begin(reader), "SELECT count(*) FROM task_text", &reason);
+    assert_non_null(row);
+    assert_int_equal(step_without_disk(row), SQLITE_IOERR_READ);
+    reader_end(reader);
+    assert_int_equal(rows(begin(reader)), 0);
+    reader_end(reader);
+    reader_free(reader);
+    world_free(world);
+}
+
 static void *interrupt(void *reader)
 {
     reader_interrupt(reader, true);
@@ -201,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_does_not_show_what_a_turn_has_not_committed),
         cmocka_unit_test(nothing_can_be_written_to_a_snapshot),
         cmocka_unit_test(a_read_that_takes_too_long_is_interrupted_and_the_next_one_is_not),
+        cmocka_unit_test(a_snapshot_that_the_disk_has_failed_leaves_its_reader_whole),
         cmocka_unit_test(another_thread_can_interrupt_a_read),
         cmocka_unit_test(a_read_that_was_left_half_way_does_not_outlive_its_snapshot),
         cmocka_unit_test(without_a_descriptor_a_read_is_refused_until_there_is_one),
