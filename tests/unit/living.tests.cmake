@@ -27,3 +27,6 @@ asterism_test(unit_asleep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_asleep.c
 asterism_test(unit_bulk SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK store engine msg base)
+asterism_test(unit_bulk_turns SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk_turns.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    LINK store engine msg base)
