@@ -27,6 +27,7 @@ struct edit_job {
     struct str reason; /* of undo and redo: why */
     uint32_t undo;     /* the revision that is asked for; 0: the last that can be */
     uint32_t undone;   /* the one that it was */
+    uint32_t last_of;  /* the head as whose last it was found; 0: it was asked for */
     bool is_redo;
     uint32_t head;         /* before it */
     struct bulk_job *bulk; /* NULL: a turn can make it, as far as is known */

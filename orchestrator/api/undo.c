@@ -136,6 +136,11 @@ static enum err read_inverse(struct job *job, struct store *store, struct arena 
 {
     struct edit_job *edit = job->data;
     struct revision_record revision;
+    if (edit->last_of != 0 && edit->head != edit->last_of) {
+        refuse(edit, PROBLEM_CONFLICT,
+               "is not the last any more: another edit was made meanwhile; try again");
+        return ERR_NONE;
+    }
     enum err err =
         query_revision(store, job->constellation_id, edit->undone, arena, &revision, reason);
     if (err == ERR_NOT_FOUND) {
@@ -182,6 +187,7 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
     enum err err = edits_load(api, job, effects, &live, reason);
     edit->undone = edit->undo;
     if (err == ERR_NONE && live && edit->undone == 0) {
+        edit->last_of = engine_constellation(api->config.engine, job->constellation_id)->revision;
         err = choose(api, job, edit->is_redo, &edit->undone, reason);
     }
     if (err != ERR_NONE || !live) {
@@ -200,6 +206,7 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
         return bulk_start(api, job, reason); /* and not here: its text may be long */
     }
     if (err == ERR_NONE) {
+        edit->head = edit->last_of;
         err = read_inverse(job, api->config.store, &job->arena, reason);
     }
     if (err == ERR_NONE && edit->refusal.is_given) {

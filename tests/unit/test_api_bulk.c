@@ -297,6 +297,49 @@ static void what_takes_one_operation_back_may_be_many(void **state)
     expect_plan(trial, MANY + 3, MANY + 2, 6);
 }
 
+/* What comes in between cannot be told apart from what was there: what is taken back is no longer the last. */
+static void the_last_edit_is_not_taken_back_when_another_comes_in_between(void **state)
+{
+    struct trial *trial = *state;
+    char path[PATH_MAX_BYTES];
+    static const char small[] = "{\"operations\":[{\"op\":\"update_task\",\"task\":\"second\","
+                                "\"set\":{\"run\":[\"pwd\"]}}]}";
+    house_connect_device(trial->house);
+    house_finished(trial->house, house_take_fence(trial->house), 1, 0);
+    house_turn(trial->house); /* `second` is skipped: it has ended, and nothing holds it */
+    struct buf *body = &trial->body;
+    buf_append_text(body, "{\"operations\":[");
+    for (int i = 0; i < MANY; i++) {
+        buf_printf(body,
+                   "%s{\"op\":\"update_task\",\"task\":\"second\",\"set\":{\"run\":[\"ls\",\"%d\"]}}",
+                   i == 0 ? "" : ",", i);
+    }
+    buf_append_text(body, "]}");
+    apply(trial, buf_text(body), 2);
+    struct client clients[2];
+    const struct request requests[] = {
+        { .method = "POST", .path = path_of(trial, "/undo", path), .body = STR("{}") },
+        { .method = "POST", .path = "", .body = str_of(small) },
+    };
+    trial->house->is_held = true;
+    for (size_t i = 0; i < 2; i++) {
+        struct request request = requests[i];
+        request.path = path_of(trial, i == 0 ? "/undo" : "/edits", path);
+        uint64_t before = trial->house->requests;
+        client_open(trial->house, &clients[i], &request);
+        while (trial->house->requests == before) {
+            house_pass(trial->house);
+        }
+    }
+    trial->house->is_held = false;
+    house_turn(trial->house); /* both */
+    client_wait(trial->house, &clients[1], "\"revision\":3");
+    client_wait(trial->house, &clients[0], "409 Conflict");
+    client_close(&clients[0]);
+    client_close(&clients[1]);
+    expect_plan(trial, 2, 1, 3);
+}
+
 static bool has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind)
 {
     struct arena arena = { 0 };
@@ -372,6 +415,8 @@ static void what_has_ended_goes_on_with_what_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            the_last_edit_is_not_taken_back_when_another_comes_in_between, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_takes_one_operation_back_may_be_many, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(it_is_one_revision_that_can_be_taken_back, set_up,
