@@ -31,6 +31,7 @@ enum {
     API_PARSES_MAX = 4,                       /* large bodies waiting or being parsed; 503 above */
     API_READS_MAX = API_WORKER_JOBS_MAX,      /* long reads waiting or being read; 503 above */
     API_CHECKS_MAX = 4,                       /* edits of many operations, likewise */
+    API_BULKS_MAX = 8,                        /* with those that are being made; likewise */
     API_CHECK_MS_MAX = 60 * 1000,             /* that the check of one may take */
     API_SUBMISSIONS_MAX = 256,                /* not yet answered; 503 above */
     API_MUTATIONS_MAX = 1024,             /* other changes queued for the next turn; 503 above */

@@ -24,6 +24,14 @@ enum err bulk_start(struct api *api, struct job *job, struct reason *reason)
 {
     (void)reason;
     struct edit_job *edit = job->data;
+    if (!job->is_bulk && api->jobs.bulks == API_BULKS_MAX) {
+        job_answer_problem(api, job, PROBLEM_TOO_MANY,
+                           "%d edits of many operations are being made already; try again",
+                           API_BULKS_MAX);
+        return ERR_NONE;
+    }
+    api->jobs.bulks += !job->is_bulk;
+    job->is_bulk = true;
     if (edit->bulk == NULL) {
         edit->bulk = arena_alloc(&job->arena, sizeof(*edit->bulk));
     }

@@ -50,6 +50,10 @@ void job_free(struct jobs *jobs, struct job *job)
         CHECK(jobs->submissions > 0);
         jobs->submissions--;
     }
+    if (job->is_bulk) {
+        CHECK(jobs->bulks > 0);
+        jobs->bulks--;
+    }
     forget_key(jobs, job);
     buf_done(&job->submit.text);
     buf_done(&job->submit.bodies);
@@ -78,7 +82,7 @@ static void discard(struct api *api, struct job *job)
         SCRAP_BYTES) {
         forget_key(&api->jobs, job);
         job->work = (struct work){ .run = scrap, .done = job_drop, .drop = job_drop, .owner = job };
-        if (worker_take(api->parser, &job->work)) {
+        if (worker_take_scrap(api->parser, &job->work)) {
             return;
         }
     }

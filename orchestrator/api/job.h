@@ -83,6 +83,7 @@ struct job {
         is_posted; /* with the engine: an EFFECT_REPLY follows; of a submission EFFECT_PLAN_DONE too */
     bool is_answered;
     bool plan_is_done;
+    bool is_bulk; /* an edit of many operations: it counts in jobs.bulks */
     /* The answer. */
     int status;
     const char *content_type;
@@ -101,6 +102,7 @@ struct jobs {
     struct map posted;    /* by id */
     struct strmap keyed;  /* changes under way, by scope and key */
     size_t submissions;
+    size_t bulks; /* edits of many operations: what they were made from is kept to their end */
     uint64_t last_id;
     bool tokens_changed;
 };

@@ -167,9 +167,9 @@ static bool start_thread(struct worker *worker)
     return worker->has_thread;
 }
 
-bool worker_take(struct worker *worker, struct work *work)
+static bool take(struct worker *worker, struct work *work, size_t max)
 {
-    if (worker->jobs == worker->jobs_max || (!worker->has_thread && !start_thread(worker))) {
+    if (worker->jobs >= max || (!worker->has_thread && !start_thread(worker))) {
         return false;
     }
     worker->jobs++;
@@ -178,6 +178,16 @@ bool worker_take(struct worker *worker, struct work *work)
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
     return true;
+}
+
+bool worker_take(struct worker *worker, struct work *work)
+{
+    return take(worker, work, worker->jobs_max);
+}
+
+bool worker_take_scrap(struct worker *worker, struct work *work)
+{
+    return take(worker, work, API_WORKER_JOBS_MAX);
 }
 
 size_t worker_count(const struct worker *worker)

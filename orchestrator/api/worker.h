@@ -35,6 +35,8 @@ enum err worker_new(struct api *api, size_t jobs_max, struct reader *reader,
 void worker_free(struct worker *worker);
 /* False: it has enough to do. Otherwise it has the work from its run() to its done() or drop(). */
 bool worker_take(struct worker *worker, struct work *work);
+/* The same beyond that number, for what only gives back: refused, the loop would have to do it. */
+bool worker_take_scrap(struct worker *worker, struct work *work);
 size_t worker_count(const struct worker *worker);    /* work that it has */
 struct reader *worker_reader(struct worker *worker); /* for tests; NULL: it has none */
 /* The client of this request has gone. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/api/api_inner.h"
 #include "orchestrator/store/retention.h"
 #include "tests/unit/api_house.h"
 
@@ -310,9 +311,10 @@ static void the_last_edit_is_not_taken_back_when_another_comes_in_between(void *
     struct buf *body = &trial->body;
     buf_append_text(body, "{\"operations\":[");
     for (int i = 0; i < MANY; i++) {
-        buf_printf(body,
-                   "%s{\"op\":\"update_task\",\"task\":\"second\",\"set\":{\"run\":[\"ls\",\"%d\"]}}",
-                   i == 0 ? "" : ",", i);
+        buf_printf(
+            body,
+            "%s{\"op\":\"update_task\",\"task\":\"second\",\"set\":{\"run\":[\"ls\",\"%d\"]}}",
+            i == 0 ? "" : ",", i);
     }
     buf_append_text(body, "]}");
     apply(trial, buf_text(body), 2);
@@ -338,6 +340,46 @@ static void the_last_edit_is_not_taken_back_when_another_comes_in_between(void *
     client_close(&clients[0]);
     client_close(&clients[1]);
     expect_plan(trial, 2, 1, 3);
+}
+
+/* What each of them was made from is kept to its end. */
+static void only_so_many_are_made_at_a_time(void **state)
+{
+    struct trial *trial = *state;
+    struct client clients[API_BULKS_MAX + 1];
+    char path[PATH_MAX_BYTES];
+    struct request request = {
+        .method = "POST",
+        .path = path,
+        .body = str_of(additions(trial, MANY, "")),
+    };
+    char ids[API_BULKS_MAX + 1][sizeof(trial->id)];
+    for (size_t i = 0; i <= API_BULKS_MAX; i++) {
+        house_submit(trial->house, CHAIN, ids[i]);
+    }
+    trial->house->is_held = true;
+    for (size_t i = 0; i <= API_BULKS_MAX; i++) {
+        memcpy(trial->id, ids[i], sizeof(trial->id));
+        path_of(trial, "/edits", path);
+        uint64_t before = trial->house->requests;
+        client_open(trial->house, &clients[i], &request);
+        while (trial->house->requests == before) {
+            house_pass(trial->house);
+        }
+    }
+    house_turn(trial->house); /* all are begun that may be */
+    assert_int_equal(trial->house->api->jobs.bulks, API_BULKS_MAX);
+    trial->house->is_held = false;
+    client_wait(trial->house, &clients[API_BULKS_MAX],
+                "8 edits of many operations are being made already; try again");
+    for (size_t i = 0; i <= API_BULKS_MAX; i++) {
+        client_wait(trial->house, &clients[i], "}");
+        client_close(&clients[i]);
+    }
+    apply(trial, additions(trial, MANY, ""), 2);
+    while (trial->house->api->jobs.bulks > 0) { /* given back in the thread of the parser */
+        house_pass(trial->house);
+    }
 }
 
 static bool has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind)
@@ -415,6 +457,7 @@ static void what_has_ended_goes_on_with_what_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(only_so_many_are_made_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             the_last_edit_is_not_taken_back_when_another_comes_in_between, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_takes_one_operation_back_may_be_many, set_up,

@@ -179,6 +179,22 @@ static void a_worker_takes_no_more_than_it_may_have(void **state)
     wait_back(trial->house, &pieces[JOBS_MAX]);
 }
 
+static void what_gives_back_is_taken_beyond_the_number(void **state)
+{
+    struct trial *trial = *state;
+    struct piece pieces[API_WORKER_JOBS_MAX + 1];
+    for (size_t i = 0; i <= API_WORKER_JOBS_MAX; i++) {
+        begin_piece(&pieces[i], i + 1, false);
+        assert_int_equal(worker_take_scrap(trial->worker, &pieces[i].work),
+                         i < API_WORKER_JOBS_MAX);
+    }
+    assert_false(worker_take(trial->worker, &pieces[API_WORKER_JOBS_MAX].work));
+    for (size_t i = 0; i < API_WORKER_JOBS_MAX; i++) {
+        let_end(&pieces[i]);
+    }
+    wait_back(trial->house, &pieces[API_WORKER_JOBS_MAX - 1]);
+}
+
 static void what_waits_is_dropped_at_once_when_its_client_goes(void **state)
 {
     struct trial *trial = *state;
@@ -350,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(work_runs_in_the_thread_and_is_done_in_the_loop_in_its_order),
         ROW(a_worker_takes_no_more_than_it_may_have),
+        ROW(what_gives_back_is_taken_beyond_the_number),
         ROW(what_waits_is_dropped_at_once_when_its_client_goes),
         ROW(a_read_is_interrupted_when_its_client_goes_and_the_next_one_is_not),
         ROW(a_worker_that_is_freed_drops_what_it_has_and_what_it_reads),
