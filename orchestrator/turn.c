@@ -12,7 +12,7 @@ enum {
        that a turn may take, the commit needs its part. */
     SLICE_AIM_US = 8000,
     SLICE_MIN = 256,
-    PARTS_AIM_US = 5000, /* what parts of large edits may take of a turn, before another is begun */
+    PARTS_AIM_US = 3000, /* what parts of large edits may take of a turn, before another is begun */
 };
 
 static const int64_t RETAIN_EVERY_MS = 60 * 1000;

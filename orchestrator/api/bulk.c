@@ -8,7 +8,7 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/store/bulk_answer.h"
 
-enum { PIECES_A_TURN = 4 };
+enum { PIECES_A_TURN = 2 };
 
 enum err bulk_again(struct api *api, struct job *job)
 {
