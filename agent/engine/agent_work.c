@@ -58,7 +58,8 @@ static bool assign_one(struct agent_engine *engine, int64_t now_ms, const struct
         return true;
     }
     if (engine->slots_used >= engine->hello.profile.slots) {
-        agent_attempt_finish_as(engine, attempt, OUTCOME_START_FAILED, 0, "no free slot", effects);
+        /* No fault of the task, nor a try of it: it is given back, and goes on elsewhere. */
+        agent_attempt_finish_as(engine, attempt, OUTCOME_CANCELLED, 0, "no free slot", effects);
         agent_output_offer(engine, attempt, effects);
         return true;
     }

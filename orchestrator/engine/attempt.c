@@ -109,19 +109,28 @@ static void give_slot(struct engine *engine, struct attempt *attempt)
     }
 }
 
-static struct attempt *link_attempt(struct engine *engine, struct device *device,
-                                    const struct attempt_record *record)
+struct attempt *attempt_of(const struct engine *engine, const struct device *device, uint64_t fence)
 {
-    CHECK(map_get(&engine->attempts, record->fence) == NULL);
+    struct attempt *attempt = map_get(&engine->attempts, fence);
+    return attempt != NULL && attempt->device == device ? attempt : map_get(&device->strays, fence);
+}
+
+/* task: NULL of a stray. */
+static struct attempt *link_attempt(struct engine *engine, struct device *device,
+                                    const struct attempt_record *record, struct task *task)
+{
+    CHECK(attempt_of(engine, device, record->fence) == NULL);
     struct attempt *attempt = mem_alloc(sizeof *attempt);
     attempt->record = *record;
     attempt->device = device;
+    attempt->task = task;
+    attempt->is_stray = task == NULL;
     attempt->next = device->attempts;
     if (attempt->next != NULL) {
         attempt->next->previous = attempt;
     }
     device->attempts = attempt;
-    map_put(&engine->attempts, record->fence, attempt);
+    map_put(attempt->is_stray ? &device->strays : &engine->attempts, record->fence, attempt);
     return attempt;
 }
 
@@ -130,7 +139,10 @@ struct attempt *attempt_new(struct engine *engine, struct task *task, struct dev
     if (task->attempt != NULL) {
         attempt_detach(engine, task->attempt);
     }
-    engine->fence++;
+    do {
+        engine->fence++;
+    } while (map_get(&device->strays, engine->fence) !=
+             NULL); /* it would mistake the one for the other */
     struct attempt_record record = {
         .fence = engine->fence,
         .previous = task->record.fence,
@@ -142,8 +154,7 @@ struct attempt *attempt_new(struct engine *engine, struct task *task, struct dev
         .state = ATTEMPT_SENT,
         .assigned_wall_ms = engine->now.wall_ms,
     };
-    struct attempt *attempt = link_attempt(engine, device, &record);
-    attempt->task = task;
+    struct attempt *attempt = link_attempt(engine, device, &record, task);
     attempt->assigned_boot_ms = engine->now.boot_ms;
     attempt->unstarted_bytes = task->record.body_bytes;
     device->unstarted_bytes += attempt->unstarted_bytes;
@@ -166,7 +177,7 @@ struct attempt *attempt_new_stray(struct engine *engine, struct device *device, 
         .state = ATTEMPT_STOPPING,
         .stop_wanted = true,
     };
-    struct attempt *attempt = link_attempt(engine, device, &record);
+    struct attempt *attempt = link_attempt(engine, device, &record, NULL);
     take_slot(engine, attempt, class);
     return attempt;
 }
@@ -174,8 +185,7 @@ struct attempt *attempt_new_stray(struct engine *engine, struct device *device, 
 void attempt_load(struct engine *engine, const struct attempt_record *record, struct task *task,
                   struct device *device)
 {
-    struct attempt *attempt = link_attempt(engine, device, record);
-    attempt->task = task;
+    struct attempt *attempt = link_attempt(engine, device, record, task);
     task->attempt = attempt;
     if (record->state != ATTEMPT_LOST) {
         take_slot(engine, attempt, task->class);
@@ -352,7 +362,8 @@ void attempt_free(struct engine *engine, struct attempt *attempt)
     attempt_begun(engine, attempt);
     give_slot(engine, attempt);
     disarm(engine, attempt);
-    map_remove(&engine->attempts, attempt->record.fence);
+    map_remove(attempt->is_stray ? &attempt->device->strays : &engine->attempts,
+               attempt->record.fence);
     if (attempt->previous != NULL) {
         attempt->previous->next = attempt->next;
     } else {

@@ -332,8 +332,10 @@ static enum err check_device(const struct engine *engine, const struct device *d
     for (const struct attempt *attempt = device->attempts; attempt != NULL;
          attempt = attempt->next) {
         used += attempt->holds_slot;
+        const struct map *book = attempt->is_stray ? &device->strays : &engine->attempts;
         if (attempt->device != device || attempt->freed ||
-            map_get(&engine->attempts, attempt->record.fence) != attempt ||
+            map_get(book, attempt->record.fence) != attempt ||
+            attempt->is_stray != (attempt->task == NULL) ||
             (attempt->task != NULL && attempt->task->attempt != attempt)) {
             return broken(reason, 10, "an attempt is misfiled", (int64_t)attempt->record.fence);
         }

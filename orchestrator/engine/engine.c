@@ -57,11 +57,13 @@ struct engine *engine_new(const struct engine_config *config)
 
 static void free_attempts(struct engine *engine)
 {
-    size_t at = 0;
-    uint64_t fence = 0;
-    void *value = NULL;
-    while (map_each(&engine->attempts, &at, &fence, &value)) {
-        mem_free(value);
+    for (size_t i = 0; i < engine->devices_count; i++) {
+        struct device *device = engine->devices_list[i];
+        while (device->attempts != NULL) {
+            struct attempt *next = device->attempts->next;
+            mem_free(device->attempts);
+            device->attempts = next;
+        }
     }
     map_done(&engine->attempts);
     while (engine->graveyard != NULL) {

@@ -154,6 +154,7 @@ void fleet_free(struct device *device)
     drop(device->record.agent_version);
     drop_profile(&device->record.profile);
     newcomer_free(device->newcomer);
+    map_done(&device->strays);
     mem_free(device->placements);
     mem_free(device->stock);
     mem_free(device->acks);

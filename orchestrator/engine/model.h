@@ -201,7 +201,8 @@ struct attempt {
     uint64_t mark;
     struct class *class; /* whose resources it has reserved, while it holds a slot; NULL none */
     bool holds_slot;
-    bool freed; /* in the graveyard until the turn ends */
+    bool is_stray; /* it stands in device.strays */
+    bool freed;    /* in the graveyard until the turn ends */
 };
 
 /* What a constellation of a million tasks costs: a task with four dependencies in 300 bytes. */
@@ -229,6 +230,7 @@ struct device {
     int64_t contested_boot_ms;
     uint64_t turn_of; /* rises at each assignment: the longest unused goes first */
     struct attempt *attempts;
+    struct map strays; /* by fence. Two devices may say of the same one that they run it */
     struct placement **placements;
     size_t placements_count;
     size_t placements_capacity;
@@ -518,6 +520,10 @@ struct edge_record decision_record(const struct constellation *constellation,
 
 /* --- attempt.c --- */
 struct attempt *attempt_new(struct engine *engine, struct task *task, struct device *device);
+/* The attempt with this fence, if the device has it. Identity is the channel's: of a fence of another
+   device nothing is known here but that this one claims it, as of one that never was. */
+struct attempt *attempt_of(const struct engine *engine, const struct device *device,
+                           uint64_t fence);
 /* class: whose resources it still takes up; NULL: not known. */
 struct attempt *attempt_new_stray(struct engine *engine, struct device *device, uint64_t fence,
                                   struct class *class);

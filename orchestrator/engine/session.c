@@ -208,15 +208,6 @@ static void settle_absent(struct engine *engine, struct device *device,
     }
 }
 
-/* The attempt that a message of this device is about, if the device has it. Identity is the channel's:
-   a fence of another device is as unknown as one that never was. */
-static struct attempt *own_attempt(const struct engine *engine, const struct device *device,
-                                   uint64_t fence)
-{
-    struct attempt *attempt = map_get(&engine->attempts, fence);
-    return attempt != NULL && attempt->device == device ? attempt : NULL;
-}
-
 static void note_stale(struct engine *engine, struct device *device, uint64_t fence)
 {
     engine->stats.stale_total++;
@@ -232,23 +223,23 @@ static void note_stale(struct engine *engine, struct device *device, uint64_t fe
 static enum verdict judge(struct engine *engine, struct device *device, const struct msg_held *held,
                           bool same_boot)
 {
-    struct attempt *attempt = map_get(&engine->attempts, held->fence);
-    if (attempt != NULL && attempt->device == device && attempt->task == NULL) {
-        if (held->state == HELD_DIED) {
-            attempt_free(engine, attempt);
+    struct attempt *attempt = attempt_of(engine, device, held->fence);
+    if (attempt == NULL) {
+        note_stale(engine, device, held->fence);
+        /* One that an agent calls accepted may be about to run, or be stopped already. Whatever it is, and
+           whoever else claims it: the agent has no room for another until it has ended. */
+        if (held->state != HELD_RUNNING && held->state != HELD_ACCEPTED) {
             return VERDICT_DROP;
         }
-        return VERDICT_CANCEL; /* a stray, known */
+        attempt_new_stray(engine, device, held->fence, NULL);
+        return VERDICT_CANCEL;
     }
-    if (attempt == NULL || attempt->device != device) {
-        note_stale(engine, device, held->fence);
-        /* One that an agent calls accepted may be about to run, or be stopped already. */
-        bool has_slot = held->state == HELD_RUNNING || held->state == HELD_ACCEPTED;
-        if (has_slot && attempt == NULL && held->fence <= engine->fence) {
-            attempt_new_stray(engine, device, held->fence, NULL);
-            return VERDICT_CANCEL; /* its slot is taken until its end is confirmed */
-        }
+    if (attempt->is_stray && held->state == HELD_DIED) {
+        attempt_free(engine, attempt);
         return VERDICT_DROP;
+    }
+    if (attempt->is_stray) {
+        return VERDICT_CANCEL;
     }
     /* What was accepted before the machine was restarted may have begun: not every row of the journal
        outlives that. */
@@ -279,7 +270,7 @@ static void welcome(struct engine *engine, struct device *device, const struct m
     for (size_t i = 0; i < hello->held_count; i++) {
         verdicts[i].fence = hello->held[i].fence;
         verdicts[i].verdict = judge(engine, device, &hello->held[i], same_boot);
-        const struct attempt *attempt = own_attempt(engine, device, hello->held[i].fence);
+        const struct attempt *attempt = attempt_of(engine, device, hello->held[i].fence);
         if (attempt != NULL) {
             verdicts[i].stdout_offset = attempt->record.stdout_bytes;
             verdicts[i].stderr_offset = attempt->record.stderr_bytes;
@@ -343,7 +334,7 @@ static void hello(struct engine *engine, const struct event *event)
 
 static void started(struct engine *engine, struct device *device, const struct msg_started *msg)
 {
-    struct attempt *attempt = own_attempt(engine, device, msg->fence);
+    struct attempt *attempt = attempt_of(engine, device, msg->fence);
     if (attempt == NULL || attempt->task == NULL) {
         note_stale(engine, device, msg->fence);
         return;
@@ -367,7 +358,7 @@ static void started(struct engine *engine, struct device *device, const struct m
 
 static void output(struct engine *engine, struct device *device, const struct msg_output *msg)
 {
-    struct attempt *attempt = own_attempt(engine, device, msg->fence);
+    struct attempt *attempt = attempt_of(engine, device, msg->fence);
     if (attempt == NULL || attempt->task == NULL) {
         /* Nobody wants it; but the agent must get on to the end of it. */
         struct msg_ack_output *ack = arena_alloc(&engine->effects->arena, sizeof *ack);
@@ -399,7 +390,7 @@ static void output(struct engine *engine, struct device *device, const struct ms
 
 static void finished(struct engine *engine, struct device *device, const struct msg_finished *msg)
 {
-    struct attempt *attempt = own_attempt(engine, device, msg->fence);
+    struct attempt *attempt = attempt_of(engine, device, msg->fence);
     session_ack(engine, device, msg->fence);
     if (attempt == NULL) {
         note_stale(engine, device, msg->fence);

@@ -42,9 +42,11 @@ struct book_attempt {
     bool ended;       /* by itself or as it was told, and said so */
     struct msg_finished end;
     bool spool_cut;
-    bool kept;     /* its result is in the journal, and must stay there … */
-    bool released; /* … until the daemon has said that it may go */
-    bool said;     /* Finished went out at least once */
+    bool kept;                   /* its result is in the journal, and must stay there … */
+    bool released;               /* … until the daemon has said that it may go */
+    bool said;                   /* Finished went out at least once */
+    const struct host *claimant; /* who was told last to stop it although it is not wanted */
+    int64_t claimed_ms;
 };
 
 /* An edit may have taken it away: its attempts stay, and may still run. */

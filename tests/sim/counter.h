@@ -42,6 +42,7 @@
     X(VERDICT_KEEP, "verdict keep")                                                                \
     X(VERDICT_CANCEL, "verdict cancel")                                                            \
     X(VERDICT_DROP, "verdict drop")                                                                \
+    X(CLAIMED_TWICE, "attempt nobody wants that two agents say they run")                          \
     X(RESULT_AGAIN, "result sent again")                                                           \
     X(OUTPUT_RESUMED, "output resumed in the middle")                                              \
     X(OUTPUT_LARGE, "output beyond what is stored in the row")                                     \

@@ -272,7 +272,7 @@ static const struct row {
     [FAULT_DELAY] = { "slow connection", 15, strike_delay },
     [FAULT_DIAL_REFUSED] = { "dial refused", 200, NULL },
     [FAULT_CLONE] = { "cloned agent", 6, strike_clone },
-    [FAULT_HOSTILE] = { "hostile agent", 4, strike_hostile },
+    [FAULT_HOSTILE] = { "hostile agent", 6, strike_hostile },
     [FAULT_GARBAGE_TO_DAEMON] = { "garbage from an agent", 6, strike_garbage_to_daemon },
     [FAULT_GARBAGE_TO_HOST] = { "garbage from the daemon", 6, strike_garbage_to_host },
     [FAULT_DAEMON_KILL] = { "daemon killed", 12, strike_daemon_kill },

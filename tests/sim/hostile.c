@@ -20,13 +20,30 @@ static uint64_t some_fence(struct world *world)
     return max < 8 ? 1 : max - chance(world, 8);
 }
 
+/* One that still runs at another and that nobody wants any more: as if that one's journal was copied.
+   0: none. */
+static uint64_t lost_fence(struct world *world)
+{
+    size_t at = 0;
+    uint64_t fence = 0;
+    void *value = NULL;
+    while (map_each(&world->books->attempts, &at, &fence, &value)) {
+        const struct book_attempt *attempt = value;
+        if (attempt->processes > 0 && attempt->task->record.fence != fence) {
+            return fence;
+        }
+    }
+    return 0;
+}
+
 static void say_hello(struct world *world, struct host *host)
 {
     static const struct str executors[] = { { "sleep", 5 } };
-    struct msg_held held[2] = { { some_fence(world), HELD_RUNNING },
+    uint64_t lost = lost_fence(world);
+    struct msg_held held[2] = { { lost != 0 ? lost : some_fence(world), HELD_RUNNING },
                                 { some_fence(world) + 100, HELD_FINISHED } };
     struct msg msg = { .kind = MSG_HELLO };
-    bool lies = percent(world, 50);
+    bool lies = percent(world, 25);
     msg.hello = (struct msg_hello){
         .device = str_of(lies ? world->hosts[0]->device : host->device),
         .agent_version = STR("sim"),
@@ -41,7 +58,7 @@ static void say_hello(struct world *world, struct host *host)
                      .executors = executors,
                      .executors_count = 1 },
         .held = held,
-        .held_count = chance(world, 3),
+        .held_count = percent(world, 80) ? 1 + chance(world, 2) : 0,
     };
     say(world, host, &msg);
 }
@@ -49,7 +66,8 @@ static void say_hello(struct world *world, struct host *host)
 static void say_something(struct world *world, struct host *host)
 {
     struct msg msg = { .kind = MSG_PING, .ping = { 1 + chance(world, 1000) } };
-    switch (chance(world, 9)) {
+    uint64_t what = chance(world, 9);
+    switch (lost_fence(world) != 0 && what > 3 ? 5 : what) {
     case 0:
         msg = (struct msg){ .kind = MSG_STARTED, .started = { some_fence(world), WORLD_WALL_MS } };
         break;

@@ -63,6 +63,21 @@ static const struct book_attempt *own_attempt(const struct world *world,
     return attempt != NULL && attempt->record.device_id == device->id ? attempt : NULL;
 }
 
+/* Whoever came first, both have a slot less until it has ended. */
+static void count_claim(struct world *world, const struct host *host,
+                        const struct msg_verdict *verdict)
+{
+    struct book_attempt *attempt = books_attempt(world->books, verdict->fence);
+    if (attempt == NULL || verdict->verdict != VERDICT_CANCEL || is_current(attempt)) {
+        return;
+    }
+    world->counts->paths[COUNT_CLAIMED_TWICE] += attempt->claimant != NULL &&
+                                                 attempt->claimant != host &&
+                                                 attempt->claimed_ms >= world->daemon.started_ms;
+    attempt->claimant = host;
+    attempt->claimed_ms = world->now_ms;
+}
+
 static void say_verdict(struct world *world, const struct book_device *device,
                         const struct msg_verdict *verdict)
 {
@@ -120,6 +135,7 @@ static void say_welcome(struct world *world, const struct link *link,
         device->session != welcome->session; /* its connection is closed right behind it */
     for (size_t i = 0; i < welcome->verdicts_count && !is_over; i++) {
         say_verdict(world, device, &welcome->verdicts[i]);
+        count_claim(world, link->host, &welcome->verdicts[i]);
     }
 }
 

@@ -90,6 +90,10 @@ void promise_host_saying(struct world *world, const struct host *host, const str
                        "host %u is ready for session %" PRIu64 ", which is not on disk",
                        host->index, msg->ready.session);
     } else if (msg->kind == MSG_FINISHED) {
+        if (str_is(msg->finished.reason, "no free slot")) {
+            promise_broken(world, "P8", "host %u is given more than its %u slots", host->index,
+                           host->slots);
+        }
         struct book_attempt *attempt = books_attempt(world->books, msg->finished.fence);
         if (attempt != NULL) {
             world->counts->paths[COUNT_RESULT_AGAIN] += attempt->said;

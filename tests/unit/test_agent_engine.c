@@ -124,7 +124,7 @@ SCENARIO(an_assignment_that_comes_twice_runs_once)
     world_end(&world);
 }
 
-SCENARIO(more_than_the_slots_is_refused_as_a_failed_start)
+SCENARIO(more_than_the_slots_is_given_back_unbegun)
 {
     UNUSED_STATE;
     struct agent_world world;
@@ -134,7 +134,7 @@ SCENARIO(more_than_the_slots_is_refused_as_a_failed_start)
     world_assign(&world, 12);
     WORLD_EXPECT(&world, "save fence=11 running\n"
                          "save fence=12 finished\n"
-                         "send Finished fence=12 outcome=start_failed reason=\"no free slot\"\n"
+                         "send Finished fence=12 outcome=cancelled reason=\"no free slot\"\n"
                          "start fence=11 attempt=1 name=c/t body=4\n");
     world_ack(&world, 12);
     WORLD_EXPECT(&world, "remove fence=12\n");
@@ -807,7 +807,7 @@ int main(void)
         cmocka_unit_test(a_once_attempt_is_on_the_disk_before_it_starts_and_before_it_is_told),
         cmocka_unit_test(a_task_that_ends_in_the_turn_of_its_start_sends_no_started_after_its_end),
         cmocka_unit_test(an_assignment_that_comes_twice_runs_once),
-        cmocka_unit_test(more_than_the_slots_is_refused_as_a_failed_start),
+        cmocka_unit_test(more_than_the_slots_is_given_back_unbegun),
         cmocka_unit_test(a_body_that_cannot_be_read_is_a_failed_start),
         cmocka_unit_test(starts_are_spread_over_turns_and_what_waits_is_accepted),
         cmocka_unit_test(a_cancelled_task_is_stopped_once_and_its_own_end_counts),
