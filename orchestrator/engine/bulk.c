@@ -251,21 +251,15 @@ bool engine_wants_part(const struct engine *engine, struct part_wanted *ret_want
     return false;
 }
 
-/* There is something to do again: finally tasks that have run will run after it. */
-static void call_finals(struct engine *engine, struct constellation *constellation)
+/* What it has brought back may have begun a retry that takes longer: that has a hold of its own, and calls
+   finally tasks back. Else they are called here, if there is something to do again. */
+static void finish(struct engine *engine, struct bulk *bulk, struct str author)
 {
-    struct renewal renewal = { 0 };
-    if (constellation->ordinary > 0) {
-        renewal_add_finals(engine, constellation, &renewal);
-        renewal_spread(engine, constellation, &renewal, false);
+    struct constellation *constellation = bulk->constellation;
+    const struct renewal none = { 0 };
+    if (constellation->reopening == NULL) {
+        edit_renew(engine, constellation, &none, author);
     }
-    renewal_done(&renewal);
-}
-
-/* What it has brought back may have begun a retry that takes longer: that has a hold of its own. */
-static void finish(struct engine *engine, struct bulk *bulk)
-{
-    call_finals(engine, bulk->constellation);
     effects_add(engine->effects, EFFECT_REMOVE_BULK)->id = bulk->record.id;
     if (bulk->has_request) {
         engine_reply(engine, bulk->request, ERR_NONE, bulk->record.constellation_id, STR(""));
@@ -292,7 +286,7 @@ void bulk_part(struct engine *engine, const struct event *event)
     if (record->next < record->parts) {
         save(engine, bulk);
     } else {
-        finish(engine, bulk);
+        finish(engine, bulk, edit->author);
     }
 }
 

@@ -359,6 +359,9 @@ void edit_renew(struct engine *engine, struct constellation *constellation,
                 const struct renewal *skipped, struct str author)
 {
     struct renewal renewal = { 0 };
+    if (skipped->count == 0 && constellation->ordinary == 0) {
+        return;
+    }
     if (reopen_is_large(engine, constellation, skipped->list, skipped->count, HOLD_RETRY)) {
         reopen_begin(engine, constellation, skipped->list, skipped->count, HOLD_RETRY, NULL,
                      author);

@@ -89,8 +89,5 @@ uint32_t edit_longest_path(const struct constellation *constellation);
 void edit_apply(struct batch *batch);
 /* Of a part: what follows from it waits until all are made. */
 void edit_apply_part(struct batch *batch);
-/* What was skipped and need not be any more waits again, with what is behind it. */
-void edit_renew(struct engine *engine, struct constellation *constellation,
-                const struct renewal *skipped, struct str author);
 
 #endif

@@ -600,6 +600,8 @@ void renewal_done(struct renewal *renewal);
 /* What is not finally is about to go on: finally tasks that have run are added, for another round. */
 void renewal_add_finals(struct engine *engine, struct constellation *constellation,
                         struct renewal *renewal);
+/* One of them. False: it has not run, or runs still. */
+bool renewal_adds_final(struct engine *engine, struct renewal *renewal, struct task *task);
 /* A final one runs again; nothing if it is not final. */
 void constellation_reopen(struct engine *engine, struct constellation *constellation,
                           struct str actor);
@@ -684,6 +686,10 @@ uint32_t asleep_tasks_of(const struct engine *engine, const struct class *class,
 void edit_step(struct engine *engine, const struct event *event);
 /* Makes one part of an edit that was accepted. */
 void edit_make_part(struct engine *engine, const struct edit *edit);
+/* What was skipped and need not be any more waits again, with what is behind it; and finally tasks that have
+   run, if there is something to do before them. */
+void edit_renew(struct engine *engine, struct constellation *constellation,
+                const struct renewal *skipped, struct str author);
 /* What it has changed of what was skipped waits again, if it can: once all parts are made. */
 void edit_renew_part(struct engine *engine, const struct edit *edit);
 void hold_place(struct engine *engine, const struct event *event);

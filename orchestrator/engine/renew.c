@@ -127,6 +127,18 @@ void renewal_done(struct renewal *renewal)
     *renewal = (struct renewal){ 0 };
 }
 
+bool renewal_adds_final(struct engine *engine, struct renewal *renewal, struct task *task)
+{
+    if (task_state_is_final((enum task_state)task->record.state)) {
+        renewal_add(engine, renewal, task);
+        return true;
+    }
+    if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
+        task_unqueue(engine, task); /* those under way go on, and do not run again */
+    }
+    return false;
+}
+
 void renewal_add_finals(struct engine *engine, struct constellation *constellation,
                         struct renewal *renewal)
 {
@@ -142,11 +154,7 @@ void renewal_add_finals(struct engine *engine, struct constellation *constellati
             continue;
         }
         left--;
-        if (task_state_is_final((enum task_state)task->record.state)) {
-            renewal_add(engine, renewal, task);
-        } else if (task->queue == QUEUE_READY || task->queue == QUEUE_PREPARE) {
-            task_unqueue(engine, task); /* those under way go on, and do not run again */
-        }
+        renewal_adds_final(engine, renewal, task);
     }
 }
 

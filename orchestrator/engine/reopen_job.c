@@ -4,16 +4,18 @@
    a restart finds nothing left to do. The steps:
      REACH   a rerun only: everything behind the tasks; refused if some of that is under way
      ADD     they wait again
+     FINALS  finally tasks that have run are called back
      ERASE   what they decided is taken back; what was skipped for it is added
      DECIDE  what leads into all of them is decided anew */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-enum { ROWS_A_TASK = 4 };
+enum { ROWS_A_TASK = 4, LOOKS_A_ROW = 16 };
 
 enum step {
     STEP_REACH,
     STEP_ADD,
+    STEP_FINALS,
     STEP_ERASE,
     STEP_DECIDE,
 };
@@ -31,7 +33,9 @@ struct reopening {
     unsigned char *seen;  /* a bit a task, by index */
     size_t seen_bytes;
     enum step step;
-    size_t at;     /* in the list of the step */
+    size_t at; /* in the list of the step; FINALS: among all tasks, from behind */
+    bool calls_finals;
+    uint32_t finals_left;
     uint32_t edge; /* of that task: index + 1 */
     bool begun;
     struct reopening *next;
@@ -54,6 +58,11 @@ bool reopen_is_large(const struct engine *engine, struct constellation *constell
     const size_t max = engine->config.reopen_max;
     size_t listed = 0;
     size_t looks = 0;
+    if (constellation->finals > max &&
+        (constellation->finally_open ||
+         constellation_state_is_final(constellation->record.state))) {
+        return true; /* they may have to be called back */
+    }
     for (size_t i = 0; i < count && i < max; i++) {
         list[listed++] = tasks[i];
         map_put(&seen, (uint64_t)tasks[i] + 1, list);
@@ -125,14 +134,16 @@ void reopen_begin(struct engine *engine, struct constellation *constellation, co
     reopening->is_named = count * ROWS_A_TASK > engine->config.slice;
 }
 
-/* Of this round, which is called back all at once: the job had not come to it before the restart. */
+/* Of this round: the job had not come to all of them before the restart. One that is skipped may never
+   have had its turn; if it has, it is skipped again, or follows from what led to it. */
 static bool has_run_finally(const struct constellation *constellation)
 {
     for (uint32_t i = 0; constellation->finals > 0 && i < constellation->tasks; i++) {
         const struct task *task = constellation_task(constellation, i);
         if (!task->removed && (task->record.flags & TASK_FINALLY) != 0 &&
             task_state_is_final((enum task_state)task->record.state) &&
-            (task_has_started(task) || task->record.state == TASK_SUCCEEDED)) {
+            (task_has_started(task) || task->record.state == TASK_SUCCEEDED ||
+             task->record.state == TASK_CANCELLED)) {
             return true;
         }
     }
@@ -243,6 +254,11 @@ static bool reach_one(struct engine *engine, struct reopening *reopening)
     return true;
 }
 
+static bool waits_unbegun(const struct task *task)
+{
+    return task->record.state == TASK_WAITING && !task_has_started(task);
+}
+
 static size_t add_one(struct engine *engine, struct reopening *reopening)
 {
     size_t at = reopening->at++;
@@ -252,8 +268,45 @@ static size_t add_one(struct engine *engine, struct reopening *reopening)
         renewal_add(engine, &reopening->again, task);
         return ROWS_A_TASK;
     }
-    if (reopening->is_resumed && state == TASK_WAITING && !task_has_started(task)) {
+    if (reopening->is_resumed && waits_unbegun(task)) {
         renewal_list(&reopening->again, task);
+    }
+    return 1;
+}
+
+/* If they had their turn. One that was called back before a restart is listed for the steps that follow. */
+static void begin_finals(struct reopening *reopening)
+{
+    struct constellation *constellation = reopening->constellation;
+    if (constellation->ordinary > 0) {
+        reopening->calls_finals = constellation->finally_open;
+        constellation->finally_open = false;
+    }
+    if (reopening->calls_finals || reopening->is_resumed) {
+        reopening->finals_left = constellation->finals;
+    }
+    reopening->step = STEP_FINALS;
+    reopening->at = 0;
+}
+
+/* From behind, where they mostly stand. */
+static size_t call_final(struct engine *engine, struct reopening *reopening)
+{
+    struct constellation *constellation = reopening->constellation;
+    for (int looks = 0; looks < LOOKS_A_ROW; looks++) {
+        struct task *task =
+            constellation_task(constellation, constellation->tasks - (uint32_t)++reopening->at);
+        if (task->removed || (task->record.flags & TASK_FINALLY) == 0) {
+            continue;
+        }
+        reopening->finals_left--;
+        if (reopening->calls_finals && renewal_adds_final(engine, &reopening->again, task)) {
+            return ROWS_A_TASK;
+        }
+        if (reopening->is_resumed && waits_unbegun(task)) {
+            renewal_list(&reopening->again, task);
+        }
+        return 1;
     }
     return 1;
 }
@@ -270,7 +323,7 @@ static size_t erase_one(struct engine *engine, struct reopening *reopening)
     }
     struct edge *out = constellation_edge(constellation, edge);
     const struct task *to = constellation_task(constellation, out->to);
-    bool was_waiting = to->record.state == TASK_WAITING && !task_has_started(to);
+    bool was_waiting = waits_unbegun(to);
     size_t cost = renewal_erase(engine, constellation, &reopening->again, out,
                                 reopening->hold->record.origin == HOLD_RETRY_KEPT);
     decision_queue_edge(engine, constellation, edge); /* if it was denied, or expired, meanwhile */
@@ -318,8 +371,12 @@ static size_t work_one(struct engine *engine, struct reopening *reopening)
             break;
         }
         answer(engine, reopening, ERR_NONE, STR(""));
-        if (reopening->constellation->ordinary > 0) {
-            renewal_add_finals(engine, reopening->constellation, &reopening->again);
+        begin_finals(reopening);
+        break;
+    case STEP_FINALS:
+        if (reopening->finals_left > 0) {
+            cost = call_final(engine, reopening);
+            break;
         }
         reopening->step = STEP_ERASE;
         reopening->at = 0;

@@ -329,6 +329,109 @@ static void the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too
     }
 }
 
+/* --- Many of them --- */
+
+enum { ORDINARY = 3, PAIRS = 20, LAST = ORDINARY + 2 * PAIRS };
+
+enum second_round {
+    BY_RERUN,
+    BY_EDIT,
+    BY_LARGE_EDIT,
+    WAYS_END,
+};
+
+/* All has ended, and is loaded again: ordinary tasks, then pairs of finally tasks, one after the other. */
+static struct living *many_finals(void)
+{
+    struct living *living = living_new_slow(LAST, SMALL_SLICE);
+    static struct plan_task tasks[LAST];
+    static struct plan_edge edges[PAIRS];
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        uint32_t first = ORDINARY + 2 * i;
+        tasks[first].flags = tasks[first + 1].flags = TASK_FINALLY;
+        edges[i] = (struct plan_edge){ .from = first, .to = first + 1, .when = EDGE_WHEN_SUCCESS };
+    }
+    struct plan plan = plan_of(tasks, LAST, edges, PAIRS);
+    living_submit(living, &plan);
+    finish_all(living, LAST);
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+    living_revive(living);
+    return living;
+}
+
+static void begin_second_round(struct living *living, enum second_round way)
+{
+    static const struct plan_task plain = { .key = { "n", 1 }, .body = { "b", 1 } };
+    static const int64_t root = 1;
+    struct edit_operation add = { .kind = EDIT_ADD_TASK };
+    add.write.task = -1;
+    add.write.plan = &plain;
+    add.write.class = &ANY;
+    add.write.policy = &ONCE;
+    const struct edit edit = { .constellation_id = 1,
+                               .operations = &add,
+                               .operations_count = 1,
+                               .tasks_added = 1,
+                               .author_kind = AUTHOR_USER,
+                               .author = STR("ada") };
+    struct event event = { .kind = EVENT_EDIT };
+    event.edit.edit = &edit;
+    if (way == BY_LARGE_EDIT) {
+        assert_int_equal(living_bulk(living, &edit, 4), ERR_NONE);
+        return;
+    }
+    if (way == BY_RERUN) {
+        event = (struct event){ .kind = EVENT_REOPEN };
+        event.reopen.constellation_id = 1;
+        event.reopen.task_ids = &root;
+        event.reopen.task_ids_count = 1;
+        event.reopen.rerun = true;
+    }
+    living_turn(living, &event, 1);
+    assert_true(living->effects.count <= SMALL_TURN_MAX);
+}
+
+/* One that runs has what it depends on of the same round. */
+static void finish_in_order(struct living *living)
+{
+    int64_t last = living->last_id > LAST ? living->last_id : LAST;
+    bool is_any = true;
+    while (is_any) {
+        is_any = false;
+        for (int64_t id = 1; id <= last; id++) {
+            const struct task_record *task = living_task(living, id);
+            if (task == NULL || task->state != TASK_ASSIGNED) {
+                continue;
+            }
+            bool is_second = id > ORDINARY && id <= LAST && (id - ORDINARY) % 2 == 0;
+            if (is_second) {
+                assert_int_equal(living_task(living, id - 1)->round, 2);
+                assert_int_equal(living_task(living, id - 1)->state, TASK_SUCCEEDED);
+            }
+            living_finish(living, task->fence, OUTCOME_EXITED, 0);
+            living_settle(living);
+            is_any = true;
+        }
+    }
+}
+
+static void many_finally_tasks_are_called_back_by_slices_over_a_restart_too(void **state)
+{
+    (void)state;
+    for (int restart_at = 0; restart_at <= 60; restart_at++) {
+        struct living *living = many_finals();
+        begin_second_round(living, (enum second_round)(restart_at % WAYS_END));
+        work_off(living, restart_at);
+        finish_in_order(living);
+        assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+        for (int64_t id = ORDINARY + 1; id <= LAST; id++) {
+            assert_int_equal(living_task(living, id)->round, 2);
+        }
+        living_check(living);
+        living_free(living);
+    }
+}
+
 static void many_that_are_let_go_go_by_slices(void **state)
 {
     (void)state;
@@ -407,6 +510,7 @@ int main(void)
         cmocka_unit_test(a_retry_counts_what_it_looks_at),
         cmocka_unit_test(finally_tasks_run_again_after_a_rerun_that_a_restart_has_met),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
+        cmocka_unit_test(many_finally_tasks_are_called_back_by_slices_over_a_restart_too),
         cmocka_unit_test(many_that_are_let_go_go_by_slices),
         cmocka_unit_test(no_more_failures_are_held_than_can_be_let_go_in_one_turn),
     };
