@@ -211,8 +211,15 @@ static enum err delete_run(struct api *api, struct job *job, struct effects *eff
     if (err != ERR_NONE) {
         return err;
     }
-    /* It may have been reopened in this very turn. */
-    err = engine_constellation(api->config.engine, job->constellation_id) != NULL
+    /* It may have been reopened in this very turn; or it is there for one that only looks at it, as a dry
+       run does, and goes with the turn. */
+    const struct constellation_record *live =
+        engine_constellation(api->config.engine, job->constellation_id);
+    if (live != NULL && constellation_state_is_final(live->state)) {
+        job_queue(api, job);
+        return ERR_NONE;
+    }
+    err = live != NULL
               ? ERR_CONFLICT
               : store_delete_constellation(api->config.store, job->constellation_id, reason);
     if (err == ERR_CONFLICT) {

@@ -197,6 +197,38 @@ static void what_is_deleted_on_its_way_is_not_found(void **state)
     }
 }
 
+static void what_is_read_for_a_dry_run_in_the_same_turn_is_deleted(void **state)
+{
+    (void)state;
+    struct house *house = house_new_slow(2 * ROWS);
+    struct client clients[2];
+    char id[160];
+    submit(house, ENDS_AT_ONCE, id);
+    begin(house, &clients[0], "POST", path_of(id, "/edits?dry_run=1"), ADD_X);
+    begin(house, &clients[1], "DELETE", path_of(id, ""), NULL);
+    run_turns(house);
+    assert_int_equal(take_answer(house, &clients[0]), 200);
+    assert_int_equal(take_answer(house, &clients[1]), 204);
+    nothing_is_live(house);
+    house_free(house);
+}
+
+static void what_goes_on_in_the_same_turn_is_not_deleted(void **state)
+{
+    (void)state;
+    struct house *house = house_new_slow(2 * ROWS);
+    struct client clients[2];
+    char id[160];
+    submit(house, ENDS_AT_ONCE, id);
+    begin(house, &clients[0], "POST", path_of(id, "/edits"), ADD_X);
+    begin(house, &clients[1], "DELETE", path_of(id, ""), NULL);
+    run_turns(house);
+    assert_int_equal(take_answer(house, &clients[0]), 200);
+    assert_int_equal(take_answer(house, &clients[1]), 409);
+    assert_int_equal(engine_stats(house->engine).tasks, 7);
+    house_free(house);
+}
+
 static void what_nothing_comes_of_goes_again(void **state)
 {
     (void)state;
@@ -330,6 +362,8 @@ int main(void)
         cmocka_unit_test(a_small_one_is_there_at_once),
         cmocka_unit_test(all_who_want_it_share_one_load),
         cmocka_unit_test(what_is_deleted_on_its_way_is_not_found),
+        cmocka_unit_test(what_is_read_for_a_dry_run_in_the_same_turn_is_deleted),
+        cmocka_unit_test(what_goes_on_in_the_same_turn_is_not_deleted),
         cmocka_unit_test(what_nothing_comes_of_goes_again),
         cmocka_unit_test(so_many_come_back_at_a_time_and_no_more),
         cmocka_unit_test(whatever_is_asked_meanwhile_memory_is_the_database),
