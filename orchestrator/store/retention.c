@@ -201,19 +201,24 @@ static enum err drop_edge(struct pass *pass, int64_t edge_id, int64_t unused)
     return err;
 }
 
-static enum err drop_hold(struct pass *pass, int64_t hold_id, int64_t unused)
+static enum err drop_hold_row(struct pass *pass, int64_t hold_id, const char *drop)
 {
-    (void)unused;
     enum err err = run(pass,
                        "DELETE FROM hold_task WHERE hold_id = ?1 AND task_id IN"
                        " (SELECT task_id FROM hold_task WHERE hold_id = ?1 LIMIT ?2)",
                        hold_id, pass->budget);
-    pass->budget -= sqlite3_changes(pass->self->db);
+    pass->budget -= err == ERR_NONE ? sqlite3_changes(pass->self->db) : 0;
     if (err == ERR_NONE && pass->budget > 0) {
-        err = run(pass, "DELETE FROM hold WHERE id = ?", hold_id, 0);
+        err = run(pass, drop, hold_id, 0);
         pass->budget--;
     }
     return err;
+}
+
+static enum err drop_hold(struct pass *pass, int64_t hold_id, int64_t unused)
+{
+    (void)unused;
+    return drop_hold_row(pass, hold_id, "DELETE FROM hold WHERE id = ?");
 }
 
 /* What it costs to give back the pages of a long text. */
@@ -503,6 +508,20 @@ static enum err drop_pieces(struct pass *pass)
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
+/* What holds named that have ended. */
+static enum err drop_named(struct pass *pass)
+{
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t row[1] = { 0 };
+        err = read_row(pass, "SELECT id FROM hold_doomed LIMIT 1", 0, 0, row, 1);
+        if (err == ERR_NONE) {
+            err = drop_hold_row(pass, row[0], "DELETE FROM hold_doomed WHERE id = ?");
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
 static enum err retain(struct pass *pass, int64_t now_wall_ms,
                        const struct retention_policy *policy)
 {
@@ -528,6 +547,9 @@ static enum err retain(struct pass *pass, int64_t now_wall_ms,
     }
     if (err == ERR_NONE && pass->budget > 0) {
         err = drop_pieces(pass);
+    }
+    if (err == ERR_NONE && pass->budget > 0) {
+        err = drop_named(pass);
     }
     if (err == ERR_NONE && pass->budget > 0) {
         err = drop_forgotten(pass);

@@ -132,6 +132,8 @@ static const char *const step_1[] = {
     /* May name a task that has been removed since. */
     "CREATE TABLE hold_task(hold_id INTEGER NOT NULL, task_id INTEGER NOT NULL,"
     " PRIMARY KEY(hold_id, task_id)) STRICT, WITHOUT ROWID",
+    /* Holds that have ended and named many: their rows above go in slices. */
+    "CREATE TABLE hold_doomed(id INTEGER PRIMARY KEY) STRICT",
     /* One edit that was applied: the revision that it made. bytes: of its text. */
     "CREATE TABLE revision(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " number INTEGER NOT NULL, base INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"

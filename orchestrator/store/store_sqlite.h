@@ -38,6 +38,7 @@ struct new_edge {
 };
 
 enum { ROW_STATEMENTS_MAX = 40, EDGES_AT_ONCE = 16 };
+enum { STORE_HOLD_TASKS_AT_ONCE = 64 }; /* of a hold that ends; what else it names goes in slices */
 
 struct store_sqlite {
     struct store store;

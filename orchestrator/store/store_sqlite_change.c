@@ -121,11 +121,21 @@ static enum err add_hold_task(struct store_sqlite *self, const struct effect *ef
                reason);
 }
 
+/* What it names goes with it if that is little; else later, in slices (retention.c): nobody looks at what
+   a hold names that is not there, and its id is never given out again. */
 static enum err remove_hold(struct store_sqlite *self, const struct effect *effect,
                             struct reason *reason)
 {
     note_removed(&self->removed_hold_id, effect->id);
-    enum err err = run_id(self, "DELETE FROM hold_task WHERE hold_id = ?", effect->id, reason);
+    enum err err = run(self,
+                       statement_of(self,
+                                    "DELETE FROM hold_task WHERE hold_id = ?1 AND task_id IN"
+                                    " (SELECT task_id FROM hold_task WHERE hold_id = ?1 LIMIT ?2)",
+                                    effect->id, STORE_HOLD_TASKS_AT_ONCE, 0, reason),
+                       reason);
+    if (err == ERR_NONE && sqlite3_changes(self->db) == STORE_HOLD_TASKS_AT_ONCE) {
+        err = run_id(self, "INSERT INTO hold_doomed(id) VALUES(?)", effect->id, reason);
+    }
     if (err == ERR_NONE) {
         err = run_id_on_row(self, "DELETE FROM hold WHERE id = ?", effect->id, reason);
     }

@@ -20,6 +20,7 @@
 #include "orchestrator/store/output_file.h"
 #include "orchestrator/store/retention.h"
 #include "orchestrator/store/sqlite_db.h"
+#include "orchestrator/store/store_sqlite.h"
 #include "tests/unit/store_world.h"
 
 static struct store_world *world_of(void **state)
@@ -458,6 +459,43 @@ static void the_decisions_of_one_attempt_go_in_slices(void **state)
                      0);
 }
 
+static void what_a_hold_named_goes_in_slices_after_its_end(void **state)
+{
+    struct store_world *world = world_of(state);
+    const struct retention_policy policy = { 0 };
+    enum { NAMED = 2 * RETENTION_SLICE };
+    const struct hold_record hold = { .id = 31, .constellation_id = 1, .scope = HOLD_TASKS };
+    world_add_sample(world);
+    struct effect *place = effects_add(&world->effects, EFFECT_ADD_HOLD);
+    place->hold.record = &hold;
+    place->hold.owner = STR("ada");
+    for (int64_t id = 1000; id < 1000 + NAMED; id++) {
+        struct effect *effect = effects_add(&world->effects, EFFECT_ADD_HOLD_TASK);
+        effect->hold_task.hold_id = 31;
+        effect->hold_task.task_id = id;
+    }
+    world_commit(world);
+    assert_int_equal(query(world, "SELECT count(*) FROM hold_task"), NAMED);
+    effects_add(&world->effects, EFFECT_REMOVE_HOLD)->id = 31;
+    world_commit(world);
+    assert_int_equal(query(world, "SELECT count(*) FROM hold WHERE id = 31"), 0);
+    assert_int_equal(query(world, "SELECT count(*) FROM hold_task"),
+                     NAMED - STORE_HOLD_TASKS_AT_ONCE);
+    world_reopen(world);
+    bool more = true;
+    for (unsigned turns = 0; more; turns++) {
+        int64_t before = query(world, "SELECT count(*) FROM hold_task");
+        world_apply(world);
+        assert_int_equal(store_retain(world->store, 2, &policy, &more, NULL), ERR_NONE);
+        world_commit(world);
+        assert_true(before - query(world, "SELECT count(*) FROM hold_task") <= RETENTION_SLICE);
+        assert_true(turns < 4);
+    }
+    assert_int_equal(query(world, "SELECT (SELECT count(*) FROM hold_task) +"
+                                  " (SELECT count(*) FROM hold_doomed)"),
+                     0);
+}
+
 static void classes_that_nothing_refers_to_go_in_slices(void **state)
 {
     struct store_world *world = world_of(state);
@@ -692,6 +730,7 @@ int main(void)
         ROW(a_constellation_that_runs_is_never_removed),
         ROW(a_deleted_constellation_is_gone_at_once_and_its_rows_in_slices),
         ROW(the_decisions_of_one_attempt_go_in_slices),
+        ROW(what_a_hold_named_goes_in_slices_after_its_end),
         ROW(classes_that_nothing_refers_to_go_in_slices),
         ROW(old_events_go_but_never_the_newest),
         ROW(nothing_is_removed_while_a_backup_is_taken),
