@@ -208,12 +208,12 @@ static enum err check_slots(const struct constellation *constellation, struct re
                            constellation->record.id);
 }
 
-/* 12: a task is held by just those holds that name it. */
-static enum err check_holds(const struct constellation *constellation, struct reason *reason)
+/* By index, of a list of holds. Returns how many are on all. */
+static uint32_t count_held(const struct constellation *constellation, const struct hold *hold,
+                           uint32_t *held)
 {
-    uint32_t *held = mem_array(constellation->tasks, sizeof *held);
     uint32_t all = 0;
-    for (const struct hold *hold = constellation->holds; hold != NULL; hold = hold->next) {
+    for (; hold != NULL; hold = hold->next) {
         all += hold->record.scope == HOLD_ALL;
         for (size_t i = 0; i < hold->tasks_count; i++) {
             const struct task *task = constellation_find_task(constellation, hold->tasks[i]);
@@ -222,6 +222,15 @@ static enum err check_holds(const struct constellation *constellation, struct re
             }
         }
     }
+    return all;
+}
+
+/* 12: a task is held by just those holds that name it. */
+static enum err check_holds(const struct constellation *constellation, struct reason *reason)
+{
+    uint32_t *held = mem_array(constellation->tasks, sizeof *held);
+    uint32_t all = count_held(constellation, constellation->holds, held);
+    count_held(constellation, constellation->holds_over, held);
     enum err err = all == constellation->holds_all
                        ? ERR_NONE
                        : broken(reason, 12, "holds on all are miscounted", (int64_t)all);

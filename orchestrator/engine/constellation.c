@@ -47,6 +47,7 @@ void constellation_leave(struct engine *engine, struct constellation *constellat
     while (constellation->holds != NULL) {
         hold_free(engine, constellation->holds);
     }
+    hold_forget_over(constellation, false);
     if (heap_holds(&constellation->timer)) {
         heap_remove(&engine->deadlines, &constellation->timer);
     }

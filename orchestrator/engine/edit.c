@@ -209,6 +209,7 @@ void edit_step(struct engine *engine, const struct event *event)
                      STR("no such constellation"));
         return;
     }
+    hold_forget_over(batch.constellation, true); /* the forecast asks what is held */
     batch_init(&batch);
     if (batch.constellation->bulk != NULL) {
         /* Not even tried: the ids of tasks are spent in the order in which they come. */

@@ -91,7 +91,8 @@ struct hold *hold_of_root(const struct constellation *constellation, int64_t tas
     return map_get(&constellation->root_holds, root_key(task_id, origin));
 }
 
-void hold_free(struct engine *engine, struct hold *hold)
+/* Of the books: what it names stays. */
+static void take_out(struct engine *engine, struct hold *hold)
 {
     struct constellation *constellation = hold->constellation;
     if (heap_holds(&hold->timer)) {
@@ -103,9 +104,19 @@ void hold_free(struct engine *engine, struct hold *hold)
                    root_key(hold->record.root_task_id, hold->record.origin));
     }
     map_remove(&engine->holds, (uint64_t)hold->record.id);
+}
+
+static void drop(struct hold *hold)
+{
     map_done(&hold->names);
     mem_free(hold->tasks);
     mem_free(hold);
+}
+
+void hold_free(struct engine *engine, struct hold *hold)
+{
+    take_out(engine, hold);
+    drop(hold);
 }
 
 void hold_arm(struct engine *engine, struct hold *hold)
@@ -456,16 +467,27 @@ void hold_end_all(struct engine *engine, struct constellation *constellation)
     while (constellation->holds != NULL) {
         struct hold *hold = constellation->holds;
         effects_add(engine->effects, EFFECT_REMOVE_HOLD)->id = hold->record.id;
-        for (size_t i = 0; i < hold->tasks_count; i++) {
+        take_out(engine, hold);
+        hold->next = constellation->holds_over;
+        constellation->holds_over = hold;
+    }
+    constellation->holds_count = 0;
+    constellation->holds_all = 0;
+}
+
+void hold_forget_over(struct constellation *constellation, bool goes_on)
+{
+    while (constellation->holds_over != NULL) {
+        struct hold *hold = constellation->holds_over;
+        constellation->holds_over = hold->next;
+        for (size_t i = 0; goes_on && i < hold->tasks_count; i++) {
             struct task *task = constellation_find_task(constellation, hold->tasks[i]);
             if (task != NULL) {
                 task->held--;
             }
         }
-        hold_free(engine, hold);
+        drop(hold);
     }
-    constellation->holds_count = 0;
-    constellation->holds_all = 0;
 }
 
 /* From where it stands, as far as the budget goes: returns what is left of that. */

@@ -293,6 +293,7 @@ struct constellation {
     struct hold *root_holds_first; /* of these, which those of failures begin */
     struct hold *approvals_first;
     struct hold *holds_last;
+    struct hold *holds_over; /* have ended with it: its tasks count them still */
     struct map root_holds; /* approvals by 2 × their task's id, and 1 more of its hold_on_failure */
     uint32_t holds_count;  /* of requests */
     uint32_t holds_all;    /* on the whole of it */
@@ -727,8 +728,10 @@ void hold_end(struct engine *engine, struct hold *hold, struct str actor);
 /* A cancel, fail_fast or a deadline leaves nobody anything to act on. */
 void hold_end_failures(struct engine *engine, struct constellation *constellation,
                        struct str actor);
-/* The holds of a constellation that has ended: their rows go. */
+/* The holds of a constellation that has ended: their rows go. What they name, which may be a lot, is looked
+   at only if somebody wants something of it in the same turn: it goes with that. */
 void hold_end_all(struct engine *engine, struct constellation *constellation);
+void hold_forget_over(struct constellation *constellation, bool goes_on);
 size_t hold_expired(struct engine *engine, struct hold *hold, size_t budget);
 void hold_expiry_done(struct engine *engine, struct constellation *constellation);
 /* An edit has put `task` behind `from`: what holds that one's descendants holds it too. */

@@ -165,6 +165,7 @@ void constellation_reopen(struct engine *engine, struct constellation *constella
     if (!constellation_state_is_final(record->state)) {
         return;
     }
+    hold_forget_over(constellation, true);
     record->state = CONSTELLATION_RUNNING;
     record->finished_wall_ms = 0;
     record->succeeded = record->failed = record->cancelled = record->skipped = 0;

@@ -432,6 +432,45 @@ static void many_finally_tasks_are_called_back_by_slices_over_a_restart_too(void
     }
 }
 
+static void what_goes_on_in_the_turn_of_its_end_is_held_by_nothing(void **state)
+{
+    (void)state;
+    struct living *living = living_new(2);
+    struct plan_task tasks[2] = { 0 };
+    struct plan_edge edge = { .from = 0, .to = 1, .when = EDGE_WHEN_SUCCESS };
+    struct plan plan = plan_of(tasks, 2, &edge, 1);
+    living_submit(living, &plan);
+    const int64_t ids[] = { 1, 2 };
+    struct event hold = hold_on(ids, 2);
+    hold.hold.length_ms = 0;
+    living_turn(living, &hold, 1);
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
+    living_settle(living);
+    /* It ends with the task that is taken away; the hold named the other too. */
+    struct edit_operation removals[] = { { .kind = EDIT_REMOVE_EDGE },
+                                         { .kind = EDIT_REMOVE_TASK, .index = 1 } };
+    removals[0].edge.edge_id = 1;
+    removals[1].task = 2;
+    const struct edit edit = { .constellation_id = 1,
+                               .operations = removals,
+                               .operations_count = 2,
+                               .author_kind = AUTHOR_USER,
+                               .author = STR("ada") };
+    struct event events[] = { { .kind = EVENT_EDIT }, { .kind = EVENT_REOPEN } };
+    events[0].edit.edit = &edit;
+    events[1].reopen.constellation_id = 1;
+    events[1].reopen.task_ids = ids;
+    events[1].reopen.task_ids_count = 1;
+    events[1].reopen.rerun = true;
+    living_turn(living, events, 2);
+    living_settle(living);
+    assert_int_equal(living_find_hold(living, HOLD_BY_REQUEST, 0), 0);
+    assert_int_equal(living_task(living, 1)->state, TASK_ASSIGNED);
+    living_check(living);
+    living_compare(living);
+    living_free(living);
+}
+
 static void many_that_are_let_go_go_by_slices(void **state)
 {
     (void)state;
@@ -511,6 +550,7 @@ int main(void)
         cmocka_unit_test(finally_tasks_run_again_after_a_rerun_that_a_restart_has_met),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
         cmocka_unit_test(many_finally_tasks_are_called_back_by_slices_over_a_restart_too),
+        cmocka_unit_test(what_goes_on_in_the_turn_of_its_end_is_held_by_nothing),
         cmocka_unit_test(many_that_are_let_go_go_by_slices),
         cmocka_unit_test(no_more_failures_are_held_than_can_be_let_go_in_one_turn),
     };
