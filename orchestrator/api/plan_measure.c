@@ -22,6 +22,7 @@ bool plan_measure_begin(const struct plan_place *place, int64_t constellation_id
     *measure = (struct plan_measure){
         .constellation_id = constellation_id,
         .revision = record->revision,
+        .version = metrics_plan_version(graph),
         .graph = graph,
         .spans_ms = mem_array((size_t)size + 1, sizeof(int64_t)),
         .started_wall_ms = mem_array((size_t)size + 1, sizeof(int64_t)),
@@ -195,7 +196,8 @@ enum err plan_measure_work(const struct plan_place *place, struct plan_measure *
     const struct constellation_record *record =
         engine_constellation(place->engine, measure->constellation_id);
     if (record == NULL || record->revision != measure->revision ||
-        metrics_plan(place->engine, measure->constellation_id) != measure->graph) {
+        metrics_plan(place->engine, measure->constellation_id) != measure->graph ||
+        metrics_plan_version(measure->graph) != measure->version) {
         return reason_set(reason, ERR_CONFLICT, "it is being changed");
     }
     switch (measure->phase) {

@@ -39,6 +39,7 @@ enum plan_phase {
 struct plan_measure {
     int64_t constellation_id;
     uint32_t revision;
+    uint64_t version;
     const struct constellation *graph;
     enum plan_phase phase;
     uint32_t at;       /* the next task whose attempts are read */

@@ -301,6 +301,7 @@ static void extend_holds(struct batch *batch)
 static void count_in(struct batch *batch, uint32_t revision)
 {
     struct constellation_record *record = &batch->constellation->record;
+    batch->constellation->edits++;
     record->tasks = batch->constellation->live_tasks;
     record->edges = batch->constellation->live_edges;
     if (constellation_state_is_final(record->state)) {

@@ -228,6 +228,11 @@ const struct constellation *metrics_plan(const struct engine *engine, int64_t co
                : constellation;
 }
 
+uint64_t metrics_plan_version(const struct constellation *constellation)
+{
+    return constellation->moves;
+}
+
 uint32_t metrics_plan_size(const struct constellation *constellation)
 {
     return constellation->tasks;

@@ -78,9 +78,11 @@ struct metrics_work {
 };
 
 /* For whoever asks from outside the engine: the plan of a live constellation (NULL: it is not live), its
-   tasks by index (NULL: one that was removed), and the index of one. They hold while its revision is the
-   same and it is live. */
+   tasks by index (NULL: one that was removed), and the index of one. They hold while its version is the
+   same and it is live: its revision says less, a part of an edit or one that is only tried changes the
+   lists as well. */
 const struct constellation *metrics_plan(const struct engine *engine, int64_t constellation_id);
+uint64_t metrics_plan_version(const struct constellation *constellation);
 uint32_t metrics_plan_size(const struct constellation *constellation);
 const struct task_record *metrics_plan_task(const struct constellation *constellation,
                                             uint32_t index);

@@ -280,6 +280,8 @@ struct constellation {
     uint32_t live_edges;
     struct slots task_slots;
     struct slots edge_slots;
+    uint64_t moves;     /* of the lists of tasks and edges, also by an edit that is taken back */
+    uint32_t edits;     /* that were applied, and parts of them */
     uint32_t finals;    /* finally tasks, whatever their state */
     uint32_t remaining; /* tasks that are not final */
     uint32_t ordinary;  /* of them those that are not finally */

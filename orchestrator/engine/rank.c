@@ -19,7 +19,7 @@ enum {
 
 struct ranking {
     uint32_t tasks;
-    uint32_t revision;
+    uint32_t edits;
     uint32_t cursor;  /* edges out of the tasks before this one are counted */
     uint32_t *left;   /* of each task: successors that have no rank yet */
     uint32_t *ranked; /* in their order; those from `next` on have none yet, but all of their
@@ -103,7 +103,7 @@ static void start(struct constellation *constellation)
 {
     struct ranking *ranking = constellation->ranking;
     ranking->tasks = constellation->tasks;
-    ranking->revision = constellation->record.revision;
+    ranking->edits = constellation->edits;
     ranking->left = mem_resize(ranking->left, ranking->tasks * sizeof ranking->left[0]);
     ranking->ranked = mem_resize(ranking->ranked, ranking->tasks * sizeof ranking->ranked[0]);
     ranking->cursor = 0;
@@ -116,8 +116,7 @@ static void start(struct constellation *constellation)
 static bool work(struct engine *engine, struct constellation *constellation, size_t *budget)
 {
     struct ranking *ranking = constellation->ranking;
-    if (ranking->revision != constellation->record.revision ||
-        ranking->tasks != constellation->tasks) {
+    if (ranking->edits != constellation->edits || ranking->tasks != constellation->tasks) {
         if (++ranking->restarts > RESTARTS) {
             return true;
         }

@@ -233,6 +233,7 @@ struct task *storage_new_task(struct engine *engine, struct constellation *const
     task->record = *record;
     task->constellation = constellation;
     bool remains = !task_state_is_final((enum task_state)record->state);
+    constellation->moves++;
     constellation->live_tasks++;
     constellation->remaining += remains;
     constellation->ordinary += remains && (record->flags & TASK_FINALLY) == 0;
@@ -309,6 +310,7 @@ void storage_link(struct constellation *constellation, uint32_t index)
     edge->next_out = source->first_out;
     target->first_in = index + 1;
     source->first_out = index + 1;
+    constellation->moves++;
     constellation->live_edges++;
     constellation_count_out(target);
     decision_count_in(target, edge);
@@ -321,6 +323,7 @@ void storage_drop_edge(struct constellation *constellation, struct edge *edge)
     struct task *target = constellation_task(constellation, edge->to);
     CHECK(!edge->removed && !edge->asked);
     edge->removed = 1;
+    constellation->moves++;
     constellation->live_edges--;
     decision_count_out(target, edge);
     constellation_count_in(target);
@@ -370,6 +373,7 @@ void storage_drop_task(struct engine *engine, struct task *task)
     CHECK(!task->removed && task->attempt == NULL && task->first_in == 0 && task->first_out == 0);
     constellation_count_out(task);
     bool remains = !task_state_is_final((enum task_state)task->record.state);
+    constellation->moves++;
     constellation->live_tasks--;
     constellation->remaining -= remains;
     constellation->ordinary -= remains && (task->record.flags & TASK_FINALLY) == 0;

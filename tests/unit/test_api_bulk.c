@@ -382,6 +382,45 @@ static void only_so_many_are_made_at_a_time(void **state)
     }
 }
 
+/* A trial takes its tasks and dependencies back, but the lists that they stood in are others. */
+static void a_plan_is_measured_anew_when_an_edit_is_tried_meanwhile(void **state)
+{
+    enum { TASKS = 21000 }; /* more than is looked at without a pause */
+    struct trial *trial = *state;
+    struct buf spec = { 0 };
+    buf_append_text(&spec, "name: wide\ntasks:\n  first: {run: [ls]}\n");
+    for (int i = 0; i < TASKS; i++) {
+        buf_printf(&spec, "  t%d: {run: [ls], needs: first}\n", i);
+    }
+    house_submit(trial->house, buf_text(&spec), trial->id);
+    buf_done(&spec);
+    struct client client;
+    char path[PATH_MAX_BYTES];
+    const struct request request = { .method = "GET",
+                                     .path = path_of(trial, "/plan/metrics", path) };
+    uint64_t before = trial->house->requests;
+    client_open(trial->house, &client, &request);
+    while (trial->house->requests == before) {
+        house_pass(trial->house);
+    }
+    for (int i = 0; i < 12; i++) { /* whatever it has come to */
+        house_pass(trial->house);
+        struct answer answer =
+            ask(trial, "POST", "/edits?dry_run=1", NULL,
+                "{\"operations\":[{\"op\":\"add_task\",\"task\":\"new\",\"spec\":"
+                "{\"noop\":true,\"needs\":[\"first\"]}},"
+                "{\"op\":\"remove_dependency\",\"from\":\"first\",\"to\":\"t9\"}]}");
+        must(&answer, 200);
+        answer_done(&answer);
+    }
+    client_wait(trial->house, &client, "HTTP/1.1 ");
+    client_close(&client);
+    struct answer answer = ask(trial, "GET", "/plan/metrics", NULL, NULL);
+    must(&answer, 200);
+    assert_int_equal(answer_number(&answer, "tasks"), TASKS + 1);
+    answer_done(&answer);
+}
+
 static bool has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind)
 {
     struct arena arena = { 0 };
@@ -457,6 +496,8 @@ static void what_has_ended_goes_on_with_what_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_plan_is_measured_anew_when_an_edit_is_tried_meanwhile,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_so_many_are_made_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             the_last_edit_is_not_taken_back_when_another_comes_in_between, set_up, tear_down),
