@@ -211,11 +211,15 @@ void edit_step(struct engine *engine, const struct event *event)
     }
     hold_forget_over(batch.constellation, true); /* the forecast asks what is held */
     batch_init(&batch);
-    if (batch.constellation->bulk != NULL) {
-        /* Not even tried: the ids of tasks are spent in the order in which they come. */
+    if (constellation_is_being_changed(batch.constellation)) {
+        /* Not even tried: the ids of tasks are spent in the order in which they come, and a retry or rerun
+           stands midway in the lists of dependencies, of which a trial changes the order. */
         batch.is_too_large = true;
-        batch_refuse(&batch, NULL, EDIT_CODE_REOPENING,
-                     STR("an edit of many operations is being made: try again in a moment"));
+        batch_refuse(
+            &batch, NULL, EDIT_CODE_REOPENING,
+            batch.constellation->bulk != NULL
+                ? STR("an edit of many operations is being made: try again in a moment")
+                : STR("a retry or rerun of many tasks is being made: try again in a moment"));
     } else {
         edit_check(&batch);
         edit_check_size(&batch);

@@ -252,10 +252,6 @@ static void check_whole(struct batch *batch)
         (record->cancel_requested || record->stopping)) {
         batch_refuse(batch, NULL, EDIT_CODE_CANCELLED, STR("the constellation is being stopped"));
     }
-    if (batch->constellation->reopening != NULL) {
-        batch_refuse(batch, NULL, EDIT_CODE_REOPENING,
-                     STR("a retry or rerun of many tasks is being made: try again in a moment"));
-    }
     if (edit->base_revision > record->revision) {
         batch_refuse(batch, NULL, EDIT_CODE_FUTURE_BASE,
                      engine_text(batch->engine, "the head is revision %u", record->revision));

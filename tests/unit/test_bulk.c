@@ -159,11 +159,75 @@ static void a_deadline_that_has_passed_is_none_for_what_an_edit_reopens(void **s
     }
 }
 
+/* A trial puts what it takes away back, at another place of the lists that a rerun goes through. */
+static void what_is_tried_while_a_rerun_is_made_hides_nothing_from_it(void **state)
+{
+    (void)state;
+    const struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN, PLAIN, PLAIN };
+    const struct plan_edge edges[] = {
+        { .from = 0, .to = 2, .when = EDGE_WHEN_SUCCESS },
+        { .from = 1, .to = 2, .when = EDGE_WHEN_SUCCESS },
+        { .from = 0, .to = 3, .when = EDGE_WHEN_SUCCESS },
+        { .from = 0, .to = 4, .when = EDGE_WHEN_SUCCESS },
+    };
+    struct plan plan = { .name = STR("plan"),
+                         .classes = &ANY,
+                         .classes_count = 1,
+                         .policies = &POLICY,
+                         .policies_count = 1,
+                         .tasks = tasks,
+                         .tasks_count = 5,
+                         .edges = edges,
+                         .edges_count = 4 };
+    struct living *living = living_new_slow(8, 1);
+    living_submit(living, &plan);
+    living_settle(living);
+    living_finish(living, living_task(living, 2)->fence, OUTCOME_EXITED, 1);
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
+    living_settle(living);
+    living_finish(living, living_task(living, 4)->fence, OUTCOME_EXITED, 0);
+    living_finish(living, living_task(living, 5)->fence, OUTCOME_EXITED, 0);
+    living_settle(living);
+    assert_int_equal(living_task(living, 3)->state, TASK_SKIPPED);
+    assert_int_equal(living_edge(living, 1)->decision, EDGE_OPEN);
+    living_revive(living);
+    int64_t id = 1;
+    struct event event = { .kind = EVENT_REOPEN };
+    event.reopen.request = 1;
+    event.reopen.constellation_id = 1;
+    event.reopen.task_ids = &id;
+    event.reopen.task_ids_count = 1;
+    event.reopen.rerun = true;
+    event.reopen.actor = STR("ada");
+    living_turn(living, &event, 1);
+    assert_true(living_find_hold(living, HOLD_RERUN, 0) != 0);
+    struct edit_operation operation = { .kind = EDIT_REMOVE_EDGE };
+    operation.edge.edge_id = 1;
+    const struct edit edit = { .constellation_id = 1,
+                               .dry_run = true,
+                               .operations = &operation,
+                               .operations_count = 1,
+                               .author_kind = AUTHOR_USER,
+                               .author = STR("ada") };
+    while (living_edge(living, 4)->decision != EDGE_UNDECIDED) { /* it stands first */
+        living_turn(living, NULL, 0);
+    }
+    assert_int_equal(living_edge(living, 1)->decision, EDGE_OPEN);
+    event = (struct event){ .kind = EVENT_EDIT };
+    event.edit.edit = &edit;
+    living_turn(living, &event, 1);
+    assert_int_equal(living->err, ERR_CONFLICT);
+    living_settle(living);
+    assert_int_equal(living_edge(living, 1)->decision, EDGE_UNDECIDED);
+    end_world(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_ready_is_cancelled_when_all_parts_are_made),
         cmocka_unit_test(what_was_ready_too_long_is_cancelled_when_all_parts_are_made),
+        cmocka_unit_test(what_is_tried_while_a_rerun_is_made_hides_nothing_from_it),
         cmocka_unit_test(a_deadline_that_has_passed_is_none_for_what_an_edit_reopens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
