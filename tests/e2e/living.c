@@ -46,7 +46,8 @@ static const struct living_task tasks[] = {
     { "breaks", "server", FAILS_ONCE, "hold_on_failure: 1h", "succeeded", 50, 2 },
     { "mend", "desktop", "echo $KEY", "needs: {task: breaks, when: failure}", "succeeded", 60, 1 },
     { "stuck", "edge", "echo $KEY", "needs: breaks", "succeeded", 50, 1 },
-    { "held", "desktop", "echo $KEY", "needs: gate", "succeeded", 50, 1 },
+    { "sign", "", "", "hold: \"is what comes held?\"", "succeeded", 0, 0 },
+    { "held", "desktop", "echo $KEY", "needs: [gate, sign]", "succeeded", 50, 1 },
     { "last", "server", "echo \"$KEY $IN\"",
       "finally: true, env: {IN: \"${{ tasks.many.stdout || 'none' }} ${{ tasks.more.stdout || "
       "'none' }} ${{ tasks.stuck.stdout || 'none' }} ${{ tasks.deny.state || 'none' }}\"}",

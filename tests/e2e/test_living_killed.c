@@ -51,6 +51,7 @@ static void one_trial(struct rng *rng, unsigned kills, struct trial_sum *sum)
     trial.kills_wanted = kills;
     trial_run(&trial);
     cli_expect(trial.fleet, 0, "is held", "hold", "@last", "held", "--reason", "by hand", NULL);
+    cli_expect(trial.fleet, 0, "sign", "approve", "@last/sign", NULL);
     bool follows = true;
     while (follows || !living_has_ended(&person, trial.fleet)) {
         trial_revive(&trial);
