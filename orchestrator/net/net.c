@@ -82,13 +82,16 @@ static int callback(struct lws *wsi, enum lws_callback_reasons what, void *user,
     return on_http_or_socket(conn, what, in, bytes);
 }
 
+enum { FRAME_PIECE_BYTES = 4096 };
+
 /* tx_packet_size: what the socket takes goes out at once. Else libwebsockets sends 4 KiB and keeps the
    rest, so that a client can have all of an answer, and ask again, before we have been told that it is out:
-   then the connection is closed. */
+   then the connection is closed. rx_buffer_size: each WebSocket has such a buffer of its own. */
 static const struct lws_protocols protocols[] = {
     { .name = WIRE_SUBPROTOCOL,
       .callback = callback,
       .per_session_data_size = 1,
+      .rx_buffer_size = FRAME_PIECE_BYTES,
       .tx_packet_size = OUTBOX_FRAME_BYTES_MAX },
     { .name = NULL },
 };
@@ -151,6 +154,10 @@ static void leave_descriptors(struct net *net)
     }
 }
 
+/* A connection is read once or twice a pass, and a pass may have a turn of 20 ms: by the 4 KiB that
+   libwebsockets reads else, a large body would take minutes while the engine has much to do. */
+enum { READ_BYTES = 64 * 1024 };
+
 static enum err make_vhost(struct net *net, struct reason *reason)
 {
     struct lws_context_creation_info info = { 0 };
@@ -159,6 +166,7 @@ static enum err make_vhost(struct net *net, struct reason *reason)
     info.user = net;
     info.timeout_secs = limit_s;
     info.max_http_header_data2 = NET_HEADER_BYTES_MAX;
+    info.pt_serv_buf_size = READ_BYTES;
     enum err err = lws_nest_new(net->nest, &info, &net->lws, reason);
     if (err != ERR_NONE) {
         return err;

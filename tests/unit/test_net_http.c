@@ -303,6 +303,34 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
     free(body);
 }
 
+/* Between two passes there may be a turn. */
+static void a_large_body_comes_in_within_few_passes(void **state)
+{
+    enum { BODY_BYTES = 4 * 1024 * 1024, PASSES_MAX = 200 };
+    struct house *house = *state;
+    house->config.body_bytes_max = BODY_BYTES;
+    house_open(house);
+    struct raw raw;
+    raw_open(&raw, house);
+    char head[160];
+    snprintf(head, sizeof head, "POST /known HTTP/1.1\r\n" LOCAL "Content-Length: %d\r\n\r\n",
+             BODY_BYTES);
+    raw_send(&raw, head);
+    char *body = malloc(BODY_BYTES);
+    memset(body, 'b', BODY_BYTES);
+    size_t sent = 0;
+    int passes = 0;
+    while (house->body.length < BODY_BYTES) {
+        ssize_t n = send(raw.fd, body + sent, BODY_BYTES - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        nest_run_once(house->nest, false);
+        passes++;
+        assert_true(passes < PASSES_MAX);
+    }
+    free(body);
+    raw_close(&raw);
+}
+
 static void a_chunked_body_is_refused_with_411(void **state)
 {
     struct house *house = *state;
@@ -704,6 +732,7 @@ int main(void)
         TEST(a_request_without_a_valid_token_is_refused),
         TEST(an_open_path_needs_no_token),
         TEST(a_body_over_the_limit_is_refused_before_it_is_read),
+        TEST(a_large_body_comes_in_within_few_passes),
         TEST(a_chunked_body_is_refused_with_411),
         TEST(a_post_without_a_length_has_an_empty_body),
         TEST(what_is_no_plain_http_is_refused),
