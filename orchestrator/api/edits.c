@@ -66,7 +66,7 @@ static void refuse_unread(struct api *api, struct job *job)
                   (struct str){ (const char *)body.data, body.length });
     }
     buf_done(&body);
-    job_free(&api->jobs, job);
+    job_discard(api, job);
 }
 
 static void parse(struct work *work, struct reader *reader)
@@ -262,7 +262,7 @@ void edits_handle(struct api *api, const struct api_call *call)
     if (job == NULL || !job_is_first(api, job, request)) {
         return;
     }
-    buf_append(&job->submit.text, request->body.data, request->body.length);
+    job_take_body(job, request);
     job->work = (struct work){ .run = parse, .done = parsed, .drop = job_drop, .owner = job };
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
         parse(&job->work, NULL);

@@ -36,6 +36,12 @@ struct job *job_new(struct api *api, const struct job_type *type, const struct n
     return job;
 }
 
+void job_take_body(struct job *job, const struct net_request *request)
+{
+    job->submit.text = *request->whole;
+    *request->whole = (struct buf){ NULL, 0, 0 };
+}
+
 static void forget_key(struct jobs *jobs, struct job *job)
 {
     if (job->once.keyed.length != 0) {
@@ -74,8 +80,7 @@ static void scrap(struct work *work, struct reader *reader)
     malloc_trim(0); /* it was made in pieces too small to be given back by themselves */
 }
 
-/* Of one that is over: what is large is freed in the thread that parsed it. */
-static void discard(struct api *api, struct job *job)
+void job_discard(struct api *api, struct job *job)
 {
     const struct job_submit *submit = &job->submit;
     if (submit->text.length + submit->bodies.length + submit->arena.bytes + job->arena.bytes >
@@ -236,7 +241,7 @@ static void settle(struct api *api, struct job *job)
         }
         map_remove(&api->jobs.posted, job->id);
     }
-    discard(api, job);
+    job_discard(api, job);
 }
 
 static void send(struct api *api, struct job *job)
@@ -297,7 +302,7 @@ void api_plan_done(struct api *api, const struct plan *plan)
             /* Its answer has been sent unless the turn failed; then the process ends. */
             if (job->is_answered && job->waiters_count == 0) {
                 map_remove(&api->jobs.posted, job->id);
-                discard(api, job);
+                job_discard(api, job);
             }
             return;
         }

@@ -114,6 +114,10 @@ void jobs_done(struct jobs *jobs);
 struct job *job_new(struct api *api, const struct job_type *type,
                     const struct net_request *request);
 void job_free(struct jobs *jobs, struct job *job);
+/* One that is over: what is large is freed in the thread that parsed it. */
+void job_discard(struct api *api, struct job *job);
+/* To job.submit.text: a large one takes long to copy. */
+void job_take_body(struct job *job, const struct net_request *request);
 void job_drop(struct api *api, struct work *work); /* its owner is a job that waits for a worker */
 /* Queues it for the next turn, and sees to it that there is one. */
 void job_queue(struct api *api, struct job *job);

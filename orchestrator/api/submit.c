@@ -127,7 +127,7 @@ static void refuse(struct api *api, struct job *job)
                   (struct str){ (const char *)body.data, body.length });
     }
     buf_done(&body);
-    job_free(&api->jobs, job);
+    job_discard(api, job);
 }
 
 /* Back on the loop: refuses it or queues it. */
@@ -155,7 +155,7 @@ void submit_handle(struct api *api, const struct api_call *call)
     if (!job_is_first(api, job, request)) {
         return;
     }
-    buf_append(&job->submit.text, request->body.data, request->body.length);
+    job_take_body(job, request);
     submission_add_devices(api, &job->submit);
     job->work = (struct work){ .run = parse, .done = parsed, .drop = job_drop, .owner = job };
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {

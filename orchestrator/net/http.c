@@ -151,13 +151,16 @@ static void deliver(struct exchange *exchange)
 {
     struct conn *conn = exchange->conn;
     struct net *net = conn->net;
+    struct buf body = exchange->body;
+    exchange->body = (struct buf){ 0 };
     struct net_request request = {
         .id = exchange->id,
         .identity = &conn->identity,
         .method = str_of(exchange->method),
         .path = exchange_text(exchange, TEXT_PATH),
         .query = exchange_text(exchange, TEXT_QUERY),
-        .body = { (const char *)exchange->body.data, exchange->body.length },
+        .body = { (const char *)body.data, body.length },
+        .whole = &body,
         .content_type = exchange_text(exchange, TEXT_CONTENT_TYPE),
         .idempotency_key = exchange_text(exchange, TEXT_IDEMPOTENCY_KEY),
         .last_event_id = exchange_text(exchange, TEXT_LAST_EVENT_ID),
@@ -167,9 +170,7 @@ static void deliver(struct exchange *exchange)
     };
     /* The handler may answer from inside; the answer keeps neither text nor body. */
     struct buf text = exchange->text;
-    struct buf body = exchange->body;
     exchange->text = (struct buf){ 0 };
-    exchange->body = (struct buf){ 0 };
     exchange->state = EXCHANGE_WAITING;
     deadline_stop(&conn->deadline);
     lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);

@@ -72,6 +72,7 @@ struct net_request {
     struct str path;   /* percent-decoded, without the query; starts with '/' */
     struct str query;  /* as it came, still percent-encoded */
     struct str body;
+    struct buf *whole; /* the body: a handler may take it away instead of copying it */
     struct str content_type;
     struct str idempotency_key;
     struct str last_event_id;

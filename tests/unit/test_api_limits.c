@@ -69,8 +69,13 @@ static void request(void *context, const struct net_request *last)
         }
         for (size_t i = 0; i + 1 < door->held_count; i++) {
             struct net_request earlier = *last;
+            struct buf body = { NULL, 0, 0 }; /* that may be taken away */
+            buf_append(&body, last->body.data, last->body.length);
             earlier.id = door->held[i];
+            earlier.body = (struct str){ (const char *)body.data, body.length };
+            earlier.whole = &body;
             api_request(door->house->api, &earlier);
+            buf_done(&body);
         }
         door->gate = 0;
         door->held_count = 0;
