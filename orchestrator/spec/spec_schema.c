@@ -203,11 +203,11 @@ static void add_operations(struct buf *json)
     add_operation(json, "update_dependency", ",\"from\",\"to\"",
                   FROM_TO ",\"when\":" WHEN ",\"if\":" TEXT ",\"old_when\":" WHEN);
     add_operation(json, "remove_dependency", ",\"from\",\"to\"", FROM_TO ",\"when\":" WHEN);
-    add_operation(
-        json, "set", "",
-        "\"fail_fast\":{\"type\":\"boolean\"},\"deadline\":" DURATION
-        ",\"limits\":{\"type\":\"object\",\"additionalProperties\":"
-        "{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000000}},\"description\":" TEXT);
+    add_operation(json, "set", "",
+                  "\"fail_fast\":{\"type\":\"boolean\"},\"deadline\":" DURATION
+                  ",\"limits\":{\"type\":\"object\",\"additionalProperties\":"
+                  "{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000000}},"
+                  "\"description\":" TEXT);
     buf_append_text(json, "]");
 #undef WHEN
 #undef FROM_TO
