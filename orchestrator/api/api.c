@@ -14,6 +14,9 @@ enum err api_new(const struct api_config *config, struct api **ret_api, struct r
     api->config = *config;
     digest_hex(config->start.lineage, 4, api->lineage);
     jobs_init(&api->jobs);
+    if (api->config.body_bytes_max == 0) {
+        api->config.body_bytes_max = API_BODY_BYTES_MAX;
+    }
     api->wakes.slice = config->wake_slice == 0 ? WAKE_SLICE : config->wake_slice;
     streams_init(&api->streams);
     int64_t oldest = 0;

@@ -33,6 +33,8 @@ enum {
     API_CHECKS_MAX = 4,                       /* edits of many operations, likewise */
     API_BULKS_MAX = 8,                        /* with those that are being made; likewise */
     API_CHECK_MS_MAX = 60 * 1000,             /* that the check of one may take */
+    API_SMALL_BODY_BYTES_MAX = 64 * 1024,     /* always taken, as far as their number allows */
+    API_BODY_BYTES_MAX = 128 * 1024 * 1024,   /* of all changes under way; 503 above */
     API_SUBMISSIONS_MAX = 256,                /* not yet answered; 503 above */
     API_MUTATIONS_MAX = 1024,             /* other changes queued for the next turn; 503 above */
     API_STREAMS_MAX = 1024,               /* open streams of all kinds; 503 above */
@@ -87,6 +89,7 @@ struct api_config {
     /* Rows of constellations that have ended and come back, in one turn; 0: WAKE_SLICE. A test that takes
        less sees every turn that there can be in between. */
     size_t wake_slice;
+    size_t body_bytes_max; /* 0: API_BODY_BYTES_MAX */
 };
 
 /* ERR_IO or ERR_CORRUPT with the reason if the store cannot be read. Everything in the config is

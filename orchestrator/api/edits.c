@@ -262,7 +262,9 @@ void edits_handle(struct api *api, const struct api_call *call)
     if (job == NULL || !job_is_first(api, job, request)) {
         return;
     }
-    job_take_body(job, request);
+    if (!job_take_body(api, job, request)) {
+        return;
+    }
     job->work = (struct work){ .run = parse, .done = parsed, .drop = job_drop, .owner = job };
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {
         parse(&job->work, NULL);

@@ -36,10 +36,23 @@ struct job *job_new(struct api *api, const struct job_type *type, const struct n
     return job;
 }
 
-void job_take_body(struct job *job, const struct net_request *request)
+bool job_take_body(struct api *api, struct job *job, const struct net_request *request)
 {
+    struct jobs *jobs = &api->jobs;
+    const size_t bytes = request->body.length;
+    const size_t max = api->config.body_bytes_max;
+    if (bytes > API_SMALL_BODY_BYTES_MAX && bytes + jobs->body_bytes > max) {
+        job_free(jobs, job);
+        reply_problem(api, request->id, PROBLEM_TOO_MANY,
+                      "changes of %zu bytes are under way, and %zu is the most; try again",
+                      jobs->body_bytes, max);
+        return false;
+    }
+    jobs->body_bytes += bytes;
+    job->body_bytes = bytes;
     job->submit.text = *request->whole;
     *request->whole = (struct buf){ NULL, 0, 0 };
+    return true;
 }
 
 static void forget_key(struct jobs *jobs, struct job *job)
@@ -60,6 +73,7 @@ void job_free(struct jobs *jobs, struct job *job)
         CHECK(jobs->bulks > 0);
         jobs->bulks--;
     }
+    jobs->body_bytes -= job->body_bytes;
     forget_key(jobs, job);
     buf_done(&job->submit.text);
     buf_done(&job->submit.bodies);

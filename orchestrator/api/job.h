@@ -83,7 +83,8 @@ struct job {
         is_posted; /* with the engine: an EFFECT_REPLY follows; of a submission EFFECT_PLAN_DONE too */
     bool is_answered;
     bool plan_is_done;
-    bool is_bulk; /* an edit of many operations: it counts in jobs.bulks */
+    size_t body_bytes; /* of the request: counts in jobs.body_bytes */
+    bool is_bulk;      /* an edit of many operations: it counts in jobs.bulks */
     /* The answer. */
     int status;
     const char *content_type;
@@ -102,7 +103,8 @@ struct jobs {
     struct map posted;    /* by id */
     struct strmap keyed;  /* changes under way, by scope and key */
     size_t submissions;
-    size_t bulks; /* edits of many operations: what they were made from is kept to their end */
+    size_t body_bytes; /* of all that have not been freed */
+    size_t bulks;      /* edits of many operations: what they were made from is kept to their end */
     uint64_t last_id;
     bool tokens_changed;
 };
@@ -116,8 +118,9 @@ struct job *job_new(struct api *api, const struct job_type *type,
 void job_free(struct jobs *jobs, struct job *job);
 /* One that is over: what is large is freed in the thread that parsed it. */
 void job_discard(struct api *api, struct job *job);
-/* To job.submit.text: a large one takes long to copy. */
-void job_take_body(struct job *job, const struct net_request *request);
+/* To job.submit.text: a large one takes long to copy. False: large ones enough are under way, whoever
+   still waits for them; answered, and the job has been freed. */
+bool job_take_body(struct api *api, struct job *job, const struct net_request *request);
 void job_drop(struct api *api, struct work *work); /* its owner is a job that waits for a worker */
 /* Queues it for the next turn, and sees to it that there is one. */
 void job_queue(struct api *api, struct job *job);

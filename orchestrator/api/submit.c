@@ -155,7 +155,9 @@ void submit_handle(struct api *api, const struct api_call *call)
     if (!job_is_first(api, job, request)) {
         return;
     }
-    job_take_body(job, request);
+    if (!job_take_body(api, job, request)) {
+        return;
+    }
     submission_add_devices(api, &job->submit);
     job->work = (struct work){ .run = parse, .done = parsed, .drop = job_drop, .owner = job };
     if (request->body.length <= API_INLINE_PARSE_BYTES_MAX) {

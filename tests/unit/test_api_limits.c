@@ -11,6 +11,7 @@
 
 #include "common/base/mem.h"
 #include "common/sys/clock.h"
+#include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/job.h"
 #include "orchestrator/store/token.h"
 #include "tests/unit/api_house.h"
@@ -306,6 +307,29 @@ static void one_large_spec_more_than_the_worker_takes_is_refused(void **state)
     buf_done(&spec);
 }
 
+/* They count as long as the change that was made from them is under way, whoever still waits for it. */
+static void more_bytes_of_changes_than_may_be_under_way_are_refused(void **state)
+{
+    struct door *door = *state;
+    enum { FIT = 3 };
+    struct buf spec = { NULL, 0, 0 };
+    buf_append_text(&spec, "{\"name\":\"wide\",\"tasks\":{\"only\":{\"noop\":true}}");
+    memset(buf_reserve(&spec, API_SMALL_BODY_BYTES_MAX), ' ', API_SMALL_BODY_BYTES_MAX);
+    spec.length += API_SMALL_BODY_BYTES_MAX;
+    buf_append_text(&spec, "}");
+    door->house->api->config.body_bytes_max = FIT * spec.length + 1;
+    struct str text = { (const char *)spec.data, spec.length };
+    struct request same = { "POST", CONSTELLATIONS, NULL, text, false };
+    ask_together(door, &same, FIT + 1);
+    expect_one_refused(door, FIT + 1, "HTTP/1.1 201 ");
+    close_crowd(door, FIT + 1);
+    assert_int_equal(constellations(door->house), FIT);
+    ask_together(door, &same, FIT); /* those have been freed */
+    assert_int_equal(having(door, FIT, "HTTP/1.1 201 "), FIT);
+    close_crowd(door, FIT);
+    buf_done(&spec);
+}
+
 /* Runs the house until the daemon has seen that connections were closed. */
 static void wait_for_connections(struct house *house, uint64_t count)
 {
@@ -390,6 +414,7 @@ int main(void)
         IN_A_HOUSE(one_change_more_than_the_queue_holds_is_refused),
         IN_A_HOUSE(one_submission_more_than_may_be_under_way_is_refused),
         IN_A_HOUSE(one_request_more_than_may_share_a_submission_is_refused),
+        IN_A_HOUSE(more_bytes_of_changes_than_may_be_under_way_are_refused),
         IN_A_HOUSE(one_large_spec_more_than_the_worker_takes_is_refused),
         IN_A_HOUSE(one_stream_more_than_may_be_open_is_refused),
         IN_A_HOUSE(one_token_more_than_there_may_be_is_refused),
