@@ -59,8 +59,8 @@ void house_output(struct house *house, uint64_t fence, enum stream stream, uint6
 void house_finished(struct house *house, uint64_t fence, int exit_code, uint64_t stdout_bytes);
 
 struct client {
-    int fd;
     struct buf in;
+    int fd;
     bool is_at_end;
 };
 
