@@ -2,8 +2,14 @@ asterism_test(unit_edit SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK store engine msg base)
 asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_model.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_play.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_play_attempt.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_play_edit.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_play_people.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_model_again.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model_attempt.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/living_model_edit.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
     LINK store engine msg base)
 asterism_test(unit_bounds SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds.c
