@@ -36,5 +36,7 @@ asterism_test(unit_api_bulk
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
 asterism_test(unit_api_revisions
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_revisions.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/plan_model.c ${house_sources}
+        ${CMAKE_SOURCE_DIR}/tests/unit/plan_batch.c ${CMAKE_SOURCE_DIR}/tests/unit/plan_model.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/plan_model_apply.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/plan_model_diff.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
