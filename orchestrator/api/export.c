@@ -60,8 +60,9 @@ static enum err write_tasks(struct export *export, struct reason *reason)
     int64_t after = 0;
     size_t count = EXPORT_PAGE;
     enum err err = ERR_NONE;
+    struct arena arena = { 0 };         /* of a page */
+    struct arena *of = &paper->scratch; /* of a task */
     while (err == ERR_NONE && count == EXPORT_PAGE) {
-        struct arena arena = { 0 };
         struct str *keys = arena_array(&arena, EXPORT_PAGE, sizeof(*keys));
         int64_t *ids = arena_array(&arena, EXPORT_PAGE, sizeof(*ids));
         err = edit_lookup_keys(paper->store, paper->constellation_id, after, &arena, keys, ids,
@@ -69,13 +70,12 @@ static enum err write_tasks(struct export *export, struct reason *reason)
         for (size_t i = 0; err == ERR_NONE && i < count; i++) {
             const json_t *old = json_object_getn(paper->tasks, keys[i].data, keys[i].length);
             if (old == NULL) {
-                struct arena scratch = { 0 };
                 struct edit_known known;
-                err = edit_lookup_task(paper->store, ids[i], &scratch, &known, reason);
+                err = edit_lookup_task(paper->store, ids[i], of, &known, reason);
                 if (err == ERR_NONE) {
-                    write_text(export, keys[i], edit_known_render(&known, &paper->now, &scratch));
+                    write_text(export, keys[i], edit_known_render(&known, &paper->now, of));
                 }
-                arena_done(&scratch);
+                arena_clear(of);
             } else if (json_is_object(old)) {
                 write_json(export, keys[i], old);
                 json_object_setn_new_nocheck(paper->tasks, keys[i].data, keys[i].length,
@@ -83,8 +83,9 @@ static enum err write_tasks(struct export *export, struct reason *reason)
             }
             after = ids[i];
         }
-        arena_done(&arena);
+        arena_clear(&arena);
     }
+    arena_done(&arena);
     const char *key = NULL;
     json_t *task = NULL;
     json_object_foreach(paper->tasks, key, task) /* those that have gone since */

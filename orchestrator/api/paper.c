@@ -58,6 +58,7 @@ void paper_done(struct paper *paper)
 {
     json_decref(paper->tasks);
     json_decref(paper->top);
+    arena_done(&paper->scratch);
 }
 
 enum err paper_check_revision(const struct paper *paper, uint64_t revision, struct reason *reason)
@@ -75,26 +76,26 @@ enum err paper_take(struct paper *paper, const char *key, struct reason *reason)
     if (json_object_get(paper->tasks, key) != NULL) {
         return ERR_NONE;
     }
-    struct arena arena = { 0 };
+    struct arena *arena = &paper->scratch;
     int64_t id = 0;
     struct edit_known known;
     json_t *json = NULL;
     enum err err = edit_lookup_id(paper->store, paper->constellation_id, str_of(key), &id, reason);
     if (err == ERR_NONE) {
-        err = edit_lookup_task(paper->store, id, &arena, &known, reason);
+        err = edit_lookup_task(paper->store, id, arena, &known, reason);
     } else if (err == ERR_NOT_FOUND) {
         json = json_null();
         err = ERR_NONE;
     }
     if (err == ERR_NONE && json == NULL) {
-        struct str text = edit_known_render(&known, &paper->now, &arena);
+        struct str text = edit_known_render(&known, &paper->now, arena);
         json = json_loadb(text.data, text.length, JSON_ALLOW_NUL, NULL);
         err = json == NULL ? reason_set(reason, ERR_CORRUPT, "a task cannot be shown") : ERR_NONE;
     }
     if (err == ERR_NONE) {
         json_object_set_new_nocheck(paper->tasks, key, json);
     }
-    arena_done(&arena);
+    arena_clear(arena);
     return err;
 }
 
@@ -210,10 +211,9 @@ enum err paper_go_back(struct paper *paper, uint32_t revision, struct reason *re
     }
     enum err err = ERR_NONE;
     while (err == ERR_NONE && paper->revision > revision) {
-        struct arena arena = { 0 };
         struct revision_record record;
-        err = query_revision(paper->store, paper->constellation_id, paper->revision, &arena,
-                             &record, reason);
+        err = query_revision(paper->store, paper->constellation_id, paper->revision,
+                             &paper->scratch, &record, reason);
         if (err == ERR_NOT_FOUND) {
             reason_set(reason, err, "revision %u is too old: what has changed it is not kept",
                        (unsigned)revision);
@@ -224,6 +224,7 @@ enum err paper_go_back(struct paper *paper, uint32_t revision, struct reason *re
             err = json_is_array(list) ? ERR_NONE
                                       : reason_set(reason, ERR_CORRUPT, "a revision is damaged");
         }
+        arena_clear(&paper->scratch);
         for (size_t i = 0; err == ERR_NONE && i < json_array_size(list); i++) {
             /* Each may go through all that a task depends on. */
             err = reader_is_over(paper->reader)
@@ -231,7 +232,6 @@ enum err paper_go_back(struct paper *paper, uint32_t revision, struct reason *re
                       : apply(paper, json_array_get(list, i), reason);
         }
         json_decref(list);
-        arena_done(&arena);
         paper->revision--;
     }
     return err;

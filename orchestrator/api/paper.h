@@ -15,9 +15,10 @@ struct paper {
     const struct reader *reader; /* whose snapshot the store is */
     int64_t constellation_id;
     struct edit_top now;
-    uint32_t revision; /* that it shows */
-    json_t *tasks;     /* key → the task's keys, or null: there was none */
-    json_t *top;       /* fail_fast, deadline, limits, description as `set` has them */
+    uint32_t revision;    /* that it shows */
+    json_t *tasks;        /* key → the task's keys, or null: there was none */
+    json_t *top;          /* fail_fast, deadline, limits, description as `set` has them */
+    struct arena scratch; /* of one revision or one task: there may be thousands */
 };
 
 /* At the head: no task is on it. */

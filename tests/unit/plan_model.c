@@ -16,27 +16,30 @@ json_t *plan_at(json_t *object, const char *key)
 
 /* --- Lists in a fixed order --- */
 
+struct item {
+    char *text;
+    json_t *json;
+};
+
 static int by_text(const void *a, const void *b)
 {
-    char *left = json_dumps(*(json_t *const *)a, JSON_ENCODE_ANY | JSON_SORT_KEYS);
-    char *right = json_dumps(*(json_t *const *)b, JSON_ENCODE_ANY | JSON_SORT_KEYS);
-    int order = strcmp(left, right);
-    free(left);
-    free(right);
-    return order;
+    return strcmp(((const struct item *)a)->text, ((const struct item *)b)->text);
 }
 
 json_t *plan_sorted(json_t *list)
 {
     size_t count = json_array_size(list);
-    json_t **items = calloc(count + 1, sizeof(json_t *));
+    struct item *items = calloc(count + 1, sizeof *items);
     json_t *result = json_array();
     for (size_t i = 0; i < count; i++) {
-        items[i] = json_array_get(list, i);
+        items[i].json = json_array_get(list, i);
+        items[i].text =
+            count == 1 ? NULL : json_dumps(items[i].json, JSON_ENCODE_ANY | JSON_SORT_KEYS);
     }
-    qsort(items, count, sizeof(json_t *), by_text);
+    qsort(items, count, sizeof *items, by_text);
     for (size_t i = 0; i < count; i++) {
-        json_array_append(result, items[i]);
+        json_array_append(result, items[i].json);
+        free(items[i].text);
     }
     free(items);
     return result;
