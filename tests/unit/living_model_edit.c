@@ -249,7 +249,7 @@ static void link_edge(struct checking *checking, const struct edit_operation *op
 
 /* All that the batch makes of the graph, with its own problems. Flags of what it updates are in
    `flags`, as they were. */
-static void link(struct checking *checking, unsigned flags[MODEL_TASKS],
+static void link(struct checking *checking, const unsigned flags[MODEL_TASKS],
                  const struct model_policy *policies)
 {
     struct model *model = checking->model;
@@ -440,7 +440,7 @@ bool model_edit(struct model *model, const struct edit *edit, const struct model
     static struct model before;
     static bool refused[MODEL_PROBLEMS];
     struct checking checking = { .model = model, .edit = edit, .refused = refused };
-    unsigned flags[MODEL_TASKS];
+    unsigned flags[MODEL_TASKS] = { 0 };
     memset(refused, 0, sizeof refused);
     model->problems_count = 0;
     model->added_edges_count = 0;
