@@ -212,10 +212,13 @@ struct device {
     struct device_record record; /* its text is owned */
     uint64_t channel;            /* 0: not connected */
     bool ready;                  /* the session of the channel is durable at the agent */
-    int64_t pinged_boot_ms;      /* last sign of life that counts: Hello or Ping */
-    int64_t probed_boot_ms;      /* 0: no probe is out */
-    struct newcomer *newcomer;   /* waits for what comes of the probe */
-    uint32_t at;                 /* its place in engine.devices_list */
+    bool is_freed; /* on the list of those that are looked at again: it may be kept no more */
+    bool untold_queued;
+    bool acks_queued;
+    int64_t pinged_boot_ms;    /* last sign of life that counts: Hello or Ping */
+    int64_t probed_boot_ms;    /* 0: no probe is out */
+    struct newcomer *newcomer; /* waits for what comes of the probe */
+    uint32_t at;               /* its place in engine.devices_list */
     uint32_t used;
     struct stock *stock;
     size_t stock_count;
@@ -223,7 +226,6 @@ struct device {
     struct device *kept_next;
     struct device *kept_previous;
     struct device *freed_next;
-    bool is_freed; /* on the list of those that are looked at again: it may be kept no more */
     uint64_t unstarted_bytes;    /* of its attempts */
     int64_t stale_noted_boot_ms; /* the last attempt.stale that went into the events */
     uint32_t contests;           /* another machine came under its name, one soon after the other */
@@ -237,7 +239,6 @@ struct device {
     /* Classes that have not been told yet how it changed last: so many, from there on, round about. */
     uint32_t untold;
     uint32_t untold_at;
-    bool untold_queued;
     struct device *untold_next;
     struct heap_node timer;
     int64_t timer_boot_ms;
@@ -246,7 +247,6 @@ struct device {
     size_t acks_count;
     size_t acks_capacity;
     struct device *acks_next;
-    bool acks_queued;
 };
 
 /* Long work of a constellation, done a slice a turn. Of two that are due the later one here goes

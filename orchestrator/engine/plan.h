@@ -100,17 +100,17 @@ struct plan_class {
 
 /* How attempts are made: tasks that agree in all of it share one. */
 struct plan_policy {
-    uint32_t max_attempts;   /* exits and timeouts; 1: no retry */
-    uint32_t max_lost;       /* deaths of the agent's process or machine */
-    int64_t backoff_base_ms; /* before the second attempt, with full jitter below it */
-    int64_t backoff_max_ms;
+    uint32_t max_attempts;            /* exits and timeouts; 1: no retry */
+    uint32_t max_lost;                /* deaths of the agent's process or machine */
+    uint32_t retry_on;                /* bits of enum retry_on; 0: as all */
     uint32_t backoff_factor_permille; /* 2000: doubles each time */
-    int64_t run_timeout_ms;           /* 0: none */
+    int64_t backoff_base_ms;          /* before the second attempt, with full jitter below it */
+    int64_t backoff_max_ms;
+    int64_t run_timeout_ms; /* 0: none */
     int64_t kill_grace_ms;
     int64_t output_bytes_max; /* a stream; the agent keeps to it, the daemon takes no more */
     enum on_disconnect on_disconnect;
     enum task_effect effect;
-    uint32_t retry_on;          /* bits of enum retry_on; 0: as all */
     int64_t queue_timeout_ms;   /* from ready to assigned; 0: none, and so on */
     int64_t start_timeout_ms;   /* from assigned to started */
     int64_t silence_timeout_ms; /* without a byte of output; the agent's to enforce */
