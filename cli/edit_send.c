@@ -28,7 +28,7 @@ static void append_error(struct buf *to, const json_t *error)
     buf_append_text(to, ": ");
     output_safe(to, str_of(json_text(error, "detail")));
     const char *allowed = json_text(error, "allowed");
-    if (*allowed != 0) {
+    if (*allowed != 0 && strstr(json_text(error, "detail"), allowed) == NULL) {
         buf_append_text(to, " (allowed: ");
         output_safe(to, str_of(allowed));
         buf_append_text(to, ")");
@@ -112,7 +112,14 @@ static void say(const json_t *answer, struct buf *to)
     append_count(to, json_number(edges, "added"), "dependency", "dependencies", "added", &has_any);
     append_count(to, json_number(edges, "removed"), "dependency", "dependencies", "removed",
                  &has_any);
-    buf_append_text(to, has_any ? "\n" : "no task or dependency added or removed\n");
+    if (!has_any) { /* a kind of dependency, say, or what the constellation itself has */
+        buf_append_text(to, "nothing added or removed");
+        if (!is_dry) {
+            buf_append_text(to, "; see  asterism diff ");
+            output_safe(to, str_of(json_text(answer, "constellation")));
+        }
+    }
+    buf_append_text(to, "\n");
     append_list(to, json_object_get(answer, "newly_ready"), "ready now");
     append_list(to, json_object_get(answer, "newly_skipped"), "skipped now");
     if (path != NULL) {

@@ -42,9 +42,11 @@ static void number_field(struct buf *to, const char *name, const json_t *number)
     show_field(to, name, text);
 }
 
+/* What there is, is seen, however little it is. */
 static void append_bar(struct buf *to, double part)
 {
-    for (int i = 0; i < (int)(part * BAR_COLUMNS + 0.5); i++) {
+    int columns = (int)(part * BAR_COLUMNS + 0.5);
+    for (int i = 0; i < (part > 0 && columns == 0 ? 1 : columns); i++) {
         buf_append_text(to, "#");
     }
     buf_append_text(to, "\n");
@@ -116,7 +118,7 @@ static void render(const json_t *answer, bool over_time, struct buf *to)
         number_field(to, "at most", json_object_get(realised, "max"));
     }
     show_field(to, "ends about", json_text(answer, "expected_end"));
-    show_field(to, "no end yet", json_text(answer, "expected_end_why"));
+    show_field(to, "no forecast", json_text(answer, "expected_end_why"));
     if (over_time) {
         render_realised(realised, to);
     } else {

@@ -1,9 +1,12 @@
 /* When a plan ends, if nothing but devices and time is in its way; or why nobody can tell. */
 #include "orchestrator/api/plan_measure.h"
 
-#include "orchestrator/engine/engine.h"
+#include "orchestrator/engine/attention.h"
 
-enum { END_LOOKS_MAX = 10000 }; /* at tasks that holds name; one that names more counts as it is */
+enum {
+    END_LOOKS_MAX = 10000, /* at tasks that holds name; one that names more counts as it is */
+    END_READY_MAX = 1000,  /* kinds of ready tasks; devices are not looked for for more */
+};
 
 /* Whether something that has not ended waits for it. */
 static bool is_in_the_way(const struct plan_place *place, int64_t constellation_id,
@@ -39,6 +42,17 @@ static bool find_hold(const struct plan_place *place, int64_t constellation_id,
     return false;
 }
 
+/* Ready tasks that no device which fits is there for: nobody knows when one comes. */
+static uint64_t count_without_device(const struct plan_place *place, int64_t constellation_id)
+{
+    struct ready_view ready = { .constellation_id = constellation_id };
+    uint64_t count = 0;
+    for (int i = 0; i < END_READY_MAX && engine_next_ready(place->engine, &ready); i++) {
+        count += ready.wait == WAIT_NOTHING ? 0 : ready.count;
+    }
+    return count;
+}
+
 /* False: it can be told. */
 static bool say_why_not(const struct plan_place *place, const struct plan_measure *measure,
                         struct buf *words)
@@ -48,6 +62,7 @@ static bool say_why_not(const struct plan_place *place, const struct plan_measur
     const struct constellation_record *record = engine_constellation(engine, id);
     struct engine_counts counts = { 0 };
     struct hold_view hold;
+    uint64_t alone = 0;
     engine_constellation_counts(engine, id, &counts);
     if (constellation_state_is_final(record->state)) {
         buf_append_text(words, "it has ended");
@@ -62,10 +77,13 @@ static bool say_why_not(const struct plan_place *place, const struct plan_measur
         buf_printf(words, "%u of its tasks %s unknown until somebody resolves %s",
                    (unsigned)counts.unknown, counts.unknown == 1 ? "is" : "are",
                    counts.unknown == 1 ? "it" : "them");
-    } else if (measure->all_count == 0) {
-        buf_append_text(words, "nothing of it has run yet");
     } else if (engine_stats(engine).slots == 0) {
         buf_append_text(words, "no device is there to run it");
+    } else if ((alone = count_without_device(place, id)) > 0) {
+        buf_printf(words, "%llu ready %s no device that fits", (unsigned long long)alone,
+                   alone == 1 ? "task has" : "tasks have");
+    } else if (measure->all_count == 0) {
+        buf_append_text(words, "nothing of it has run yet");
     }
     return words->length > 0;
 }

@@ -198,7 +198,7 @@ enum err plan_measure_work(const struct plan_place *place, struct plan_measure *
     if (record == NULL || record->revision != measure->revision ||
         metrics_plan(place->engine, measure->constellation_id) != measure->graph ||
         metrics_plan_version(measure->graph) != measure->version) {
-        return reason_set(reason, ERR_CONFLICT, "it is being changed");
+        return reason_set(reason, ERR_CONFLICT, "its plan is being changed: try again in a moment");
     }
     switch (measure->phase) {
     case PLAN_SPANS:

@@ -399,6 +399,23 @@ static void a_plan_that_waits_for_somebody_has_no_expected_end(void **state)
     expect_end(house, id, "");
 }
 
+static void a_plan_that_waits_for_a_device_that_fits_has_no_expected_end(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house,
+                 "name: m\ntasks:\n  a: {noop: true}\n  b: {noop: true}\n"
+                 "  c: {noop: true, selector: gpu, needs: a}\n  d: {noop: true, needs: c}\n",
+                 id);
+    uint64_t fence = house_take_fence(house);
+    house_started(house, fence);
+    house->skew_ms += 10000;
+    house_finished(house, fence, 0, 0);
+    house_turn(house);
+    expect_end(house, id, "1 ready task has no device that fits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +433,7 @@ int main(void)
         TEST(no_news_is_an_answer_without_events),
         TEST(a_plan_is_measured_while_it_runs_and_after),
         TEST(a_plan_that_waits_for_somebody_has_no_expected_end),
+        TEST(a_plan_that_waits_for_a_device_that_fits_has_no_expected_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

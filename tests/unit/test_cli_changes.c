@@ -216,11 +216,37 @@ static void a_plan_is_told_with_its_longest_path(void **state)
                            "\"widest_level\":1,\"parallelism\":1.5,\"time\":null,"
                            "\"realised\":null,\"expected_end\":null,"
                            "\"expected_end_why\":\"it is paused\"}"));
-    assert_non_null(strstr(text, "no end yet   it is paused\n"));
+    assert_non_null(strstr(text, "no forecast  it is paused\n"));
     assert_non_null(strstr(text, "longest      2 tasks: a → b\n"));
     assert_non_null(strstr(text, "widest       2 tasks, at level 1\n"));
     assert_non_null(strstr(text, "parallelism  1.5\n"));
     assert_non_null(strstr(text, "    2      1  ####################\n"));
+}
+
+static void a_level_of_few_tasks_beside_many_is_seen(void **state)
+{
+    (void)state;
+    const char *const words[] = { "plan", "a-1", NULL };
+    const char *text =
+        said(words, ANSWER("{\"constellation\":\"a-1\",\"tasks\":1001,\"longest_path\":{"
+                           "\"length\":2,\"tasks\":[\"a\",\"b\"]},\"widths\":[1,1000],"
+                           "\"width_max\":1000,\"widest_level\":2,\"parallelism\":500.5,"
+                           "\"time\":null,\"realised\":null,\"expected_end\":null,"
+                           "\"expected_end_why\":\"it has ended\"}"));
+    assert_non_null(strstr(text, "no forecast  it has ended\n"));
+    assert_non_null(strstr(text, "    1      1  #\n"));
+}
+
+static void an_edit_that_adds_nothing_does_not_seem_to_change_nothing(void **state)
+{
+    (void)state;
+    const char *const words[] = { "edit", "a-1k2m", "set", "limits={\"disk\":null}", NULL };
+    const char *text =
+        said(words, ANSWER("{\"constellation\":\"a-1k2m\",\"revision\":2,\"dry_run\":false,"
+                           "\"tasks\":{\"added\":0,\"removed\":0,\"changed\":0},"
+                           "\"dependencies\":{\"added\":0,\"removed\":0}}"));
+    assert_string_equal(text, "a-1k2m is at revision 2: nothing added or removed; see  asterism "
+                              "diff a-1k2m\n");
 }
 
 static void many_of_a_group_are_one_line(void **state)
@@ -259,6 +285,8 @@ int main(void)
         cmocka_unit_test(what_a_task_waits_for_is_told_for_each_device),
         cmocka_unit_test(what_needs_a_person_is_told_with_its_advice),
         cmocka_unit_test(a_plan_is_told_with_its_longest_path),
+        cmocka_unit_test(a_level_of_few_tasks_beside_many_is_seen),
+        cmocka_unit_test(an_edit_that_adds_nothing_does_not_seem_to_change_nothing),
         cmocka_unit_test(many_of_a_group_are_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
