@@ -75,6 +75,9 @@ enum err edit_take_problems(struct store *store, const struct edit_resolved *res
         for (size_t k = 0; k < fault.tasks_count && problem->code == EDIT_CODE_CYCLE; k++) {
             buf_printf(&words, "%s%.*s", k == 0 ? ": " : " → ", STR_ARG(keys[k]));
         }
+        if (problem->code == EDIT_CODE_CYCLE && problem->tasks_count > fault.tasks_count) {
+            buf_append_text(&words, " → …");
+        }
         edit_fault_add(faults, &fault, "%s", buf_text(&words));
         buf_done(&words);
     }

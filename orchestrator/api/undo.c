@@ -144,7 +144,9 @@ static enum err read_inverse(struct job *job, struct store *store, struct arena 
     enum err err =
         query_revision(store, job->constellation_id, edit->undone, arena, &revision, reason);
     if (err == ERR_NOT_FOUND) {
-        refuse(edit, PROBLEM_NOT_FOUND, "is not kept");
+        refuse(edit, PROBLEM_NOT_FOUND,
+               edit->undone == 1 ? "is the submission: there is nothing before it"
+                                 : "does not exist, or is not kept any more");
         return ERR_NONE;
     }
     if (err != ERR_NONE) {

@@ -583,7 +583,7 @@ void hold_release(struct engine *engine, const struct event *event)
     }
     if (hold->record.origin >= HOLD_RERUN) {
         engine_reply(engine, request, ERR_CONFLICT, id,
-                     STR("constellation_reopening: it ends by itself when that is made"));
+                     STR("constellation_reopening: the hold ends by itself when what it is for has been made"));
         return;
     }
     if (!event->release.approved && constellation->bulk != NULL) {

@@ -172,8 +172,13 @@ static void read_expects(struct edit_reader *reader, const struct spec_node *nod
 static void read_operations(struct edit_reader *reader, const struct spec_node *node,
                             struct batch *batch)
 {
-    if (node->kind != SPEC_LIST || node->length == 0) {
+    if (node->kind != SPEC_LIST) {
         edit_wrong_type(reader, node, "operations", "a list of at least one operation");
+        return;
+    }
+    if (node->length == 0) {
+        edit_refuse(reader, node, "operations", "out_of_range", NULL,
+                    "must have at least one operation");
         return;
     }
     if (node->length > reader->operations_max) {

@@ -200,6 +200,47 @@ static void a_cycle_names_its_tasks(void **state)
     answer_done(&answer);
 }
 
+static void a_cycle_that_is_long_is_not_told_to_its_end(void **state)
+{
+    struct trial *trial = *state;
+    struct buf batch = { 0 };
+    buf_append_text(&batch, "{\"operations\": [");
+    for (int i = 0; i <= EDIT_PROBLEM_TASKS_MAX; i++) {
+        buf_printf(&batch, "{\"op\": \"add_task\", \"task\": \"t%d\", \"spec\": {", i);
+        if (i > 0) {
+            buf_printf(&batch, "\"needs\": \"t%d\"", i - 1);
+        }
+        buf_append_text(&batch, "}}, ");
+    }
+    buf_printf(&batch, "{\"op\": \"add_dependency\", \"from\": \"t%d\", \"to\": \"t0\"}]}",
+               EDIT_PROBLEM_TASKS_MAX);
+    struct answer answer = edit(trial, buf_text(&batch));
+    must(&answer, 422);
+    const json_t *error = error_at(&answer, 0);
+    const char *detail = json_string_value(json_object_get(error, "detail"));
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "cycle");
+    assert_int_equal(json_array_size(json_object_get(error, "tasks")), EDIT_PROBLEM_TASKS_MAX);
+    assert_non_null(strstr(detail, "a cycle of 21 tasks: "));
+    assert_string_equal(strstr(detail, " → …"), " → …");
+    answer_done(&answer);
+    buf_done(&batch);
+}
+
+static void what_was_never_made_is_not_undone(void **state)
+{
+    struct trial *trial = *state;
+    struct answer answer = send_to(trial, "POST", "/undo", NULL, "{\"revision\": 1}");
+    must(&answer, 404);
+    assert_string_equal(answer_text(&answer, "detail"),
+                        "revision 1 is the submission: there is nothing before it");
+    answer_done(&answer);
+    answer = send_to(trial, "POST", "/undo", NULL, "{\"revision\": 77}");
+    must(&answer, 404);
+    assert_string_equal(answer_text(&answer, "detail"),
+                        "revision 77 does not exist, or is not kept any more");
+    answer_done(&answer);
+}
+
 static void what_has_changed_since_the_base_is_a_conflict(void **state)
 {
     struct trial *trial = *state;
@@ -784,6 +825,7 @@ static void the_document_has_every_code(void **state)
                                           "ambiguous_dependency",
                                           "made_by_reference",
                                           "bad_condition",
+                                          "unknown_limit",
                                           "unknown_operation",
                                           "unknown_key",
                                           "missing_key",
@@ -825,6 +867,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_key_is_told_with_those_that_there_are, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_cycle_names_its_tasks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cycle_that_is_long_is_not_told_to_its_end, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_was_never_made_is_not_undone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_changed_since_the_base_is_a_conflict, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_expectation_that_does_not_hold_refuses_it, set_up,

@@ -147,7 +147,7 @@ static void each_value_is_checked(void **state)
     expect_fault("", "empty", "", "nothing");
     expect_fault("[]", "wrong_type", "", "a list");
     expect_fault("{}", "missing_key", "", "operations");
-    expect_fault("{\"operations\": []}", "wrong_type", "/operations", "at least one");
+    expect_fault("{\"operations\": []}", "out_of_range", "/operations", "at least one");
     expect_fault("{\"operations\": [", "syntax", "", "early");
     expect_fault("{\"operations\": [{\"op\":\"set\"}]}", "missing_key", "/operations/0",
                  "sets nothing");
