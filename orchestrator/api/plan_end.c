@@ -80,10 +80,10 @@ static bool say_why_not(const struct plan_place *place, const struct plan_measur
     } else if (engine_stats(engine).slots == 0) {
         buf_append_text(words, "no device is there to run it");
     } else if ((alone = count_without_device(place, id)) > 0) {
-        buf_printf(words, "%llu ready %s no device that fits", (unsigned long long)alone,
-                   alone == 1 ? "task has" : "tasks have");
+        buf_printf(words, "no device that fits is there for %llu ready task%s",
+                   (unsigned long long)alone, alone == 1 ? "" : "s");
     } else if (measure->all_count == 0) {
-        buf_append_text(words, "nothing of it has run yet");
+        buf_append_text(words, "nothing of it has ended yet");
     }
     return words->length > 0;
 }

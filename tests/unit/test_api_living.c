@@ -380,7 +380,7 @@ static void a_plan_that_waits_for_somebody_has_no_expected_end(void **state)
                  id);
     expect_end(house, id, "it waits for an approval: hold 1");
     house_expect(house, "DELETE", path_of(id, "/holds/1"), NULL, 200);
-    expect_end(house, id, "nothing of it has run yet");
+    expect_end(house, id, "nothing of it has ended yet");
     uint64_t fence = house_take_fence(house);
     house_started(house, fence);
     house->skew_ms += 10000;
@@ -413,7 +413,7 @@ static void a_plan_that_waits_for_a_device_that_fits_has_no_expected_end(void **
     house->skew_ms += 10000;
     house_finished(house, fence, 0, 0);
     house_turn(house);
-    expect_end(house, id, "1 ready task has no device that fits");
+    expect_end(house, id, "no device that fits is there for 1 ready task");
 }
 
 int main(void)
