@@ -156,6 +156,24 @@ void twin_rollback(struct store_disk *disk)
     }
 }
 
+int64_t twin_owner(enum twin_table table, const void *row)
+{
+    if (table == TWIN_TASK) {
+        return ((const struct twin_task *)row)->constellation_id;
+    }
+    if (table == TWIN_EDGE) {
+        return ((const struct twin_edge *)row)->constellation_id;
+    }
+    if (table == TWIN_LIMIT) {
+        return ((const struct limit_record *)row)->constellation_id;
+    }
+    if (table == TWIN_HOLD) {
+        return ((const struct hold_record *)row)->constellation_id;
+    }
+    CHECK(table == TWIN_CONSTELLATION);
+    return ((const struct constellation_record *)row)->id;
+}
+
 static int compare_keys(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;

@@ -111,6 +111,9 @@ struct device_record *twin_device_row(const struct device_record *record);
 
 struct class_record *twin_class_row(const struct class_record *record);
 
+/* The constellation that a row belongs to: of TWIN_TASK, EDGE, LIMIT, HOLD or CONSTELLATION itself. */
+int64_t twin_owner(enum twin_table table, const void *row);
+
 /* The keys of a table in rising order; the caller frees them. */
 uint64_t *twin_keys(const struct store_disk *disk, enum twin_table table, size_t *ret_count);
 
