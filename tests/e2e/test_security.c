@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "tests/e2e/aip.h"
 #include "tests/e2e/ask.h"
@@ -404,6 +405,81 @@ static void what_a_task_puts_out_never_becomes_part_of_an_expression(void **stat
     fleet_passed(fleet);
 }
 
+/* Writes a value as JSON text, which is itself a document. */
+static char *as_json(json_t *value)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    json_decref(value);
+    assert_non_null(text);
+    return text;
+}
+
+/* Every way out of a task (both streams, its output in each form) into every way into another. */
+static void every_field_that_a_task_puts_out_stays_data(void **state)
+{
+    static const char *const FIELDS[] = {
+        "bad.stdout",      "bad.stderr",    "whole.output",
+        "part.output.a.b", "line.output.v", "out.output.a.b",
+    };
+    struct fleet *fleet = *state;
+    fleet_three(fleet);
+    const char *touched = fleet_path(fleet, "touched");
+    char *value =
+        mem_format("$(touch %s)`touch %s`;touch %s|'\"\\ ${{ tasks.bad.state }} -x \x1b[2J",
+                   touched, touched, touched);
+    char *whole = as_json(json_string(value));
+    char *part = as_json(json_pack("{s:{s:s}}", "a", "b", value));
+    char *line = mem_format("v=%s\n", value);
+    struct buf spec = { 0 };
+    buf_printf(&spec,
+               "name: inject\ntasks:\n"
+               "  bad: {shell: 'cat %s; cat %s >&2'}\n",
+               fleet_write(fleet, "raw", value), fleet_path(fleet, "raw"));
+    buf_printf(&spec, "  whole: {shell: 'cat %s > \"$ASTERISM_OUTPUT\"'}\n",
+               fleet_write(fleet, "whole", whole));
+    buf_printf(&spec, "  part: {shell: 'cat %s > \"$ASTERISM_OUTPUT\"'}\n",
+               fleet_write(fleet, "part", part));
+    buf_printf(&spec, "  line: {shell: 'cat %s > \"$ASTERISM_OUTPUT\"'}\n",
+               fleet_write(fleet, "line", line));
+    buf_printf(&spec, "  out: {run: [cat, %s], output: json}\n", fleet_path(fleet, "part"));
+    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
+        buf_printf(&spec,
+                   "  use%zu:\n"
+                   "    env: {X: \"${{ tasks.%s }}\"}\n"
+                   "    stdin: \"${{ tasks.%s }}\"\n"
+                   "    shell: 'printf \"%%s|\" \"$X\"; cat'\n"
+                   "  arg%zu: {run: [printf, \"%%s\", \"${{ tasks.%s }}\"]}\n"
+                   "  dir%zu: {run: [pwd], cwd: \"/tmp/${{ tasks.%s }}\", allow_failure: true}\n",
+                   i, FIELDS[i], FIELDS[i], i, FIELDS[i], i, FIELDS[i]);
+    }
+    cli_expect(fleet, 0, "succeeded", "run", fleet_write(fleet, "inject.yaml", buf_text(&spec)),
+               NULL);
+    char *twice = mem_format("%s|%s", value, value);
+    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
+        char *task = mem_format("@last/use%zu", i);
+        cli_expect(fleet, 0, twice, "logs", task, NULL);
+        mem_free(task);
+        task = mem_format("@last/arg%zu", i);
+        cli_expect(fleet, 0, value, "logs", task, NULL);
+        mem_free(task);
+        task = mem_format("@last/dir%zu", i);
+        struct said show = cli(fleet, "show", task, NULL);
+        assert_non_null(strstr(show.out, "failed"));
+        assert_null(strchr(show.out, '\x1b')); /* nor a command to a terminal */
+        said_done(&show);
+        mem_free(task);
+    }
+    struct stat status;
+    assert_int_not_equal(stat(fleet_path(fleet, "touched"), &status), 0);
+    mem_free(twice);
+    buf_done(&spec);
+    mem_free(line);
+    free(part);
+    free(whole);
+    mem_free(value);
+    fleet_passed(fleet);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, fleet_setup, fleet_teardown)
 
 int main(void)
@@ -419,6 +495,7 @@ int main(void)
         ROW(a_second_daemon_on_the_directory_is_refused),
         ROW(what_a_task_puts_out_never_becomes_a_command),
         ROW(what_a_task_puts_out_never_becomes_part_of_an_expression),
+        ROW(every_field_that_a_task_puts_out_stays_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
