@@ -281,10 +281,10 @@ static void tick(struct engine *engine, uint32_t slice)
         slice = engine->config.slice;
     }
     fire_timers(engine, slice);
+    bulk_work(engine); /* before the slices, so that what it lets go is looked at in this turn */
     size_t budget = decision_work(engine, slice);
     budget = constellation_work(engine, budget);
     budget = reopen_work(engine, budget);
-    bulk_work(engine);
     engine->slice_is_used_up = decision_work(engine, budget) == 0;
     rank_work(engine);
     ask_for_inputs(engine);
