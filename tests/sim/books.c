@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "tests/sim/promise.h"
+#include "tests/sim/wish.h"
 
 struct books *books_new(void)
 {
@@ -34,6 +35,9 @@ void books_free(struct books *books)
         }
         mem_free(constellation->tasks);
         mem_free(constellation->edges);
+    }
+    while (books->bulks != NULL) {
+        books_remove_bulk(books, books->bulks);
     }
     free_values(&books->attempts);
     free_values(&books->tasks);
@@ -224,6 +228,50 @@ bool book_task_is_held(const struct book_task *task)
         }
     }
     return false;
+}
+
+/* --- Edits in parts --- */
+
+struct book_bulk *books_bulk(const struct books *books, int64_t id)
+{
+    struct book_bulk *bulk = books->bulks;
+    while (bulk != NULL && bulk->id != id) {
+        bulk = bulk->next;
+    }
+    return bulk;
+}
+
+struct book_bulk *books_add_bulk(struct books *books, int64_t id, struct wish *wish)
+{
+    struct book_bulk *bulk = mem_alloc(sizeof *bulk);
+    bulk->id = id;
+    bulk->wish = wish;
+    bulk->added = mem_array(wish->edit.tasks_added + 1, sizeof bulk->added[0]);
+    bulk->done = mem_array(wish->edit.operations_count + 1, sizeof bulk->done[0]);
+    bulk->next = books->bulks;
+    books->bulks = bulk;
+    return bulk;
+}
+
+void books_remove_bulk(struct books *books, struct book_bulk *bulk)
+{
+    struct book_bulk **at = &books->bulks;
+    while (*at != bulk) {
+        at = &(*at)->next;
+    }
+    *at = bulk->next;
+    mem_free(bulk->added);
+    mem_free(bulk->done);
+    mem_free(bulk);
+}
+
+const struct book_hold *book_bulk_hold(const struct book_constellation *constellation)
+{
+    const struct book_hold *hold = constellation->holds;
+    while (hold != NULL && hold->record.origin != HOLD_BULK) {
+        hold = hold->next;
+    }
+    return hold;
 }
 
 /* --- Ways --- */

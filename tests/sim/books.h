@@ -7,6 +7,7 @@
 #include "tests/sim/plan_make.h"
 
 struct host;
+struct wish;
 
 enum lost_why {
     LOST_NOT,
@@ -88,6 +89,17 @@ struct book_hold {
     struct book_hold *next; /* of the constellation */
 };
 
+/* An edit that is made in parts, from its admission to its end. */
+struct book_bulk {
+    int64_t id; /* that of its hold */
+    struct wish *wish;
+    int64_t *added; /* the ids that its tasks have got; 0: none yet */
+    bool *done;     /* by operation */
+    bool has_revision;
+    int64_t admitted_ms;
+    struct book_bulk *next;
+};
+
 struct book_constellation {
     int64_t id;
     const struct sim_plan *plan;
@@ -123,6 +135,7 @@ struct books {
     struct map holds;
     unsigned marks; /* of walks */
     struct book_constellation *first;
+    struct book_bulk *bulks;
     uint64_t fence_max;
     uint64_t session_max;
     int64_t jumped_ms;    /* the last jump of the daemon's wall clock; 0 none */
@@ -148,6 +161,12 @@ struct book_hold *books_add_hold(struct books *books, const struct hold_record *
 void books_hold_task(struct book_hold *hold, int64_t task_id);
 bool books_hold_names(const struct book_hold *hold, int64_t task_id);
 void books_remove_hold(struct books *books, struct book_hold *hold);
+struct book_bulk *books_bulk(const struct books *books,
+                             int64_t id); /* NULL: it is not admitted, or made */
+struct book_bulk *books_add_bulk(struct books *books, int64_t id, struct wish *wish);
+void books_remove_bulk(struct books *books, struct book_bulk *bulk);
+/* The hold of an edit that is checked or made: nobody else changes the plan. NULL: there is none. */
+const struct book_hold *book_bulk_hold(const struct book_constellation *constellation);
 
 /* It has an attempt in this round. */
 static inline bool book_task_has_started(const struct book_task *task)

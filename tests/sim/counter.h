@@ -112,7 +112,21 @@
     X(REFUSED_EXPECT_FAILED, "edit refused: not as expected")                                      \
     X(REFUSED_UNKNOWN_HOLD, "edit refused: unknown hold")                                          \
     X(REFUSED_CANCELLED, "edit refused: being stopped")                                            \
-    X(REFUSED_NO_TASKS, "edit refused: nothing left")
+    X(REFUSED_NO_TASKS, "edit refused: nothing left")                                              \
+    X(REFUSED_REOPENING, "edit refused: a large one is being made")                                \
+    X(BULK_HELD, "large edit begun, all held meanwhile")                                           \
+    X(BULK_ASLEEP, "large edit begun of what has ended")                                           \
+    X(BULK_BUSY, "large edit refused: another is being made, or all is stopped")                   \
+    X(BULK_REFUSED, "large edit refused by its check")                                             \
+    X(BULK_LATE, "large edit that was found good, and comes too late")                             \
+    X(BULK_ADMITTED, "large edit admitted")                                                        \
+    X(BULK_REOPENS, "constellation reopened by a large edit")                                      \
+    X(BULK_LOST, "large edit that ended with its daemon, before it was admitted")                  \
+    X(BULK_RESUMED, "large edit that went on after a restart")                                     \
+    X(BULK_MADE, "large edit made")                                                                \
+    X(BULK_RENEWED, "large edit that lets what was skipped wait again")                            \
+    X(BULK_WORKED_BESIDE, "attempt that ended while a large edit was made")                        \
+    X(BULK_UNDONE, "large edit taken back")
 
 enum counter {
 #define X(name, words) COUNT_##name,

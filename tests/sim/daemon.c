@@ -126,6 +126,7 @@ static void life_end(struct daemon *daemon)
     inbox_clear(&daemon->inbox);
     daemon->turn_ms = INT64_MAX;
     daemon->wakes_count = 0;
+    daemon_bulk_forget(daemon);
 }
 
 void daemon_kill(struct world *world, bool power, int64_t down_ms)
@@ -287,6 +288,7 @@ static enum err think(struct world *world, const struct events *events, struct r
             step(world, &events->list[i].event);
         }
     }
+    err = err != ERR_NONE ? err : daemon_bulk_turn(world, reason);
     if (err != ERR_NONE) {
         return err;
     }
@@ -341,7 +343,9 @@ static bool turn_commit(struct world *world, const struct events *events,
         promise_broken(world, "P10", "the store refuses a turn: %s", reason.text);
         return false;
     }
-    if (fault_strikes(world, FAULT_BEFORE_COMMIT) || fault_strikes(world, FAULT_COMMIT_FAILED)) {
+    bool is_large = daemon_bulk_is_under_way(world);
+    if (fault_strikes(world, FAULT_BEFORE_COMMIT) || fault_strikes(world, FAULT_COMMIT_FAILED) ||
+        (is_large && fault_strikes(world, FAULT_IN_LARGE_EDIT))) {
         daemon_kill(world, false, restart_ms(world));
         return false;
     }
@@ -353,7 +357,8 @@ static bool turn_commit(struct world *world, const struct events *events,
         return false;
     }
     promise_committed(world, &daemon->log);
-    if (fault_strikes(world, FAULT_AFTER_COMMIT)) {
+    if (fault_strikes(world, FAULT_AFTER_COMMIT) ||
+        (is_large && fault_strikes(world, FAULT_IN_LARGE_EDIT))) {
         daemon_kill(world, false, restart_ms(world));
         return false;
     }
@@ -382,7 +387,8 @@ static void plan_next(struct world *world)
     int64_t deadline_ms = engine_next_deadline(daemon->engine);
     int64_t sync_ms = store_sync_deadline(daemon->store);
     deadline_ms = sync_ms < deadline_ms ? sync_ms : deadline_ms;
-    if (daemon->inbox.count > 0 || deadline_ms <= daemon_now(world).boot_ms) {
+    if (daemon->inbox.count > 0 || daemon_bulk_is_due(daemon) ||
+        deadline_ms <= daemon_now(world).boot_ms) {
         plan_turn(world, world->now_ms + between(world, 0, 2));
     } else if (deadline_ms != INT64_MAX) {
         plan_turn(world, deadline_ms + daemon->boot_base_ms);

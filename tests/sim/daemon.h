@@ -35,7 +35,8 @@ struct daemon {
         uint64_t turn;         /* in which it was last taken on */
     } wakes[DAEMON_WAKES_MAX]; /* of constellations that have ended; their wishes wait */
     size_t wakes_count;
-    struct effect kept; /* sabotage */
+    struct flight *flights; /* daemon_bulk.c: edits of many operations that are not admitted yet */
+    struct effect kept;     /* sabotage */
     struct arena kept_arena;
 };
 
@@ -65,6 +66,21 @@ void daemon_hear(struct world *world, struct events *events);
 /* daemon_wish.c: a wish by itself, and its segment; or it waits for its constellation, and is heard
    again in the next turn. */
 enum err daemon_wish(struct world *world, struct wish *wish, struct reason *reason);
+
+/* Its constellation is there after this, or *ret_waits: it comes some rows a turn. */
+enum err daemon_revive(struct world *world, int64_t id, bool *ret_waits, struct reason *reason);
+/* Those who read keys refuse an edit that adds one that is there already. */
+bool daemon_has_taken_key(struct world *world, const struct wish *wish);
+void daemon_sabotage_edit(struct world *world, size_t from); /* one row of it is left out */
+
+/* daemon_bulk.c: an edit that is made in parts, as api/bulk.c takes it through its steps. */
+enum err daemon_bulk_begin(struct world *world, struct wish *wish, struct reason *reason);
+/* In the turn, before its tick: what goes on with those that were begun, and some parts of those that
+   were admitted. */
+enum err daemon_bulk_turn(struct world *world, struct reason *reason);
+bool daemon_bulk_is_due(const struct daemon *daemon); /* there is something to do at once */
+bool daemon_bulk_is_under_way(const struct world *world);
+void daemon_bulk_forget(struct daemon *daemon); /* with the process */
 
 /* release.c: what a turn lets out after its commit. False: it dies on the way. */
 struct release_body {

@@ -24,7 +24,7 @@ static struct daemon_wake *wake_of(struct daemon *daemon, int64_t id)
 }
 
 /* One that has ended comes back to be reopened, some rows a turn. */
-static enum err revive(struct world *world, int64_t id, bool *ret_waits, struct reason *reason)
+enum err daemon_revive(struct world *world, int64_t id, bool *ret_waits, struct reason *reason)
 {
     struct daemon *daemon = &world->daemon;
     *ret_waits = false;
@@ -54,8 +54,7 @@ static enum err revive(struct world *world, int64_t id, bool *ret_waits, struct 
                            : engine_load_revived(daemon->engine, id, daemon_now(world), reason);
 }
 
-/* Those who read keys refuse one that is there already. */
-static bool has_taken_key(struct world *world, const struct wish *wish)
+bool daemon_has_taken_key(struct world *world, const struct wish *wish)
 {
     struct daemon *daemon = &world->daemon;
     for (size_t i = 0; i < wish->edit.tasks_added; i++) {
@@ -101,7 +100,7 @@ static void carry_out(struct world *world, struct wish *wish)
     struct daemon *daemon = &world->daemon;
     struct event event = wish->event;
     struct edit edit = wish->edit;
-    if (event.kind == EVENT_EDIT && has_taken_key(world, wish)) {
+    if (event.kind == EVENT_EDIT && daemon_has_taken_key(world, wish)) {
         struct effect *effect = effects_add(&daemon->effects, EFFECT_REPLY);
         effect->reply.request = event.edit.request;
         effect->reply.err = ERR_CONFLICT;
@@ -117,7 +116,7 @@ static void carry_out(struct world *world, struct wish *wish)
 }
 
 /* Of an edit that adds or removes dependencies, one row is left out. */
-static void sabotage_edit(struct world *world, size_t from)
+void daemon_sabotage_edit(struct world *world, size_t from)
 {
     struct effects *effects = &world->daemon.effects;
     for (size_t i = from; i < effects->count; i++) {
@@ -148,7 +147,7 @@ enum err daemon_wish(struct world *world, struct wish *wish, struct reason *reas
     enum err err = apply(world, reason);
     bool waits = false;
     if (err == ERR_NONE && (wish->event.kind == EVENT_EDIT || wish->event.kind == EVENT_REOPEN)) {
-        err = revive(world, wish->constellation_id, &waits, reason);
+        err = daemon_revive(world, wish->constellation_id, &waits, reason);
     }
     if (err == ERR_NONE && waits) {
         inbox_add(&daemon->inbox, ARRIVAL_WISH, 0)->number = wish->index;
@@ -156,11 +155,14 @@ enum err daemon_wish(struct world *world, struct wish *wish, struct reason *reas
     if (err != ERR_NONE || waits) {
         return err;
     }
+    if (wish->is_large) {
+        return daemon_bulk_begin(world, wish, reason);
+    }
     size_t from = daemon->effects.count;
     set_request(wish);
     carry_out(world, wish);
     if (world->options.sabotage == SABOTAGE_HALF_EDIT) {
-        sabotage_edit(world, from);
+        daemon_sabotage_edit(world, from);
     }
     if (world->options.sabotage == SABOTAGE_LOSE_HOLD && wish->event.kind == EVENT_HOLD) {
         sabotage_hold(world, from);

@@ -304,5 +304,6 @@ struct wish *edit_make_inverse(struct world *world, const struct wish *wish)
         }
     }
     making.wish->edit.base_revision = wish->revision;
+    making.wish->takes_back_large = wish->is_large;
     return making.wish->edit.operations_count == 0 ? NULL : making.wish;
 }

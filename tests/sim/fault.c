@@ -289,6 +289,7 @@ static const struct row {
     [FAULT_BEFORE_COMMIT] = { "daemon killed before the commit", 40, NULL },
     [FAULT_COMMIT_FAILED] = { "commit failed", 20, NULL },
     [FAULT_AFTER_COMMIT] = { "daemon killed after the commit", 40, NULL },
+    [FAULT_IN_LARGE_EDIT] = { "daemon killed in the middle of a large edit", 500, NULL },
     [FAULT_BETWEEN_SENDS] = { "daemon killed between sends", 60, NULL },
     [FAULT_PREPARE_FAILED] = { "inputs that cannot be filled in", 300, NULL },
     [FAULT_HOST_BEFORE_COMMIT] = { "agent killed before its commit", 15, NULL },

@@ -23,12 +23,19 @@ static struct book_constellation *any_to_change(struct world *world)
     return any_constellation(world, percent(world, 85));
 }
 
+/* Some go the way of those that are too many for a turn. */
+static void send_edit(struct world *world, struct wish *wish)
+{
+    wish->is_large = wish->takes_back_large || percent(world, 15);
+    wish_send(world, wish);
+}
+
 static bool wish_edit(struct world *world)
 {
     const struct book_constellation *constellation = any_to_change(world);
     struct wish *wish = constellation == NULL ? NULL : edit_make(world, constellation->id);
     if (wish != NULL) {
-        wish_send(world, wish);
+        send_edit(world, wish);
     }
     return wish != NULL;
 }
@@ -38,7 +45,7 @@ static bool wish_garbage(struct world *world)
     const struct book_constellation *constellation = any_to_change(world);
     struct wish *wish = constellation == NULL ? NULL : edit_make_garbage(world, constellation->id);
     if (wish != NULL) {
-        wish_send(world, wish);
+        send_edit(world, wish);
     }
     return wish != NULL;
 }
@@ -69,7 +76,7 @@ static bool wish_undo(struct world *world)
     const struct wish *done = any_edit(world);
     struct wish *wish = done == NULL || !done->is_stored ? NULL : edit_make_inverse(world, done);
     if (wish != NULL) {
-        wish_send(world, wish);
+        send_edit(world, wish);
     }
     return wish != NULL;
 }

@@ -294,6 +294,9 @@ void promise_closing(struct world *world, const struct link *link, enum msg_erro
 static void wish_replied(struct world *world, const struct effect *effect)
 {
     struct wish *wish = world->wishes.list[effect->reply.request - WISH_REQUESTS];
+    if (wish->is_large && effect->reply.err == ERR_NONE && effect->reply.hold_id != 0) {
+        return; /* it has only been begun */
+    }
     if (effect->reply.err == ERR_NONE && !wish->is_stored) {
         promise_broken(world, "P5", "\"%s\" is answered before it is stored", wish->what);
     }

@@ -10,6 +10,8 @@
 
 struct world;
 struct books;
+struct wish;
+struct edit_result;
 
 struct books *books_new(void);
 void books_free(struct books *books);
@@ -27,6 +29,9 @@ void promise_closing(struct world *world, const struct link *link, enum msg_erro
                      struct str why);
 void promise_replied(struct world *world, const struct effect *effect);
 void promise_wall_jumped(struct world *world);
+/* What the check of an edit that is made in parts has come to; NULL: it was not tried. */
+void promise_bulk_checked(struct world *world, const struct wish *wish,
+                          const struct edit_result *result);
 
 /* An agent. */
 void promise_host_heard(struct world *world, const struct host *host, const struct msg *msg);

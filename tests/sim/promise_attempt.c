@@ -250,6 +250,8 @@ static void end(struct world *world, struct book_attempt *attempt)
         attempt->result_is_good && record->outcome == OUTCOME_EXITED && record->exit_code == 0;
     attempt->task->tries += !attempt->result_is_good && counts_as_try(record);
     world->counts->paths[COUNT_LATE_RESULT] += was_lost;
+    count_path_if(world, COUNT_BULK_WORKED_BESIDE,
+                  book_bulk_hold(attempt->task->constellation) != NULL);
     world->counts->paths[COUNT_OUTPUT_LARGE] += record->stdout_bytes > STORE_OUTPUT_INLINE_MAX;
     world->counts->paths[COUNT_TIMED_OUT] += record->outcome == OUTCOME_TIMED_OUT;
     world->counts->paths[COUNT_CANCELLED_RUNNING] +=

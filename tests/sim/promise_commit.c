@@ -47,13 +47,16 @@ static void save_constellation(struct world *world, const struct segment *segmen
             promise_broken(world, "P6", "constellation %" PRId64 " had ended", record->id);
         }
         constellation->cancel_asked = false;
-        count_path(world, segment->wish != NULL && segment->wish->event.kind == EVENT_EDIT
-                              ? COUNT_EDIT_REOPENS
-                              : COUNT_REOPENED);
+        bool is_edit = segment->wish != NULL && segment->wish->event.kind == EVENT_EDIT;
+        count_path(world, segment->step == BULK_STEP_ADMIT ? COUNT_BULK_REOPENS
+                          : is_edit                        ? COUNT_EDIT_REOPENS
+                                                           : COUNT_REOPENED);
     }
     bool is_edited = segment->wish != NULL && segment->wish->event.kind == EVENT_EDIT &&
                      segment->wish->constellation_id == record->id && segment_is_done(segment);
-    uint32_t revision = is_edited ? segment->wish->revision : constellation->record.revision;
+    uint32_t revision = is_edited && segment_has(segment, EFFECT_ADD_REVISION)
+                            ? segment->wish->revision
+                            : constellation->record.revision;
     if (record->revision != revision) {
         promise_broken(world, "P3", "constellation %" PRId64 " is at revision %u after %u",
                        record->id, record->revision, constellation->record.revision);
@@ -187,22 +190,31 @@ static void check_rows(struct world *world, const struct segment *segment)
     }
 }
 
+/* An edit, or a part of one; before it is admitted nothing is. */
+static bool may_change_plan(const struct segment *segment)
+{
+    bool is_edit = segment->wish != NULL && segment->wish->event.kind == EVENT_EDIT;
+    return is_edit && (segment->step == BULK_STEP_NONE || segment->step == BULK_STEP_PART);
+}
+
 /* A row looks as it does at the end of its segment, wherever it stands in the list: so first all of one
    kind, in the order in which one depends on the other. */
 void promise_committed(struct world *world, const struct turn_log *log)
 {
     for (size_t i = 0; i < log->count && !world->broken; i++) {
-        const struct segment *segment = &log->segments[i];
+        struct segment *segment = &log->segments[i];
         for (size_t k = 0; k < segment->count; k++) {
             if (segment->list[k].kind == EFFECT_ADD_CONSTELLATION) {
                 add_constellation(world->books, &segment->list[k]);
             }
         }
-        if (segment->wish != NULL) {
+        if (segment->step != BULK_STEP_NONE) {
+            promise_bulk(world, segment);
+        } else if (segment->wish != NULL) {
             take_wish(world, segment);
         }
         promise_holds(world, segment);
-        if (segment->wish == NULL || segment->wish->event.kind != EVENT_EDIT) {
+        if (!may_change_plan(segment)) {
             promise_plan_rows(world, segment);
         }
         /* They were asked for in the tick, which comes last. */

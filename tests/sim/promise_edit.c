@@ -16,8 +16,8 @@ static size_t count_rows(const struct segment *segment, enum effect_kind kind)
 }
 
 /* Of one that the edit adds: NULL before it was. */
-static struct book_task *named(const struct world *world, const struct wish *wish,
-                               const int64_t *added, edit_task task)
+struct book_task *promise_task_named(const struct world *world, const struct wish *wish,
+                                     const int64_t *added, edit_task task)
 {
     if (task >= 0) {
         struct book_task *found = books_task(world->books, task);
@@ -69,7 +69,7 @@ static const struct effect *edge_row(const struct segment *segment, enum effect_
     return NULL;
 }
 
-static bool edge_is(const struct effect *row, const struct plan_edge *plan)
+bool promise_edge_is(const struct effect *row, const struct plan_edge *plan)
 {
     return row->edge.record.when == plan->when && row->edge.record.required == plan->required &&
            row->edge.record.conditional == (plan->condition.length > 0) &&
@@ -170,19 +170,19 @@ static void apply_edge(struct world *world, const struct segment *segment, const
     if (operation->kind == EDIT_UPDATE_EDGE) {
         struct book_edge *edge = books_edge(books, operation->edge.edge_id);
         const struct effect *row = edge_row(segment, EFFECT_EDGE_TEXT, edge->id);
-        if (row == NULL || !edge_is(row, &plan)) {
+        if (row == NULL || !promise_edge_is(row, &plan)) {
             promise_broken(world, "P3", "dependency %" PRId64 " was changed and is not", edge->id);
         }
         edge->plan = plan;
         edge->decision = EDGE_UNDECIDED;
         return;
     }
-    struct book_task *from = named(world, segment->wish, added, operation->edge.from);
-    struct book_task *to = named(world, segment->wish, added, operation->edge.to);
+    struct book_task *from = promise_task_named(world, segment->wish, added, operation->edge.from);
+    struct book_task *to = promise_task_named(world, segment->wish, added, operation->edge.to);
     for (size_t i = 0; i < segment->count; i++) {
         const struct effect *row = &segment->list[i];
         if (row->kind == EFFECT_ADD_EDGE && row->edge.record.from_id == from->id &&
-            row->edge.record.to_id == to->id && edge_is(row, &plan) &&
+            row->edge.record.to_id == to->id && promise_edge_is(row, &plan) &&
             books_edge(books, row->edge.record.id) == NULL) {
             books_add_edge(books, row->edge.record.id, from, to, &plan);
             return;
@@ -212,7 +212,7 @@ static void apply_set(struct world *world, const struct segment *segment,
     }
 }
 
-static void count_edit(struct world *world, const struct segment *segment)
+void promise_count_edit(struct world *world, const struct wish *wish)
 {
     static const enum counter counters[] = {
         [EDIT_ADD_TASK] = COUNT_EDIT_ADD_TASK,
@@ -224,12 +224,12 @@ static void count_edit(struct world *world, const struct segment *segment)
         [EDIT_SET] = COUNT_EDIT_SET,
         [EDIT_TOUCH] = COUNT_EDIT_TOUCH,
     };
-    const struct edit *edit = &segment->wish->edit;
+    const struct edit *edit = &wish->edit;
     for (size_t i = 0; i < edit->operations_count; i++) {
         count_path(world, counters[edit->operations[i].kind]);
     }
     world->counts->paths[COUNT_EDIT_REBASED] +=
-        edit->base_revision != 0 && edit->base_revision + 1 < segment->wish->revision;
+        edit->base_revision != 0 && edit->base_revision + 1 < wish->revision;
 }
 
 static void count_refusal(struct world *world, enum edit_code code)
@@ -250,9 +250,18 @@ static void count_refusal(struct world *world, enum edit_code code)
         [EDIT_CODE_UNKNOWN_HOLD] = COUNT_REFUSED_UNKNOWN_HOLD,
         [EDIT_CODE_CANCELLED] = COUNT_REFUSED_CANCELLED,
         [EDIT_CODE_NO_TASKS] = COUNT_REFUSED_NO_TASKS,
+        [EDIT_CODE_REOPENING] = COUNT_REFUSED_REOPENING,
     };
     if (counters[code] != 0) {
         count_path(world, counters[code]);
+    }
+}
+
+void promise_count_refusal(struct world *world, const struct edit_result *result)
+{
+    count_path(world, COUNT_REFUSED);
+    for (size_t i = 0; i < result->problems_count; i++) {
+        count_refusal(world, result->problems[i].code);
     }
 }
 
@@ -295,7 +304,7 @@ static bool reaches(const struct book_constellation *constellation, struct book_
     return false;
 }
 
-static void check_acyclic(struct world *world, const struct book_constellation *constellation)
+void promise_check_acyclic(struct world *world, const struct book_constellation *constellation)
 {
     for (uint32_t i = 0; i < constellation->tasks_count; i++) {
         struct book_task *task = constellation->tasks[i];
@@ -345,8 +354,8 @@ void promise_edit_applied(struct world *world, const struct segment *segment)
         promise_broken(world, "P3", "an edit adds %zu dependencies, not these", edges);
     }
     if (!world->broken) {
-        check_acyclic(world, constellation);
-        count_edit(world, segment);
+        promise_check_acyclic(world, constellation);
+        promise_count_edit(world, wish);
     }
 }
 
@@ -375,8 +384,5 @@ void promise_edit_refused(struct world *world, const struct segment *segment)
         }
         return;
     }
-    count_path(world, COUNT_REFUSED);
-    for (size_t i = 0; i < result->problems_count; i++) {
-        count_refusal(world, result->problems[i].code);
-    }
+    promise_count_refusal(world, result);
 }

@@ -156,12 +156,28 @@ static bool is_wished(const struct segment *segment, const struct book_hold *hol
     }
 }
 
+/* Of an edit in parts: it was not admitted, its daemon has ended before it was, or all is made. */
+static bool is_made(struct world *world, const struct segment *segment,
+                    const struct book_hold *hold)
+{
+    bool is_gone = segment->step == BULK_STEP_DROP ||
+                   (segment->step == BULK_STEP_ADMIT && !segment_is_done(segment));
+    for (size_t i = 0; i < segment->count; i++) {
+        is_gone = is_gone || (segment->list[i].kind == EFFECT_REMOVE_BULK &&
+                              segment->list[i].id == hold->record.id);
+    }
+    bool is_lost = hold->placed_ms <= world->books->restarted_ms &&
+                   books_bulk(world->books, hold->record.id) == NULL;
+    count_path_if(world, COUNT_BULK_LOST, hold->record.origin == HOLD_BULK && is_lost);
+    return hold->record.origin == HOLD_BULK && (is_gone || is_lost);
+}
+
 static void remove_hold(struct world *world, const struct segment *segment, struct book_hold *hold)
 {
     const struct wish *wish = segment->wish;
     bool is_wish = is_wished(segment, hold);
     bool has_expired = !is_wish && is_due(world, hold);
-    if (!is_wish && !has_expired && !is_ended(segment, hold)) {
+    if (!is_wish && !has_expired && !is_ended(segment, hold) && !is_made(world, segment, hold)) {
         promise_broken(world, "the hold",
                        "%" PRId64 " of origin %d on task %" PRId64
                        " has ended, and nobody has released it",

@@ -23,6 +23,8 @@ struct judge {
     size_t count;
     edit_task *path;
     const char *why;
+    bool is_large;    /* the hold that is there is its own */
+    bool is_admitted; /* it was found good when it was checked */
 };
 
 static void refuse(struct judge *judge, const char *why)
@@ -99,6 +101,12 @@ static void judge_whole(struct judge *judge)
     }
     if (edit->exact && edit->base_revision != record->revision) {
         refuse(judge, "the head is not the one it is for");
+    }
+    if (!judge->is_large && book_bulk_hold(judge->constellation) != NULL) {
+        refuse(judge, "another edit is being made");
+    }
+    if (judge->is_admitted) {
+        return; /* what it expects of others, and what it releases, may go on meanwhile */
     }
     const struct book_hold *hold = books_hold(judge->world->books, edit->release_hold_id);
     if (edit->release_hold_id != 0 &&
@@ -297,11 +305,13 @@ static void judge_graph(struct judge *judge)
     }
 }
 
-const char *promise_judge_edit(struct world *world, const struct wish *wish)
+static const char *judge_edit(struct world *world, const struct wish *wish, bool is_admitted)
 {
     struct judge judge = {
         .world = world,
         .wish = wish,
+        .is_large = wish->is_large,
+        .is_admitted = is_admitted,
         .constellation = books_constellation(world->books, wish->constellation_id),
     };
     if (judge.constellation == NULL) {
@@ -330,4 +340,14 @@ const char *promise_judge_edit(struct world *world, const struct wish *wish)
     mem_free(judge.drafts);
     mem_free(judge.path);
     return judge.why;
+}
+
+const char *promise_judge_edit(struct world *world, const struct wish *wish)
+{
+    return judge_edit(world, wish, false);
+}
+
+const char *promise_judge_admitted(struct world *world, const struct wish *wish)
+{
+    return judge_edit(world, wish, true);
 }

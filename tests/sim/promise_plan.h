@@ -14,8 +14,22 @@ void promise_edit_applied(struct world *world, const struct segment *segment);
 /* An edit that was refused, or has failed: nothing has come of it, and there was a cause. */
 void promise_edit_refused(struct world *world, const struct segment *segment);
 
+/* The same, of one kind of it at a time. */
+bool promise_edge_is(const struct effect *row, const struct plan_edge *plan);
+struct book_task *promise_task_named(const struct world *world, const struct wish *wish,
+                                     const int64_t *added, edit_task task);
+void promise_check_acyclic(struct world *world, const struct book_constellation *constellation);
+void promise_count_edit(struct world *world, const struct wish *wish);
+void promise_count_refusal(struct world *world, const struct edit_result *result);
+
+/* promise_bulk.c: a step of an edit that is made in parts. What a part brings is asked for, and all parts
+   together are all of it; nothing is seen of it before it is admitted. */
+void promise_bulk(struct world *world, struct segment *segment);
+
 /* promise_judge.c: by the books alone, why it must be refused; NULL: it breaks no rule. */
 const char *promise_judge_edit(struct world *world, const struct wish *wish);
+/* The same of one that was found good before, and whose constellation has been held since. */
+const char *promise_judge_admitted(struct world *world, const struct wish *wish);
 
 /* promise_attempt.c: new attempts, what became of others, and results. */
 void promise_attempts(struct world *world, const struct segment *segment);

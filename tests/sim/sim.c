@@ -44,6 +44,7 @@ static const char *const sabotages[] = {
     [SABOTAGE_NO_LIMIT] = "no-limit",
     [SABOTAGE_NO_TIMEOUTS] = "no-timeouts",
     [SABOTAGE_NO_SILENCE] = "no-silence",
+    [SABOTAGE_HALF_BULK] = "half-bulk",
 };
 
 struct options {

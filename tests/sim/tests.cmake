@@ -3,7 +3,7 @@
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/*.c)
 add_executable(sim ${sim_sources} ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
     ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c ${CMAKE_SOURCE_DIR}/orchestrator/answer.c
-    ${CMAKE_SOURCE_DIR}/orchestrator/receipt.c)
+    ${CMAKE_SOURCE_DIR}/orchestrator/receipt.c ${CMAKE_SOURCE_DIR}/orchestrator/parts.c)
 target_link_libraries(sim PRIVATE store spec wire engine agent_engine msg sys base strict_flags)
 target_compile_definitions(sim PRIVATE _GNU_SOURCE)
 
@@ -38,3 +38,4 @@ asterism_sabotage(no-resources P8)
 asterism_sabotage(no-limit P8)
 asterism_sabotage(no-timeouts P9)
 asterism_sabotage(no-silence P9)
+asterism_sabotage(half-bulk P3)

@@ -37,11 +37,11 @@ static void copy_record(struct effect *effect, struct arena *arena)
     }
 }
 
-void turn_log_cut(struct turn_log *log, struct wish *wish, const struct effects *effects,
-                  struct arena *arena)
+struct segment *turn_log_cut(struct turn_log *log, struct wish *wish, const struct effects *effects,
+                             struct arena *arena)
 {
     if (log->taken == effects->count) {
-        return;
+        return NULL;
     }
     if (log->count == log->capacity) {
         log->capacity = log->capacity == 0 ? 8 : log->capacity * 2;
@@ -55,6 +55,7 @@ void turn_log_cut(struct turn_log *log, struct wish *wish, const struct effects 
         copy_record(&segment->list[i], arena);
     }
     log->taken = effects->count;
+    return segment;
 }
 
 void turn_log_refused(struct turn_log *log, int64_t task_id)
@@ -116,8 +117,22 @@ const struct effect *segment_reply(const struct segment *segment)
     return NULL;
 }
 
+bool segment_has(const struct segment *segment, enum effect_kind kind)
+{
+    for (size_t i = 0; i < segment->count; i++) {
+        if (segment->list[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool segment_is_done(const struct segment *segment)
 {
+    if (segment->step != BULK_STEP_NONE) {
+        return segment->step == BULK_STEP_PART ||
+               (segment->step == BULK_STEP_ADMIT && segment_has(segment, EFFECT_PUT_BULK));
+    }
     const struct effect *reply = segment_reply(segment);
     return reply != NULL && reply->reply.err == ERR_NONE;
 }

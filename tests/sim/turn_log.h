@@ -9,8 +9,19 @@
 
 struct wish;
 
+/* Of an edit that is made in parts: which step of it a segment is. */
+enum bulk_step {
+    BULK_STEP_NONE,
+    BULK_STEP_BEGIN,
+    BULK_STEP_DROP,
+    BULK_STEP_ADMIT,
+    BULK_STEP_PART, /* whose wish it was, the books know */
+};
+
 struct segment {
     struct wish *wish; /* NULL: agents, submissions, time */
+    enum bulk_step step;
+    int64_t bulk_id; /* of a part */
     struct effect *list;
     size_t count;
 };
@@ -35,9 +46,10 @@ struct turn_log {
     size_t evaluated_capacity;
 };
 
-/* Ends a segment: all effects since the last one. Copies live in `arena`, until the turn is over. */
-void turn_log_cut(struct turn_log *log, struct wish *wish, const struct effects *effects,
-                  struct arena *arena);
+/* Ends a segment: all effects since the last one; NULL: there are none. Copies live in `arena`, until the
+   turn is over. */
+struct segment *turn_log_cut(struct turn_log *log, struct wish *wish, const struct effects *effects,
+                             struct arena *arena);
 void turn_log_refused(struct turn_log *log, int64_t task_id);
 void turn_log_evaluated(struct turn_log *log, const struct event *event);
 const struct evaluated *turn_log_answer(const struct turn_log *log, int64_t edge_id);
@@ -46,7 +58,8 @@ void turn_log_done(struct turn_log *log);
 
 /* The reply to the wish of a segment; NULL: there is none. */
 const struct effect *segment_reply(const struct segment *segment);
-/* It was done. */
+bool segment_has(const struct segment *segment, enum effect_kind kind);
+/* It was done; of an edit that is made in parts, this step of it. */
 bool segment_is_done(const struct segment *segment);
 
 #endif

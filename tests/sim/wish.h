@@ -23,7 +23,9 @@ struct wish {
     bool is_sent;     /* to the daemon that is up now, and not answered */
     bool is_stored;   /* carried out, in a transaction that was committed */
     bool is_answered;
-    uint32_t revision; /* that an edit has made */
+    uint32_t revision;     /* that an edit has made */
+    bool is_large;         /* goes the way of an edit of many operations (daemon_bulk.c) */
+    bool takes_back_large; /* what such a one has made */
 };
 
 struct wishes {

@@ -41,6 +41,7 @@ enum sabotage {
     SABOTAGE_NO_LIMIT,
     SABOTAGE_NO_TIMEOUTS,
     SABOTAGE_NO_SILENCE,
+    SABOTAGE_HALF_BULK,
 };
 
 enum {
