@@ -1,5 +1,5 @@
 # The house that the API is tested in runs the daemon's own evaluator.
-set(house_sources ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c
+set(house_sources ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c ${CMAKE_SOURCE_DIR}/tests/unit/api_client.c
     ${CMAKE_SOURCE_DIR}/orchestrator/parts.c ${CMAKE_SOURCE_DIR}/orchestrator/answer.c ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
     ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c)
 asterism_test(unit_api

@@ -27,6 +27,7 @@ struct house {
     bool is_woken;
     bool is_held; /* house_pass() runs no turns: the test does */
     bool in_turn;
+    size_t wake_slice;
     int64_t skew_ms; /* added to both clocks */
     int64_t certificate_wall_ms;
     uint64_t tokens_changed; /* calls */
@@ -37,13 +38,18 @@ struct house {
     uint64_t session;    /* of the device "desktop", on channel 1 */
     size_t put_off;      /* questions, of all turns */
     size_t answered_max; /* of one turn, likewise */
+    /* Gets what comes in, instead of the API, if it is set. */
+    void (*let_in)(struct house *house, const struct net_request *request);
+    void *let_in_context;
 };
 
 struct house *house_new(void);
 /* So many rows of what has ended come back in a turn (api_config.wake_slice). */
 struct house *house_new_slow(size_t wake_slice);
 void house_free(struct house *house);
-void house_pass(struct house *house); /* what the sockets have, then a turn if one is due */
+void house_reopen(struct house *house); /* its net and its API: what these read when they begin */
+void house_pass(struct house *house);   /* what the sockets have, then a turn if one is due */
+bool house_is_due(struct house *house);
 void house_turn(struct house *house);
 void house_post(struct house *house, const struct event *event);
 
@@ -73,6 +79,8 @@ struct request {
 };
 
 void client_open(struct house *house, struct client *client, const struct request *request);
+/* The same, and waits until the house has heard it, which is held from here on: no turn is run. */
+void client_begin(struct house *house, struct client *client, const struct request *request);
 /* Runs the house until the text has come in; fails the test after some seconds. */
 void client_wait(struct house *house, struct client *client, const char *text);
 void client_wait_end(struct house *house, struct client *client);
@@ -95,12 +103,15 @@ struct answer house_get(struct house *house, const char *path);
 struct answer house_send(struct house *house, const char *method, const char *path,
                          const char *body);
 void answer_done(struct answer *answer);
+void answer_must(const struct answer *answer, int status); /* or the test fails with what it says */
 /* Asks, expects the status and drops the answer. */
 void house_expect(struct house *house, const char *method, const char *path, const char *body,
                   int status);
 const char *answer_text(const struct answer *answer, const char *key); /* of the top object */
 int64_t answer_number(const struct answer *answer, const char *key);
 bool answer_has_header(const struct answer *answer, const char *line);
+/* A route of a constellation ("" is its own), until the next call. */
+const char *house_path(const char *id, const char *rest);
 /* Submits the spec and returns the constellation's id. */
 void house_submit(struct house *house, const char *spec, char to[160]);
 

@@ -23,13 +23,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const char *path_of(const char *id, const char *rest)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", id, rest);
-    return path;
-}
-
 /* The item of the reason in the list, or NULL. The answer is the caller's. */
 static const json_t *look(struct house *house, const char *reason, struct answer *ret_answer)
 {
@@ -131,7 +124,7 @@ static void a_failure_that_is_held_needs_someone(void **state)
                  id);
     finish(house, 1);
     expect_item(house, "failure_held", 1, "1 task has failed");
-    struct answer answer = house_get(house, path_of(id, ""));
+    struct answer answer = house_get(house, house_path(id, ""));
     assert_string_equal(answer_text(&answer, "state"), "running");
     assert_int_equal(answer_number(&answer, "holds"), 1);
     answer_done(&answer);
@@ -142,7 +135,7 @@ static void a_hold_whose_end_fails_tasks_is_told_of_in_time(void **state)
     struct house *house = *state;
     char id[160];
     house_submit(house, "name: h\ntasks:\n  a: {noop: true}\n", id);
-    house_expect(house, "POST", path_of(id, "/holds"),
+    house_expect(house, "POST", house_path(id, "/holds"),
                  "{\"for\":\"1h\",\"on_expiry\":\"fail\",\"reason\":\"audit\"}", 201);
     expect_none(house, "hold_expiring");
     house->skew_ms += 55 * MINUTE_MS;
@@ -160,7 +153,7 @@ static void a_condition_that_cannot_be_evaluated_needs_someone(void **state)
                  id);
     finish(house, 0);
     expect_item(house, "condition_error", 1, "1 condition could not be evaluated");
-    house_expect(house, "POST", path_of(id, "/cancel"), "", 202);
+    house_expect(house, "POST", house_path(id, "/cancel"), "", 202);
     expect_none(house, "condition_error");
 }
 
@@ -171,21 +164,22 @@ static void a_task_whose_fate_is_not_known_is_resolved(void **state)
     house_connect_device(house);
     house_submit(house, "name: u\ntasks:\n  a: {run: [x], effect: once}\n", id);
     house_started(house, house_take_fence(house));
-    house_expect(house, "POST", path_of(id, "/tasks/a/resolve"), "{\"as\":\"failed\"}", 409);
+    house_expect(house, "POST", house_path(id, "/tasks/a/resolve"), "{\"as\":\"failed\"}", 409);
     house_close_channel(house);
     house->skew_ms += 10 * MINUTE_MS;
     house_turn(house);
     expect_item(house, "unknown", 1, "1 task may or may not have run");
-    struct answer answer = house_get(house, path_of(id, "/tasks/a"));
+    struct answer answer = house_get(house, house_path(id, "/tasks/a"));
     assert_string_equal(answer_text(&answer, "state"), "unknown");
     assert_non_null(strstr(answer_text(&answer, "waiting_for"), "someone must decide"));
     answer_done(&answer);
-    answer = house_send(house, "POST", path_of(id, "/tasks/a/resolve"), "{\"as\":\"succeeded\"}");
+    answer =
+        house_send(house, "POST", house_path(id, "/tasks/a/resolve"), "{\"as\":\"succeeded\"}");
     assert_int_equal(answer.status, 200);
     assert_string_equal(answer_text(&answer, "state"), "succeeded");
     answer_done(&answer);
     expect_none(house, "unknown");
-    answer = house_send(house, "POST", path_of(id, "/tasks/a/resolve"), "{\"as\":\"failed\"}");
+    answer = house_send(house, "POST", house_path(id, "/tasks/a/resolve"), "{\"as\":\"failed\"}");
     assert_int_equal(answer.status, 409);
     answer_done(&answer);
 }
@@ -201,7 +195,7 @@ static void a_drained_device_is_given_nothing_more(void **state)
     answer_done(&answer);
     house_submit(house, "name: d\ntasks:\n  a: {noop: true}\n", id);
     assert_int_equal(house->fences_count, 0);
-    answer = house_get(house, path_of(id, "/tasks/a/explain"));
+    answer = house_get(house, house_path(id, "/tasks/a/explain"));
     assert_string_equal(answer_text(&answer, "waits_for"), "drained");
     const json_t *device = json_array_get(json_object_get(answer.json, "devices"), 0);
     assert_string_equal(json_string_value(json_object_get(device, "device")), "desktop");
@@ -246,7 +240,7 @@ static void a_task_says_what_it_waits_for(void **state)
         buf_printf(&spec, "name: w\n%s", cases[i].spec);
         house_submit(house, buf_text(&spec), id);
         buf_done(&spec);
-        struct answer answer = house_get(house, path_of(id, "/tasks/x/explain"));
+        struct answer answer = house_get(house, house_path(id, "/tasks/x/explain"));
         if (strcmp(answer_text(&answer, "waits_for"), cases[i].kind) != 0 ||
             strstr(answer_text(&answer, "waiting_for"), cases[i].says) == NULL) {
             fail_msg("%s: %s", cases[i].kind, answer.body);

@@ -25,17 +25,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const char *path_of(const char *id, const char *rest)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", id, rest);
-    return path;
-}
-
 static struct answer change(struct house *house, const char *method, const char *id,
                             const char *rest, const char *body, int status)
 {
-    struct answer answer = house_send(house, method, path_of(id, rest), body);
+    struct answer answer = house_send(house, method, house_path(id, rest), body);
     if (answer.status != status) {
         fail_msg("%s %s: %s", method, rest, buf_text(&answer.all));
     }
@@ -152,7 +145,7 @@ static void the_same_key_places_one_hold(void **state)
     char id[160];
     house_submit(house, TWO, id);
     const char *key = "Idempotency-Key: one\r\n";
-    struct request request = { "POST", path_of(id, "/holds"), key, STR("{}"), false };
+    struct request request = { "POST", house_path(id, "/holds"), key, STR("{}"), false };
     struct answer first = house_ask(house, &request);
     struct answer second = house_ask(house, &request);
     assert_int_equal(first.status, 201);
@@ -307,7 +300,7 @@ static void a_change_to_what_has_ended_is_refused(void **state)
     struct house *house = *state;
     char id[160];
     house_submit(house, TWO, id);
-    house_expect(house, "POST", path_of(id, "/cancel"), "", 202);
+    house_expect(house, "POST", house_path(id, "/cancel"), "", 202);
     expect_state(house, id, "", "cancelled");
     refuse(house, "POST", id, "/pause", NULL, 409, "already_final");
     refuse(house, "POST", id, "/holds", "{}", 409, "already_final");
@@ -319,7 +312,7 @@ static void one_hold_more_than_there_may_be_is_refused(void **state)
     char id[160];
     house_submit(house, TWO, id);
     for (int i = 0; i < ENGINE_HOLDS_MAX; i++) {
-        house_expect(house, "POST", path_of(id, "/holds"), "{}", 201);
+        house_expect(house, "POST", house_path(id, "/holds"), "{}", 201);
     }
     refuse(house, "POST", id, "/holds", "{}", 503, "too_many");
 }
@@ -426,9 +419,9 @@ static void what_is_being_reopened_is_not_deleted(void **state)
     struct client first;
     struct client second;
     client_open(house, &first,
-                &(struct request){ "POST", path_of(id, "/retry"), NULL, STR("{}"), false });
+                &(struct request){ "POST", house_path(id, "/retry"), NULL, STR("{}"), false });
     client_open(house, &second,
-                &(struct request){ "DELETE", path_of(id, ""), NULL, { NULL, 0 }, false });
+                &(struct request){ "DELETE", house_path(id, ""), NULL, { NULL, 0 }, false });
     client_wait_end(house, &first);
     client_wait_end(house, &second);
     assert_true(client_has(&first, "HTTP/1.1 200"));

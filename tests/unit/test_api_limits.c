@@ -1,6 +1,6 @@
 /* The limits of the API, each reached by as many clients as it takes, and what is served afterwards.
-   The house gets a wider door than its own, and a gate in it: requests that a limit counts together are
-   let in together, so that neither a turn nor the worker thread comes between them. */
+   The house gets a gate: requests that a limit counts together are let in together, so that neither a
+   turn nor the worker thread comes between them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define ONE_NOOP       "name: one\ntasks:\n  only: {noop: true}\n"
 #define CONSTELLATIONS "/api/v1/constellations"
 
-enum { CROWD_MAX = API_MUTATIONS_MAX + 1, CONNECTIONS_MAX = 2 * CROWD_MAX, WAIT_MS_MAX = 20000 };
+enum { CROWD_MAX = API_MUTATIONS_MAX + 1, WAIT_MS_MAX = 20000 };
 
 struct door {
     struct house *house;
@@ -29,40 +29,10 @@ struct door {
     struct client crowd[CROWD_MAX];
 };
 
-static void identify(void *context, struct str token, bool over_unix, unsigned uid,
-                     struct net_identity *ret_identity)
-{
-    const struct door *door = context;
-    api_identify(door->house->api, token, over_unix, uid, ret_identity);
-}
-
-static void channel_opened(void *context, uint64_t channel, const struct net_identity *identity,
-                           const char *peer)
-{
-    (void)context;
-    (void)channel;
-    (void)identity;
-    (void)peer;
-}
-
-static void channel_frame(void *context, uint64_t channel, struct str frame)
-{
-    (void)context;
-    (void)channel;
-    (void)frame;
-}
-
-static void channel_closed(void *context, uint64_t channel, const char *why)
-{
-    (void)context;
-    (void)channel;
-    (void)why;
-}
-
 /* Those at the gate have all asked for the same, so the last one's request stands for each. */
-static void request(void *context, const struct net_request *last)
+static void let_in(struct house *house, const struct net_request *last)
 {
-    struct door *door = context;
+    struct door *door = house->let_in_context;
     if (door->gate > 0) {
         door->held[door->held_count++] = last->id;
         if (door->held_count < door->gate) {
@@ -75,105 +45,21 @@ static void request(void *context, const struct net_request *last)
             earlier.id = door->held[i];
             earlier.body = (struct str){ (const char *)body.data, body.length };
             earlier.whole = &body;
-            api_request(door->house->api, &earlier);
+            api_request(house->api, &earlier);
             buf_done(&body);
         }
         door->gate = 0;
         door->held_count = 0;
     }
-    api_request(door->house->api, last);
-}
-
-static void request_gone(void *context, uint64_t id)
-{
-    const struct door *door = context;
-    api_request_gone(door->house->api, id);
-}
-
-static void stream_drained(void *context, uint64_t id)
-{
-    const struct door *door = context;
-    api_stream_drained(door->house->api, id);
-}
-
-/* At once: a turn may bring more events than the house has room for. */
-static void post(void *context, const struct event *event)
-{
-    const struct door *door = context;
-    assert_true(door->house->in_turn);
-    engine_step(door->house->engine, event, &door->house->effects);
-}
-
-static void wake(void *context)
-{
-    const struct door *door = context;
-    door->house->is_woken = true;
-}
-
-static struct moment now(void *context)
-{
-    (void)context;
-    return (struct moment){ clock_boot_ms(), clock_wall_ms() };
-}
-
-static void tokens_changed(void *context)
-{
-    (void)context;
-}
-
-static void metrics(void *context, struct api_metrics *ret_metrics)
-{
-    (void)context;
-    *ret_metrics = (struct api_metrics){ .start_wall_ms = 1000 };
-}
-
-/* Takes the house's own door out, with the API behind it, and puts in one for a crowd. */
-static void widen(struct door *door)
-{
-    struct house *house = door->house;
-    net_free(house->net);
-    api_free(house->api);
-    struct net_config net_config = {
-        .listen = "127.0.0.1:0",
-        .unix_path = house->unix_path,
-        .body_bytes_max = 8 * 1024 * 1024,
-        .frame_bytes_max = MSG_FRAME_BYTES_MAX,
-        .channel_queue_bytes_max = 1024 * 1024,
-        .stream_queue_bytes_max = 1024 * 1024,
-        .connections_max = CONNECTIONS_MAX,
-        .request_timeout_ms = 30000,
-        .frame_timeout_ms = 30000,
-    };
-    struct net_handlers handlers = {
-        .context = door,
-        .identify = identify,
-        .channel_opened = channel_opened,
-        .channel_frame = channel_frame,
-        .channel_closed = channel_closed,
-        .request = request,
-        .request_gone = request_gone,
-        .stream_drained = stream_drained,
-    };
-    struct reason reason = { "" };
-    if (net_new(house->nest, &net_config, &handlers, &house->net, &reason) != ERR_NONE) {
-        fail_msg("net: %s", reason.text);
-    }
-    struct api_config config = {
-        .store = house->store,
-        .engine = house->engine,
-        .net = house->net,
-        .nest = house->nest,
-        .start = house->start,
-        .host = { door, post, wake, now, tokens_changed, metrics, NULL },
-    };
-    assert_int_equal(api_new(&config, &house->api, &reason), ERR_NONE);
+    api_request(house->api, last);
 }
 
 static int set_up(void **state)
 {
     struct door *door = mem_alloc(sizeof(*door));
     door->house = house_new();
-    widen(door);
+    door->house->let_in = let_in;
+    door->house->let_in_context = door;
     *state = door;
     return 0;
 }
@@ -390,7 +276,7 @@ static void one_token_more_than_there_may_be_is_refused(void **state)
 {
     struct door *door = *state;
     add_tokens(door->house, TOKENS_MAX - 1);
-    widen(door); /* the API reads them when it begins */
+    house_reopen(door->house); /* the API reads them when it begins */
     struct request request = { "POST", "/api/v1/tokens", NULL,
                                STR("{\"name\":\"last\",\"role\":\"viewer\"}"), true };
     struct answer answer = house_ask(door->house, &request);

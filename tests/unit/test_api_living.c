@@ -25,13 +25,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const char *path_of(const char *id, const char *rest)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", id, rest);
-    return path;
-}
-
 static struct answer submit(struct house *house, const char *body)
 {
     return house_ask(house, &(struct request){ "POST", "/api/v1/constellations", SUBMISSION,
@@ -47,7 +40,7 @@ static void a_submission_gives_params_their_values(void **state)
                       "\"params\":{\"who\":\"you\",\"n\":7}}");
     assert_int_equal(answer.status, 201);
     char path[256];
-    snprintf(path, sizeof(path), "%s", path_of(answer_text(&answer, "id"), "/tasks/a"));
+    snprintf(path, sizeof(path), "%s", house_path(answer_text(&answer, "id"), "/tasks/a"));
     answer_done(&answer);
     answer = house_get(house, path);
     const json_t *run = json_object_get(json_object_get(answer.json, "spec"), "run");
@@ -78,7 +71,7 @@ static void a_condition_compares_with_a_param_of_its_type(void **state)
             fail_msg("%s", answer.body);
         }
         char path[256];
-        snprintf(path, sizeof(path), "%s", path_of(answer_text(&answer, "id"), "/tasks/b"));
+        snprintf(path, sizeof(path), "%s", house_path(answer_text(&answer, "id"), "/tasks/b"));
         answer_done(&answer);
         uint64_t fence = house_take_fence(house);
         house_started(house, fence);
@@ -168,12 +161,12 @@ static void each_goes_over_the_devices_that_are_known(void **state)
                  "name: e\ntasks:\n  up: {each: {device: os=linux}, run: [uptime]}\n"
                  "  all: {noop: true, needs: up, join: any, allow_failure: true}\n",
                  id);
-    struct answer answer = house_get(house, path_of(id, "/tasks/up@desktop"));
+    struct answer answer = house_get(house, house_path(id, "/tasks/up@desktop"));
     assert_int_equal(answer.status, 200);
     assert_string_equal(answer_text(&answer, "group"), "up");
     assert_string_equal(answer_text(&answer, "pinned_device"), "desktop");
     answer_done(&answer);
-    answer = house_get(house, path_of(id, "/tasks/all"));
+    answer = house_get(house, house_path(id, "/tasks/all"));
     assert_string_equal(answer_text(&answer, "join"), "any");
     assert_true(json_is_true(json_object_get(answer.json, "allow_failure")));
     answer_done(&answer);
@@ -184,7 +177,7 @@ static void only_the_fields_that_are_asked_for_come(void **state)
     struct house *house = *state;
     char id[160];
     house_submit(house, TWO, id);
-    struct answer answer = house_get(house, path_of(id, "/tasks?fields=state,key,nonsense"));
+    struct answer answer = house_get(house, house_path(id, "/tasks?fields=state,key,nonsense"));
     const json_t *tasks = json_object_get(answer.json, "tasks");
     assert_int_equal(json_array_size(tasks), 2);
     for (size_t i = 0; i < 2; i++) {
@@ -195,7 +188,7 @@ static void only_the_fields_that_are_asked_for_come(void **state)
     }
     assert_string_equal(answer_text(&answer, "constellation"), id);
     answer_done(&answer);
-    answer = house_get(house, path_of(id, "/tasks?fields=needs"));
+    answer = house_get(house, house_path(id, "/tasks?fields=needs"));
     const json_t *task = json_array_get(json_object_get(answer.json, "tasks"), 1);
     assert_int_equal(json_object_size(task), 1);
     assert_int_equal(json_array_size(json_object_get(task, "needs")), 1);
@@ -213,14 +206,14 @@ static void a_wait_for_the_end_is_answered_when_it_comes(void **state)
     char id[160];
     house_submit(house, TWO, id);
     struct client client;
-    open_get(house, &client, path_of(id, "?wait=55s"));
+    open_get(house, &client, house_path(id, "?wait=55s"));
     house_pass(house);
     assert_false(client_has(&client, "\"state\""));
-    house_expect(house, "POST", path_of(id, "/cancel"), "", 202);
+    house_expect(house, "POST", house_path(id, "/cancel"), "", 202);
     client_wait_end(house, &client);
     assert_true(client_has(&client, "\"state\":\"cancelled\""));
     client_close(&client);
-    open_get(house, &client, path_of(id, "?wait=55s"));
+    open_get(house, &client, house_path(id, "?wait=55s"));
     client_wait_end(house, &client);
     assert_true(client_has(&client, "\"state\":\"cancelled\""));
     client_close(&client);
@@ -232,14 +225,14 @@ static void a_wait_that_takes_too_long_is_answered_with_what_there_is(void **sta
     char id[160];
     house_submit(house, TWO, id);
     struct client client;
-    open_get(house, &client, path_of(id, "?wait=20s"));
+    open_get(house, &client, house_path(id, "?wait=20s"));
     house_pass(house);
     house->skew_ms += 21 * 1000;
     client_wait_end(house, &client);
     assert_true(client_has(&client, "\"state\":\"running\""));
     client_close(&client);
-    house_expect(house, "GET", path_of(id, "?wait=56s"), NULL, 400);
-    house_expect(house, "GET", path_of(id, "?wait=soon"), NULL, 400);
+    house_expect(house, "GET", house_path(id, "?wait=56s"), NULL, 400);
+    house_expect(house, "GET", house_path(id, "?wait=soon"), NULL, 400);
 }
 
 static void events_are_waited_for_one_answer_at_a_time(void **state)
@@ -259,7 +252,7 @@ static void events_are_waited_for_one_answer_at_a_time(void **state)
     open_get(house, &client, path);
     house_pass(house);
     assert_false(client_has(&client, "\"events\""));
-    house_expect(house, "POST", path_of(id, "/pause"), NULL, 200);
+    house_expect(house, "POST", house_path(id, "/pause"), NULL, 200);
     client_wait_end(house, &client);
     assert_true(client_has(&client, "hold.placed"));
     client_close(&client);
@@ -308,7 +301,7 @@ static void a_plan_is_measured_while_it_runs_and_after(void **state)
                  "name: m\ntasks:\n  a: {noop: true}\n  b: {noop: true, needs: a}\n"
                  "  c: {noop: true, needs: a}\n  d: {noop: true, needs: [b, c]}\n",
                  id);
-    struct answer answer = house_get(house, path_of(id, "/plan/metrics"));
+    struct answer answer = house_get(house, house_path(id, "/plan/metrics"));
     assert_int_equal(answer.status, 200);
     const json_t *path = json_object_get(answer.json, "longest_path");
     assert_int_equal(json_integer_value(json_object_get(path, "length")), 3);
@@ -328,12 +321,12 @@ static void a_plan_is_measured_while_it_runs_and_after(void **state)
         house_finished(house, fence, 0, 0);
         house_turn(house);
         if (i == 0) {
-            answer = house_get(house, path_of(id, "/plan/metrics"));
+            answer = house_get(house, house_path(id, "/plan/metrics"));
             assert_true(json_is_string(json_object_get(answer.json, "expected_end")));
             answer_done(&answer);
         }
     }
-    answer = house_get(house, path_of(id, "/plan/metrics"));
+    answer = house_get(house, house_path(id, "/plan/metrics"));
     assert_int_equal(answer.status, 200);
     const json_t *time = json_object_get(answer.json, "time");
     assert_int_equal(json_integer_value(json_object_get(time, "measured")), 4);
@@ -343,13 +336,13 @@ static void a_plan_is_measured_while_it_runs_and_after(void **state)
     assert_true(json_is_null(json_object_get(answer.json, "expected_end")));
     assert_true(json_is_object(json_object_get(answer.json, "realised")));
     answer_done(&answer);
-    house_expect(house, "GET", path_of("nothing-1234", "/plan/metrics"), NULL, 404);
+    house_expect(house, "GET", house_path("nothing-1234", "/plan/metrics"), NULL, 404);
 }
 
 /* Its end as far as it is known: "" if there is one, else why there is none. */
 static void expect_end(struct house *house, const char *id, const char *why)
 {
-    struct answer answer = house_get(house, path_of(id, "/plan/metrics"));
+    struct answer answer = house_get(house, house_path(id, "/plan/metrics"));
     assert_int_equal(answer.status, 200);
     const json_t *end = json_object_get(answer.json, "expected_end");
     const json_t *words = json_object_get(answer.json, "expected_end_why");
@@ -361,7 +354,7 @@ static void expect_end(struct house *house, const char *id, const char *why)
 
 static void hold_plan(struct house *house, const char *id, const char *body, char rest[64])
 {
-    struct answer answer = house_send(house, "POST", path_of(id, "/holds"), body);
+    struct answer answer = house_send(house, "POST", house_path(id, "/holds"), body);
     assert_int_equal(answer.status, 201);
     snprintf(rest, 64, "/holds/%lld", (long long)answer_number(&answer, "id"));
     answer_done(&answer);
@@ -379,7 +372,7 @@ static void a_plan_that_waits_for_somebody_has_no_expected_end(void **state)
                  "  c: {noop: true, needs: b}\n  d: {noop: true, needs: c, hold: ship it}\n",
                  id);
     expect_end(house, id, "it waits for an approval: hold 1");
-    house_expect(house, "DELETE", path_of(id, "/holds/1"), NULL, 200);
+    house_expect(house, "DELETE", house_path(id, "/holds/1"), NULL, 200);
     expect_end(house, id, "nothing of it has ended yet");
     uint64_t fence = house_take_fence(house);
     house_started(house, fence);
@@ -387,15 +380,15 @@ static void a_plan_that_waits_for_somebody_has_no_expected_end(void **state)
     house_finished(house, fence, 0, 0);
     house_turn(house);
     expect_end(house, id, "");
-    house_expect(house, "POST", path_of(id, "/pause"), "", 200);
+    house_expect(house, "POST", house_path(id, "/pause"), "", 200);
     expect_end(house, id, "it is paused");
-    house_expect(house, "POST", path_of(id, "/resume"), "", 200);
+    house_expect(house, "POST", house_path(id, "/resume"), "", 200);
     hold_plan(house, id, "{\"tasks\":[\"a\"]}", rest);
     expect_end(house, id, ""); /* which is over already */
     hold_plan(house, id, "{\"tasks\":[\"a\",\"c\"]}", rest);
     snprintf(why, sizeof why, "it is held: hold %s", strrchr(rest, '/') + 1);
     expect_end(house, id, why);
-    house_expect(house, "DELETE", path_of(id, rest), NULL, 200);
+    house_expect(house, "DELETE", house_path(id, rest), NULL, 200);
     expect_end(house, id, "");
 }
 

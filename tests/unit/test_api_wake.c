@@ -67,27 +67,15 @@ static void submit(struct house *house, const char *spec, char id[160])
     }
 }
 
-static const char *path_of(const char *id, const char *rest)
-{
-    static char path[256];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%.100s%s", id, rest);
-    return path;
-}
-
 /* Sends it, and waits until the house has heard it; no turn is run. */
 static void begin(struct house *house, struct client *client, const char *method, const char *path,
                   const char *body)
 {
-    const uint64_t requests = house->requests;
     struct request request = { .method = method, .path = path };
     if (body != NULL) {
         request.body = str_of(body);
     }
-    house->is_held = true;
-    client_open(house, client, &request);
-    while (house->requests == requests) {
-        house_pass(house);
-    }
+    client_begin(house, client, &request);
 }
 
 /* Of one that has been answered: reads the rest of it, and runs no turn. */
@@ -126,7 +114,7 @@ static void what_has_ended_is_not_seen_before_it_is_whole(void **state)
         char id[160];
         submit(house, ENDS_AT_ONCE, id);
         nothing_is_live(house);
-        begin(house, &client, "POST", path_of(id, "/edits"), ADD_X);
+        begin(house, &client, "POST", house_path(id, "/edits"), ADD_X);
         for (size_t rows = slice; rows < ROWS; rows += slice) {
             assert_true(turn(house));
             nothing_is_live(house);
@@ -145,7 +133,7 @@ static void a_small_one_is_there_at_once(void **state)
     struct client client;
     char id[160];
     submit(house, ENDS_AT_ONCE, id);
-    begin(house, &client, "POST", path_of(id, "/edits"), ADD_X);
+    begin(house, &client, "POST", house_path(id, "/edits"), ADD_X);
     assert_true(turn(house));
     assert_int_equal(engine_stats(house->engine).tasks, 7);
     assert_int_equal(take_answer(house, &client), 200);
@@ -159,12 +147,12 @@ static void all_who_want_it_share_one_load(void **state)
     struct client clients[4];
     char id[160];
     submit(house, ENDS_AT_ONCE, id);
-    begin(house, &clients[0], "POST", path_of(id, "/edits?dry_run=1"), ADD_X);
+    begin(house, &clients[0], "POST", house_path(id, "/edits?dry_run=1"), ADD_X);
     assert_true(turn(house));
-    begin(house, &clients[1], "POST", path_of(id, "/retry"), "{}");
+    begin(house, &clients[1], "POST", house_path(id, "/retry"), "{}");
     assert_true(turn(house));
-    begin(house, &clients[2], "POST", path_of(id, "/edits"), ADD_X);
-    begin(house, &clients[3], "POST", path_of(id, "/edits"), ADD_X);
+    begin(house, &clients[2], "POST", house_path(id, "/edits"), ADD_X);
+    begin(house, &clients[3], "POST", house_path(id, "/edits"), ADD_X);
     assert_in_range(run_turns(house), 1, ROWS / 2 + 4);
     assert_int_equal(take_answer(house, &clients[0]), 200);
     assert_int_equal(take_answer(house, &clients[1]), 409); /* nothing has failed */
@@ -182,12 +170,12 @@ static void what_is_deleted_on_its_way_is_not_found(void **state)
         struct client clients[3];
         char id[160];
         submit(house, ENDS_AT_ONCE, id);
-        begin(house, &clients[0], "POST", path_of(id, "/edits"), ADD_X);
-        begin(house, &clients[1], "POST", path_of(id, "/rerun"), "{\"tasks\":[\"a\"]}");
+        begin(house, &clients[0], "POST", house_path(id, "/edits"), ADD_X);
+        begin(house, &clients[1], "POST", house_path(id, "/rerun"), "{\"tasks\":[\"a\"]}");
         for (unsigned i = 0; i < turns; i++) {
             assert_true(turn(house));
         }
-        begin(house, &clients[2], "DELETE", path_of(id, ""), NULL);
+        begin(house, &clients[2], "DELETE", house_path(id, ""), NULL);
         run_turns(house);
         assert_int_equal(take_answer(house, &clients[0]), 404);
         assert_int_equal(take_answer(house, &clients[1]), 404);
@@ -197,18 +185,25 @@ static void what_is_deleted_on_its_way_is_not_found(void **state)
     }
 }
 
-static void what_is_read_for_a_dry_run_in_the_same_turn_is_deleted(void **state)
+/* Both are heard in one turn, which has all rows at once. */
+static struct house *edit_and_delete(const char *edit, int delete_status)
 {
-    (void)state;
     struct house *house = house_new_slow(2 * ROWS);
     struct client clients[2];
     char id[160];
     submit(house, ENDS_AT_ONCE, id);
-    begin(house, &clients[0], "POST", path_of(id, "/edits?dry_run=1"), ADD_X);
-    begin(house, &clients[1], "DELETE", path_of(id, ""), NULL);
+    begin(house, &clients[0], "POST", house_path(id, edit), ADD_X);
+    begin(house, &clients[1], "DELETE", house_path(id, ""), NULL);
     run_turns(house);
     assert_int_equal(take_answer(house, &clients[0]), 200);
-    assert_int_equal(take_answer(house, &clients[1]), 204);
+    assert_int_equal(take_answer(house, &clients[1]), delete_status);
+    return house;
+}
+
+static void what_is_read_for_a_dry_run_in_the_same_turn_is_deleted(void **state)
+{
+    (void)state;
+    struct house *house = edit_and_delete("/edits?dry_run=1", 204);
     nothing_is_live(house);
     house_free(house);
 }
@@ -216,15 +211,7 @@ static void what_is_read_for_a_dry_run_in_the_same_turn_is_deleted(void **state)
 static void what_goes_on_in_the_same_turn_is_not_deleted(void **state)
 {
     (void)state;
-    struct house *house = house_new_slow(2 * ROWS);
-    struct client clients[2];
-    char id[160];
-    submit(house, ENDS_AT_ONCE, id);
-    begin(house, &clients[0], "POST", path_of(id, "/edits"), ADD_X);
-    begin(house, &clients[1], "DELETE", path_of(id, ""), NULL);
-    run_turns(house);
-    assert_int_equal(take_answer(house, &clients[0]), 200);
-    assert_int_equal(take_answer(house, &clients[1]), 409);
+    struct house *house = edit_and_delete("/edits", 409);
     assert_int_equal(engine_stats(house->engine).tasks, 7);
     house_free(house);
 }
@@ -242,7 +229,7 @@ static void what_nothing_comes_of_goes_again(void **state)
     submit(house, ENDS_AT_ONCE, id);
     for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
         struct client client;
-        begin(house, &client, "POST", path_of(id, "/edits"), edits[i]);
+        begin(house, &client, "POST", house_path(id, "/edits"), edits[i]);
         run_turns(house);
         assert_in_range(take_answer(house, &client), 409, 422);
         nothing_is_live(house);
@@ -260,7 +247,7 @@ static void so_many_come_back_at_a_time_and_no_more(void **state)
         submit(house, ENDS_AT_ONCE, ids[i]);
     }
     for (size_t i = 0; i <= WAKES_MAX; i++) {
-        begin(house, &clients[i], "POST", path_of(ids[i], "/edits"), ADD_X);
+        begin(house, &clients[i], "POST", house_path(ids[i], "/edits"), ADD_X);
     }
     run_turns(house);
     for (size_t i = 0; i <= WAKES_MAX; i++) {
@@ -309,7 +296,7 @@ static void ask_something(struct storm *storm)
     size_t kind = rng_below(&storm->rng, 60) == 0 ? 8 : rng_below(&storm->rng, 8);
     size_t at = rng_below(&storm->rng, STORM_IDS);
     begin(storm->house, &storm->clients[storm->clients_count++], kinds[kind].method,
-          path_of(storm->ids[at], kinds[kind].rest), kinds[kind].body);
+          house_path(storm->ids[at], kinds[kind].rest), kinds[kind].body);
 }
 
 /* Plans are measured between turns. */

@@ -254,9 +254,7 @@ static void a_worker_that_is_freed_drops_what_it_has_and_what_it_reads(void **st
 
 static struct answer ask(struct trial *trial, const char *rest)
 {
-    char path[320];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", trial->id, rest);
-    return house_get(trial->house, path);
+    return house_get(trial->house, house_path(trial->id, rest));
 }
 
 static void a_read_that_takes_too_long_is_refused_with_what_to_do(void **state)
@@ -279,9 +277,7 @@ static void a_way_back_that_takes_too_long_is_refused_though_it_reads_little(voi
 {
     static const char *const rest[] = { "/diff?from=1", "/plan?revision=1" };
     struct trial *trial = *state;
-    char path[320];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s/edits", trial->id);
-    house_expect(trial->house, "POST", path,
+    house_expect(trial->house, "POST", house_path(trial->id, "/edits"),
                  "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true}]}", 200);
     for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
         struct reader *reader = worker_reader(trial->house->api->reader);
@@ -326,12 +322,11 @@ static void a_client_that_goes_while_its_read_waits_leaves_nothing(void **state)
     struct api *api = trial->house->api;
     struct piece piece;
     struct client client;
-    char path[320];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s/context", trial->id);
     begin_piece(&piece, 0, false);
     assert_true(worker_take(api->reader, &piece.work));
     wait_begun(&piece);
-    client_open(trial->house, &client, &(struct request){ .method = "GET", .path = path });
+    client_open(trial->house, &client,
+                &(struct request){ .method = "GET", .path = house_path(trial->id, "/context") });
     while (worker_count(api->reader) < 2) {
         house_pass(trial->house);
     }
