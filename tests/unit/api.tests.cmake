@@ -2,6 +2,7 @@
 set(house_sources ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c ${CMAKE_SOURCE_DIR}/tests/unit/api_client.c
     ${CMAKE_SOURCE_DIR}/orchestrator/parts.c ${CMAKE_SOURCE_DIR}/orchestrator/answer.c ${CMAKE_SOURCE_DIR}/orchestrator/prepare.c
     ${CMAKE_SOURCE_DIR}/orchestrator/evaluate.c)
+set(trial_sources ${CMAKE_SOURCE_DIR}/tests/unit/trial.c ${house_sources})
 asterism_test(unit_api
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::YAML)
@@ -29,10 +30,10 @@ asterism_test(unit_worker
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_worker.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::SQLITE)
 asterism_test(unit_api_work
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_work.c ${house_sources}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_work.c ${trial_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::SQLITE)
 asterism_test(unit_api_bulk
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk.c ${house_sources}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk.c ${trial_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
 asterism_test(unit_api_revisions
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_revisions.c

@@ -7,64 +7,19 @@
 
 #include <cmocka.h>
 
-#include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/store/retention.h"
-#include "tests/unit/api_house.h"
+#include "tests/unit/trial.h"
 
-enum { MANY = 700, PATH_MAX_BYTES = 320 };
+enum { MANY = 700 };
 
 #define CHAIN                                                                                      \
     "name: chain\ntasks:\n  first: {run: [echo, hi]}\n  second: {run: [ls], needs: first}\n"
 
-struct trial {
-    struct house *house;
-    char id[160];
-    struct buf body;
-};
-
 static int set_up(void **state)
 {
-    struct trial *trial = mem_alloc(sizeof(*trial));
-    trial->house = house_new();
-    house_submit(trial->house, CHAIN, trial->id);
-    *state = trial;
+    *state = trial_new(CHAIN);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct trial *trial = *state;
-    house_free(trial->house);
-    buf_done(&trial->body);
-    mem_free(trial);
-    return 0;
-}
-
-static const char *path_of(const struct trial *trial, const char *rest, char path[PATH_MAX_BYTES])
-{
-    snprintf(path, PATH_MAX_BYTES, "/api/v1/constellations/%s%s", trial->id, rest);
-    return path;
-}
-
-static struct answer ask(struct trial *trial, const char *method, const char *rest,
-                         const char *headers, const char *body)
-{
-    char path[PATH_MAX_BYTES];
-    return house_ask(trial->house,
-                     &(struct request){
-                         .method = method,
-                         .path = path_of(trial, rest, path),
-                         .headers = headers,
-                         .body = body == NULL ? (struct str){ NULL, 0 } : str_of(body),
-                     });
-}
-
-static void must(const struct answer *answer, int status)
-{
-    if (answer->status != status) {
-        fail_msg("%s", (const char *)answer->all.data);
-    }
 }
 
 /* A chain of `count` tasks behind `second`, and whatever `more` says. */
@@ -89,22 +44,13 @@ static const char *additions(struct trial *trial, int count, const char *more)
 
 static void expect_plan(struct trial *trial, int64_t tasks, int64_t dependencies, int64_t revision)
 {
-    struct answer answer = ask(trial, "GET", "", NULL, NULL);
-    must(&answer, 200);
+    struct answer answer = trial_get(trial, "", 200);
     assert_int_equal(answer_number(&answer, "tasks"), tasks);
     assert_int_equal(answer_number(&answer, "dependencies"), dependencies);
     assert_int_equal(answer_number(&answer, "revision"), revision);
     answer_done(&answer);
-    answer = ask(trial, "GET", "/holds", NULL, NULL);
+    answer = trial_ask(trial, "GET", "/holds", NULL, NULL);
     assert_int_equal(json_array_size(json_object_get(answer.json, "holds")), 0);
-    answer_done(&answer);
-}
-
-static void apply(struct trial *trial, const char *body, int64_t revision)
-{
-    struct answer answer = ask(trial, "POST", "/edits", NULL, body);
-    must(&answer, 200);
-    assert_int_equal(answer_number(&answer, "revision"), revision);
     answer_done(&answer);
 }
 
@@ -118,24 +64,19 @@ static const char *code_at(const struct answer *answer, size_t index)
 static void it_is_one_revision_that_can_be_taken_back(void **state)
 {
     struct trial *trial = *state;
-    apply(trial, additions(trial, MANY, ",{\"op\":\"set\",\"description\":\"long\"}"), 2);
+    trial_apply(trial, additions(trial, MANY, ",{\"op\":\"set\",\"description\":\"long\"}"), 2);
     expect_plan(trial, MANY + 2, MANY + 1, 2);
-    struct answer answer = ask(trial, "GET", "/revisions/2", NULL, NULL);
-    must(&answer, 200);
+    struct answer answer = trial_get(trial, "/revisions/2", 200);
     assert_int_equal(json_array_size(json_object_get(answer.json, "operations")), MANY + 1);
     assert_int_equal(json_array_size(json_object_get(answer.json, "inverse")), MANY + 1);
     answer_done(&answer);
-    answer = ask(trial, "POST", "/undo", NULL, "{}");
-    must(&answer, 200);
+    answer = trial_post(trial, "/undo", "{}", 200);
     assert_int_equal(answer_number(&answer, "undone"), 2);
     answer_done(&answer);
     expect_plan(trial, 2, 1, 3);
-    answer = ask(trial, "POST", "/redo", NULL, "{}");
-    must(&answer, 200);
-    answer_done(&answer);
+    trial_expect(trial, "POST", "/redo", "{}", 200);
     expect_plan(trial, MANY + 2, MANY + 1, 4);
-    answer = ask(trial, "GET", "/plan?revision=3", NULL, NULL);
-    must(&answer, 200);
+    answer = trial_get(trial, "/plan?revision=3", 200);
     assert_int_equal(json_object_size(json_object_get(answer.json, "tasks")), 2);
     answer_done(&answer);
 }
@@ -143,7 +84,7 @@ static void it_is_one_revision_that_can_be_taken_back(void **state)
 static void a_few_operations_that_touch_much_go_the_same_way(void **state)
 {
     struct trial *trial = *state;
-    apply(trial, additions(trial, 10, ""), 2);
+    trial_apply(trial, additions(trial, 10, ""), 2);
     struct buf body = { 0 };
     buf_append_text(&body, "{\"operations\":[");
     for (int i = 0; i < 400; i++) {
@@ -153,7 +94,7 @@ static void a_few_operations_that_touch_much_go_the_same_way(void **state)
                    i == 0 ? "" : ",", i);
     }
     buf_append_text(&body, "]}");
-    apply(trial, buf_text(&body), 3);
+    trial_apply(trial, buf_text(&body), 3);
     expect_plan(trial, 12 + 400, 11 + 2400, 3);
     buf_done(&body);
 }
@@ -165,8 +106,7 @@ static void every_problem_is_told_and_nothing_is_changed(void **state)
                                  ",{\"op\":\"add_dependency\",\"from\":\"n9\",\"to\":\"second\"}"
                                  ",{\"op\":\"remove_task\",\"task\":\"nobody\"}"
                                  ",{\"op\":\"remove_task\",\"task\":\"first\"}");
-    struct answer answer = ask(trial, "POST", "/edits", NULL, body);
-    must(&answer, 422);
+    struct answer answer = trial_post(trial, "/edits", body, 422);
     assert_string_equal(answer_text(&answer, "code"), "edit_refused");
     assert_string_equal(code_at(&answer, 0), "cycle");
     assert_string_equal(code_at(&answer, 1), "unknown_task");
@@ -178,17 +118,16 @@ static void every_problem_is_told_and_nothing_is_changed(void **state)
 static void a_base_and_expectations_are_looked_at(void **state)
 {
     struct trial *trial = *state;
-    apply(trial, "{\"operations\":[{\"op\":\"set\",\"description\":\"short\"}]}", 2);
+    trial_apply(trial, "{\"operations\":[{\"op\":\"set\",\"description\":\"short\"}]}", 2);
     struct answer answer =
-        ask(trial, "POST", "/edits", "If-Match: \"1\"\r\n", additions(trial, MANY, ""));
-    must(&answer, 409);
+        trial_ask(trial, "POST", "/edits", "If-Match: \"1\"\r\n", additions(trial, MANY, ""));
+    answer_must(&answer, 409);
     assert_string_equal(code_at(&answer, 0), "stale_revision");
     answer_done(&answer);
     additions(trial, MANY, "");
     trial->body.length--; /* the end of the object */
     buf_append_text(&trial->body, ",\"expect\":[{\"task\":\"second\",\"state\":\"running\"}]}");
-    answer = ask(trial, "POST", "/edits", NULL, buf_text(&trial->body));
-    must(&answer, 409);
+    answer = trial_post(trial, "/edits", buf_text(&trial->body), 409);
     assert_string_equal(code_at(&answer, 0), "expect_failed");
     answer_done(&answer);
     expect_plan(trial, 2, 1, 2);
@@ -197,8 +136,7 @@ static void a_base_and_expectations_are_looked_at(void **state)
 static void a_dry_run_tells_the_same_and_holds_nothing(void **state)
 {
     struct trial *trial = *state;
-    struct answer answer = ask(trial, "POST", "/edits?dry_run=1", NULL, additions(trial, MANY, ""));
-    must(&answer, 200);
+    struct answer answer = trial_post(trial, "/edits?dry_run=1", additions(trial, MANY, ""), 200);
     assert_true(json_is_true(json_object_get(answer.json, "dry_run")));
     assert_int_equal(answer_number(&answer, "revision"), 2);
     assert_int_equal(answer_number(&answer, "newly_ready"), 0);
@@ -213,39 +151,23 @@ static void nobody_else_changes_the_plan_meanwhile(void **state)
     struct trial *trial = *state;
     struct client much;
     struct client little;
-    char path[PATH_MAX_BYTES];
-    static const char small[] = "{\"operations\":[{\"op\":\"remove_task\",\"task\":\"second\"}]}";
-    struct request request = {
-        .method = "POST",
-        .path = path_of(trial, "/edits", path),
-        .body = str_of(additions(trial, MANY, "")),
-    };
-    trial->house->is_held = true;
-    uint64_t requests = trial->house->requests;
-    client_open(trial->house, &much, &request);
-    while (trial->house->requests == requests) {
-        house_pass(trial->house);
-    }
+    trial_begin(trial, &much, "POST", "/edits", additions(trial, MANY, ""));
     house_turn(trial->house); /* it has been begun */
-    struct answer answer = ask(trial, "GET", "/holds", NULL, NULL);
+    struct answer answer = trial_ask(trial, "GET", "/holds", NULL, NULL);
     const json_t *hold = json_array_get(json_object_get(answer.json, "holds"), 0);
     assert_string_equal(json_string_value(json_object_get(hold, "origin")), "edit");
     assert_string_equal(json_string_value(json_object_get(hold, "reason")),
                         "an edit of 700 operations is being made");
     answer_done(&answer);
-    answer = ask(trial, "GET", "/tasks/first/explain", NULL, NULL);
+    answer = trial_ask(trial, "GET", "/tasks/first/explain", NULL, NULL);
     assert_string_equal(answer_text(&answer, "waits_for"), "hold");
     if (strstr(answer_text(&answer, "waiting_for"), "an edit of 700 operations is being made") ==
         NULL) {
         fail_msg("%s", answer_text(&answer, "waiting_for"));
     }
     answer_done(&answer);
-    request.body = str_of(small);
-    requests = trial->house->requests;
-    client_open(trial->house, &little, &request);
-    while (trial->house->requests == requests) {
-        house_pass(trial->house);
-    }
+    trial_begin(trial, &little, "POST", "/edits",
+                "{\"operations\":[{\"op\":\"remove_task\",\"task\":\"second\"}]}");
     house_turn(trial->house);
     trial->house->is_held = false;
     client_wait(trial->house, &little, "constellation_reopening");
@@ -259,9 +181,9 @@ static void the_same_twice_is_made_once(void **state)
 {
     struct trial *trial = *state;
     for (int i = 0; i < 2; i++) {
-        struct answer answer =
-            ask(trial, "POST", "/edits", "Idempotency-Key: once\r\n", additions(trial, MANY, ""));
-        must(&answer, 200);
+        struct answer answer = trial_ask(trial, "POST", "/edits", "Idempotency-Key: once\r\n",
+                                         additions(trial, MANY, ""));
+        answer_must(&answer, 200);
         assert_int_equal(answer_number(&answer, "revision"), 2);
         answer_done(&answer);
     }
@@ -272,11 +194,11 @@ static void the_same_twice_is_made_once(void **state)
 static void what_takes_one_operation_back_may_be_many(void **state)
 {
     struct trial *trial = *state;
-    apply(trial,
-          additions(trial, MANY,
-                    ",{\"op\":\"add_task\",\"task\":\"last\",\"spec\":{\"run\":[\"ls\"],"
-                    "\"needs\":[\"first\"]}}"),
-          2);
+    trial_apply(trial,
+                additions(trial, MANY,
+                          ",{\"op\":\"add_task\",\"task\":\"last\",\"spec\":{\"run\":[\"ls\"],"
+                          "\"needs\":[\"first\"]}}"),
+                2);
     struct buf *body = &trial->body;
     buf_clear(body);
     buf_append_text(body, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true},"
@@ -285,16 +207,14 @@ static void what_takes_one_operation_back_may_be_many(void **state)
         buf_printf(body, "%s\"n%d\"", i == 0 ? "" : ",", i);
     }
     buf_append_text(body, "]}}]}");
-    apply(trial, buf_text(body), 3);
+    trial_apply(trial, buf_text(body), 3);
     expect_plan(trial, MANY + 3, MANY + 1 + 600, 3); /* in place of `first` */
-    apply(trial, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":false}]}", 4);
-    struct answer answer = ask(trial, "POST", "/undo", NULL, "{\"revision\":3}");
-    must(&answer, 409); /* fail_fast has been set again since */
+    trial_apply(trial, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":false}]}", 4);
+    struct answer answer = trial_ask(trial, "POST", "/undo", NULL, "{\"revision\":3}");
+    answer_must(&answer, 409); /* fail_fast has been set again since */
     answer_done(&answer);
-    apply(trial, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true}]}", 5);
-    answer = ask(trial, "POST", "/undo", NULL, "{\"revision\":3}");
-    must(&answer, 200);
-    answer_done(&answer);
+    trial_apply(trial, "{\"operations\":[{\"op\":\"set\",\"fail_fast\":true}]}", 5);
+    trial_expect(trial, "POST", "/undo", "{\"revision\":3}", 200);
     expect_plan(trial, MANY + 3, MANY + 2, 6);
 }
 
@@ -302,9 +222,6 @@ static void what_takes_one_operation_back_may_be_many(void **state)
 static void the_last_edit_is_not_taken_back_when_another_comes_in_between(void **state)
 {
     struct trial *trial = *state;
-    char path[PATH_MAX_BYTES];
-    static const char small[] = "{\"operations\":[{\"op\":\"update_task\",\"task\":\"second\","
-                                "\"set\":{\"run\":[\"pwd\"]}}]}";
     house_connect_device(trial->house);
     house_finished(trial->house, house_take_fence(trial->house), 1, 0);
     house_turn(trial->house); /* `second` is skipped: it has ended, and nothing holds it */
@@ -317,22 +234,12 @@ static void the_last_edit_is_not_taken_back_when_another_comes_in_between(void *
             i == 0 ? "" : ",", i);
     }
     buf_append_text(body, "]}");
-    apply(trial, buf_text(body), 2);
+    trial_apply(trial, buf_text(body), 2);
     struct client clients[2];
-    const struct request requests[] = {
-        { .method = "POST", .path = path_of(trial, "/undo", path), .body = STR("{}") },
-        { .method = "POST", .path = "", .body = str_of(small) },
-    };
-    trial->house->is_held = true;
-    for (size_t i = 0; i < 2; i++) {
-        struct request request = requests[i];
-        request.path = path_of(trial, i == 0 ? "/undo" : "/edits", path);
-        uint64_t before = trial->house->requests;
-        client_open(trial->house, &clients[i], &request);
-        while (trial->house->requests == before) {
-            house_pass(trial->house);
-        }
-    }
+    trial_begin(trial, &clients[0], "POST", "/undo", "{}");
+    trial_begin(trial, &clients[1], "POST", "/edits",
+                "{\"operations\":[{\"op\":\"update_task\",\"task\":\"second\","
+                "\"set\":{\"run\":[\"pwd\"]}}]}");
     trial->house->is_held = false;
     house_turn(trial->house); /* both */
     client_wait(trial->house, &clients[1], "\"revision\":3");
@@ -347,25 +254,13 @@ static void only_so_many_are_made_at_a_time(void **state)
 {
     struct trial *trial = *state;
     struct client clients[API_BULKS_MAX + 1];
-    char path[PATH_MAX_BYTES];
-    struct request request = {
-        .method = "POST",
-        .path = path,
-        .body = str_of(additions(trial, MANY, "")),
-    };
     char ids[API_BULKS_MAX + 1][sizeof(trial->id)];
     for (size_t i = 0; i <= API_BULKS_MAX; i++) {
         house_submit(trial->house, CHAIN, ids[i]);
     }
-    trial->house->is_held = true;
     for (size_t i = 0; i <= API_BULKS_MAX; i++) {
         memcpy(trial->id, ids[i], sizeof(trial->id));
-        path_of(trial, "/edits", path);
-        uint64_t before = trial->house->requests;
-        client_open(trial->house, &clients[i], &request);
-        while (trial->house->requests == before) {
-            house_pass(trial->house);
-        }
+        trial_begin(trial, &clients[i], "POST", "/edits", additions(trial, MANY, ""));
     }
     house_turn(trial->house); /* all are begun that may be */
     assert_int_equal(trial->house->api->jobs.bulks, API_BULKS_MAX);
@@ -376,7 +271,7 @@ static void only_so_many_are_made_at_a_time(void **state)
         client_wait(trial->house, &clients[i], "}");
         client_close(&clients[i]);
     }
-    apply(trial, additions(trial, MANY, ""), 2);
+    trial_apply(trial, additions(trial, MANY, ""), 2);
     while (trial->house->api->jobs.bulks > 0) { /* given back in the thread of the parser */
         house_pass(trial->house);
     }
@@ -395,28 +290,19 @@ static void a_plan_is_measured_anew_when_an_edit_is_tried_meanwhile(void **state
     house_submit(trial->house, buf_text(&spec), trial->id);
     buf_done(&spec);
     struct client client;
-    char path[PATH_MAX_BYTES];
-    const struct request request = { .method = "GET",
-                                     .path = path_of(trial, "/plan/metrics", path) };
-    uint64_t before = trial->house->requests;
-    client_open(trial->house, &client, &request);
-    while (trial->house->requests == before) {
-        house_pass(trial->house);
-    }
+    trial_begin(trial, &client, "GET", "/plan/metrics", NULL);
+    trial->house->is_held = false;
     for (int i = 0; i < 12; i++) { /* whatever it has come to */
         house_pass(trial->house);
-        struct answer answer =
-            ask(trial, "POST", "/edits?dry_run=1", NULL,
-                "{\"operations\":[{\"op\":\"add_task\",\"task\":\"new\",\"spec\":"
-                "{\"noop\":true,\"needs\":[\"first\"]}},"
-                "{\"op\":\"remove_dependency\",\"from\":\"first\",\"to\":\"t9\"}]}");
-        must(&answer, 200);
-        answer_done(&answer);
+        trial_expect(trial, "POST", "/edits?dry_run=1",
+                     "{\"operations\":[{\"op\":\"add_task\",\"task\":\"new\",\"spec\":"
+                     "{\"noop\":true,\"needs\":[\"first\"]}},"
+                     "{\"op\":\"remove_dependency\",\"from\":\"first\",\"to\":\"t9\"}]}",
+                     200);
     }
     client_wait(trial->house, &client, "HTTP/1.1 ");
     client_close(&client);
-    struct answer answer = ask(trial, "GET", "/plan/metrics", NULL, NULL);
-    must(&answer, 200);
+    struct answer answer = trial_get(trial, "/plan/metrics", 200);
     assert_int_equal(answer_number(&answer, "tasks"), TASKS + 1);
     answer_done(&answer);
 }
@@ -447,14 +333,10 @@ static void retain(struct trial *trial, int64_t revisions_max)
 static void its_pieces_go_with_its_end_and_its_text_with_its_revision(void **state)
 {
     struct trial *trial = *state;
-    apply(trial, additions(trial, MANY, ""), 2);
-    struct answer answer = ask(trial, "POST", "/undo", NULL, "{}");
-    must(&answer, 200);
-    answer_done(&answer);
-    answer = ask(trial, "POST", "/edits", NULL,
-                 additions(trial, MANY, ",{\"op\":\"remove_task\",\"task\":\"nobody\"}"));
-    must(&answer, 422);
-    answer_done(&answer);
+    trial_apply(trial, additions(trial, MANY, ""), 2);
+    trial_expect(trial, "POST", "/undo", "{}", 200);
+    trial_expect(trial, "POST", "/edits",
+                 additions(trial, MANY, ",{\"op\":\"remove_task\",\"task\":\"nobody\"}"), 422);
     retain(trial, 10);
     for (int64_t id = 1; id <= 2; id++) {
         assert_false(has_piece(trial, id, PIECE_PART));
@@ -475,48 +357,41 @@ static void what_has_ended_goes_on_with_what_comes(void **state)
     house_turn(trial->house);
     house_finished(trial->house, house_take_fence(trial->house), 1, 0);
     house_turn(trial->house);
-    struct answer answer = ask(trial, "GET", "", NULL, NULL);
+    struct answer answer = trial_ask(trial, "GET", "", NULL, NULL);
     assert_string_equal(answer_text(&answer, "state"), "failed");
     answer_done(&answer);
-    apply(trial,
-          additions(trial, MANY,
-                    ",{\"op\":\"update_dependency\",\"from\":\"first\",\"to\":\"second\","
-                    "\"when\":\"failure\"}"),
-          2);
+    trial_apply(trial,
+                additions(trial, MANY,
+                          ",{\"op\":\"update_dependency\",\"from\":\"first\",\"to\":\"second\","
+                          "\"when\":\"failure\"}"),
+                2);
     expect_plan(trial, MANY + 2, MANY + 1, 2);
-    answer = ask(trial, "GET", "/tasks/second", NULL, NULL);
-    must(&answer, 200);
+    answer = trial_get(trial, "/tasks/second", 200);
     assert_string_not_equal(answer_text(&answer, "state"), "skipped");
     answer_done(&answer);
-    answer = ask(trial, "GET", "", NULL, NULL);
+    answer = trial_ask(trial, "GET", "", NULL, NULL);
     assert_string_equal(answer_text(&answer, "state"), "running");
     answer_done(&answer);
 }
 
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, trial_tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_plan_is_measured_anew_when_an_edit_is_tried_meanwhile,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_so_many_are_made_at_a_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            the_last_edit_is_not_taken_back_when_another_comes_in_between, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_takes_one_operation_back_may_be_many, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(it_is_one_revision_that_can_be_taken_back, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_few_operations_that_touch_much_go_the_same_way, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(every_problem_is_told_and_nothing_is_changed, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_base_and_expectations_are_looked_at, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_dry_run_tells_the_same_and_holds_nothing, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(nobody_else_changes_the_plan_meanwhile, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_same_twice_is_made_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(its_pieces_go_with_its_end_and_its_text_with_its_revision,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_has_ended_goes_on_with_what_comes, set_up, tear_down),
+        ROW(a_plan_is_measured_anew_when_an_edit_is_tried_meanwhile),
+        ROW(only_so_many_are_made_at_a_time),
+        ROW(the_last_edit_is_not_taken_back_when_another_comes_in_between),
+        ROW(what_takes_one_operation_back_may_be_many),
+        ROW(it_is_one_revision_that_can_be_taken_back),
+        ROW(a_few_operations_that_touch_much_go_the_same_way),
+        ROW(every_problem_is_told_and_nothing_is_changed),
+        ROW(a_base_and_expectations_are_looked_at),
+        ROW(a_dry_run_tells_the_same_and_holds_nothing),
+        ROW(nobody_else_changes_the_plan_meanwhile),
+        ROW(the_same_twice_is_made_once),
+        ROW(its_pieces_go_with_its_end_and_its_text_with_its_revision),
+        ROW(what_has_ended_goes_on_with_what_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,66 +9,29 @@
 
 #include <cmocka.h>
 
-#include "common/base/mem.h"
-#include "tests/unit/api_house.h"
-
-enum { PATH_MAX_BYTES = 320 };
+#include "tests/unit/trial.h"
 
 #define CHAIN                                                                                      \
     "name: chain\ntasks:\n  first: {run: [echo, hi]}\n  second: {run: [ls], needs: first}\n"       \
     "  third: {run: [echo, \"${{ tasks.first.stdout }}\"], needs: [second, first]}\n"
 
-struct trial {
-    struct house *house;
-    char id[160];
-};
-
 static int set_up(void **state)
 {
-    struct trial *trial = mem_alloc(sizeof(*trial));
-    trial->house = house_new();
-    house_submit(trial->house, CHAIN, trial->id);
-    *state = trial;
+    *state = trial_new(CHAIN);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct trial *trial = *state;
-    house_free(trial->house);
-    mem_free(trial);
-    return 0;
-}
-
-static struct answer ask(struct trial *trial, const char *method, const char *rest,
-                         const char *body, int status)
-{
-    char path[PATH_MAX_BYTES];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s%s", trial->id, rest);
-    const struct request request = {
-        .method = method,
-        .path = path,
-        .body = { body, body == NULL ? 0 : strlen(body) },
-    };
-    struct answer answer = house_ask(trial->house, &request);
-    if (answer.status != status) {
-        fail_msg("%s", buf_text(&answer.all));
-    }
-    return answer;
 }
 
 static void edit(struct trial *trial, const char *operations, int status)
 {
     char body[5000];
     snprintf(body, sizeof(body), "{\"operations\": [%s]}", operations);
-    struct answer answer = ask(trial, "POST", "/edits", body, status);
-    answer_done(&answer);
+    trial_expect(trial, "POST", "/edits", body, status);
 }
 
 /* `revision` 0: there is nothing to take back. */
 static void take_back(struct trial *trial, const char *way, const char *body, int64_t revision)
 {
-    struct answer answer = ask(trial, "POST", way, body, revision == 0 ? 409 : 200);
+    struct answer answer = trial_post(trial, way, body, revision == 0 ? 409 : 200);
     if (revision != 0) {
         assert_int_equal(answer_number(&answer, "undone"), revision);
     }
@@ -80,7 +43,7 @@ static void expect_plan(struct trial *trial, unsigned revision, const char *key,
 {
     char rest[64];
     snprintf(rest, sizeof(rest), "/plan?revision=%u", revision);
-    struct answer answer = ask(trial, "GET", rest, NULL, 200);
+    struct answer answer = trial_get(trial, rest, 200);
     char *found = json_dumps(json_object_get(answer.json, key),
                              JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     assert_string_equal(found == NULL ? "" : found, json);
@@ -90,7 +53,7 @@ static void expect_plan(struct trial *trial, unsigned revision, const char *key,
 
 static void expect_task(struct trial *trial, const char *key, const char *json)
 {
-    struct answer answer = ask(trial, "GET", "/plan", NULL, 200);
+    struct answer answer = trial_get(trial, "/plan", 200);
     const json_t *tasks = json_object_get(answer.json, "tasks");
     char *found = json_dumps(json_object_get(tasks, key), JSON_COMPACT | JSON_ENCODE_ANY);
     assert_string_equal(found == NULL ? "" : found, json);
@@ -118,7 +81,7 @@ static void refuse_set(struct trial *trial, const char *operations, const char *
     snprintf(body, sizeof(body), "{\"operations\": [%s]}", operations);
     for (int dry_run = 0; dry_run <= 1; dry_run++) {
         struct answer answer =
-            ask(trial, "POST", dry_run == 1 ? "/edits?dry_run=1" : "/edits", body, 422);
+            trial_post(trial, dry_run == 1 ? "/edits?dry_run=1" : "/edits", body, 422);
         const json_t *problem = json_array_get(json_object_get(answer.json, "errors"), 0);
         assert_string_equal(json_string_value(json_object_get(problem, "code")), code);
         if (strstr(answer.body, words) == NULL) {
@@ -188,7 +151,7 @@ static void the_place_of_a_removed_limit_is_for_another(void **state)
 
 static void expect_diff(struct trial *trial, const char *rest, const char *part, const char *json)
 {
-    struct answer answer = ask(trial, "GET", rest, NULL, 200);
+    struct answer answer = trial_get(trial, rest, 200);
     const json_t *dependencies = json_object_get(answer.json, "dependencies");
     char *found = json_dumps(json_object_get(dependencies, part), JSON_COMPACT);
     assert_string_equal(found, json);
@@ -368,7 +331,7 @@ static void a_refusal_says_which_revision_is_the_head(void **state)
     };
     edit(trial, "{\"op\": \"set\", \"fail_fast\": true}", 200);
     for (size_t i = 0; i < 2; i++) {
-        struct answer answer = ask(trial, "POST", "/edits", operations[i], 422);
+        struct answer answer = trial_post(trial, "/edits", operations[i], 422);
         assert_int_equal(answer_number(&answer, "revision"), 2);
         answer_done(&answer);
     }
@@ -384,7 +347,7 @@ static void a_long_description_does_not_break_the_size_of_a_context(void **state
     char set[4100];
     snprintf(set, sizeof(set), "{\"op\": \"set\", \"description\": \"%s\"}", words);
     edit(trial, set, 200);
-    struct answer answer = ask(trial, "GET", "/context?max_bytes=2048", NULL, 200);
+    struct answer answer = trial_get(trial, "/context?max_bytes=2048", 200);
     assert_true(answer.body_bytes <= BYTES);
     assert_int_equal(json_array_size(json_object_get(answer.json, "plan")), 3);
     answer_done(&answer);
@@ -410,19 +373,20 @@ static void a_limit_is_not_lowered_below_what_a_task_takes(void **state)
 static void numbers_and_keys_of_an_edit_keep_their_text(void **state)
 {
     struct trial *trial = *state;
-    struct answer answer = ask(trial, "POST", "/edits",
-                               "operations:\n"
-                               "- {op: set, limits: {task: 2, run: 3}}\n"
-                               "- {op: add_task, task: 007, spec: {run: [echo, 007, 1.10, True],"
-                               " env: {A: 0x10}, priority: 0x10, limits: {task: 2}}}\n"
-                               "- {op: add_task, task: 8, spec: {noop: true, needs: [007]}}\n",
-                               200);
+    struct answer answer =
+        trial_post(trial, "/edits",
+                   "operations:\n"
+                   "- {op: set, limits: {task: 2, run: 3}}\n"
+                   "- {op: add_task, task: 007, spec: {run: [echo, 007, 1.10, True],"
+                   " env: {A: 0x10}, priority: 0x10, limits: {task: 2}}}\n"
+                   "- {op: add_task, task: 8, spec: {noop: true, needs: [007]}}\n",
+                   200);
     answer_done(&answer);
     expect_task(trial, "007",
                 "{\"run\":[\"echo\",\"007\",\"1.10\",\"True\"],\"env\":{\"A\":\"0x10\"},"
                 "\"priority\":16,\"limits\":{\"task\":2}}");
     expect_task(trial, "8", "{\"noop\":true,\"needs\":[\"007\"]}");
-    answer = ask(trial, "GET", "/tasks/007/history", NULL, 200);
+    answer = trial_get(trial, "/tasks/007/history", 200);
     assert_int_equal(json_array_size(json_object_get(answer.json, "revisions")), 1);
     answer_done(&answer);
     take_back(trial, "/undo", NULL, 2);
@@ -448,8 +412,7 @@ static void edits_that_come_at_once_each_keep_what_was_before_them(void **state)
 {
     enum { EDITS = 8 };
     struct trial *trial = *state;
-    char path[PATH_MAX_BYTES];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s/edits", trial->id);
+    const char *path = house_path(trial->id, "/edits");
     struct client clients[EDITS];
     char body[] = "{\"operations\": [{\"op\": \"set\", \"description\": \"0\"}]}";
     char headers[64];
@@ -479,44 +442,30 @@ static void edits_that_come_at_once_each_keep_what_was_before_them(void **state)
     }
 }
 
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, trial_tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_limit_is_not_in_the_plan_before_it_came, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_limit_is_removed_unless_a_task_names_it, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(the_place_of_a_removed_limit_is_for_another, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            a_diff_knows_dependencies_by_kind_and_condition_in_any_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_undo_of_one_setting_leaves_what_was_set_since, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(undo_and_redo_pass_over_what_has_changed_nothing, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(what_was_undone_before_a_newer_edit_is_not_redone, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(what_was_undone_and_redone_twice_is_not_redone_again,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_undo_makes_no_double_on_its_way, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_dependency_may_go_before_the_batch_removes_what_it_needed,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_a_batch_changes_of_a_task_it_adds_may_stand_before,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(edits_that_come_at_once_each_keep_what_was_before_them,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_an_edit_sets_a_spec_would_take, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(numbers_and_keys_of_an_edit_keep_their_text, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(the_timeout_of_a_run_has_two_names, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_limit_is_not_lowered_below_what_a_task_takes, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_refusal_says_which_revision_is_the_head, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_long_description_does_not_break_the_size_of_a_context,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_undo_does_not_set_back_what_was_set_again, set_up,
-                                        tear_down),
+        ROW(a_limit_is_not_in_the_plan_before_it_came),
+        ROW(a_limit_is_removed_unless_a_task_names_it),
+        ROW(the_place_of_a_removed_limit_is_for_another),
+        ROW(a_diff_knows_dependencies_by_kind_and_condition_in_any_order),
+        ROW(an_undo_of_one_setting_leaves_what_was_set_since),
+        ROW(undo_and_redo_pass_over_what_has_changed_nothing),
+        ROW(what_was_undone_before_a_newer_edit_is_not_redone),
+        ROW(what_was_undone_and_redone_twice_is_not_redone_again),
+        ROW(an_undo_makes_no_double_on_its_way),
+        ROW(a_dependency_may_go_before_the_batch_removes_what_it_needed),
+        ROW(what_a_batch_changes_of_a_task_it_adds_may_stand_before),
+        ROW(edits_that_come_at_once_each_keep_what_was_before_them),
+        ROW(what_an_edit_sets_a_spec_would_take),
+        ROW(numbers_and_keys_of_an_edit_keep_their_text),
+        ROW(the_timeout_of_a_run_has_two_names),
+        ROW(a_limit_is_not_lowered_below_what_a_task_takes),
+        ROW(a_refusal_says_which_revision_is_the_head),
+        ROW(a_long_description_does_not_break_the_size_of_a_context),
+        ROW(an_undo_does_not_set_back_what_was_set_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

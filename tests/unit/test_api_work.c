@@ -8,9 +8,8 @@
 
 #include <cmocka.h>
 
-#include "common/base/mem.h"
 #include "orchestrator/store/sqlite_db.h"
-#include "tests/unit/api_house.h"
+#include "tests/unit/trial.h"
 
 enum {
     TASKS = 3000,
@@ -20,12 +19,7 @@ enum {
     READY_EACH = 100,      /* one task in so many has no dependency */
 };
 
-struct trial {
-    struct house *house;
-    char id[160];
-};
-
-static void submit_large(struct trial *trial)
+static struct trial *submit_large(void)
 {
     struct buf spec = { NULL, 0, 0 };
     buf_append_text(&spec, "name: large\ntasks:\n");
@@ -38,14 +32,13 @@ static void submit_large(struct trial *trial)
         }
         buf_append_text(&spec, "}\n");
     }
-    house_submit(trial->house, buf_text(&spec), trial->id);
+    struct trial *trial = trial_new(buf_text(&spec));
     buf_done(&spec);
+    return trial;
 }
 
 static void edit_often(struct trial *trial)
 {
-    char path[200];
-    snprintf(path, sizeof(path), "/api/v1/constellations/%s/edits", trial->id);
     for (int i = 0; i < REVISIONS; i++) {
         struct buf body = { NULL, 0, 0 };
         buf_append_text(&body, "{\"operations\":[");
@@ -55,25 +48,14 @@ static void edit_often(struct trial *trial)
                        k == 0 ? "" : ",", i * REVISION_TASKS + k, i % 7 + 1);
         }
         buf_append_text(&body, "]}");
-        house_expect(trial->house, "POST", path, buf_text(&body), 200);
+        trial_expect(trial, "POST", "/edits", buf_text(&body), 200);
         buf_done(&body);
     }
 }
 
 static int set_up(void **state)
 {
-    struct trial *trial = mem_alloc(sizeof(*trial));
-    trial->house = house_new();
-    submit_large(trial);
-    *state = trial;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct trial *trial = *state;
-    house_free(trial->house);
-    mem_free(trial);
+    *state = submit_large();
     return 0;
 }
 
@@ -179,7 +161,7 @@ static void ready_tasks_are_found_among_many_that_wait(void **state)
     assert_int_equal(pages, 3);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, trial_tear_down)
 
 int main(void)
 {
