@@ -79,9 +79,20 @@ struct uv_loop_s *nest_uv(struct nest *nest)
     return &nest->uv;
 }
 
+uint64_t nest_passes(const struct nest *nest)
+{
+    return nest->passes;
+}
+
+static void pass(struct nest *nest)
+{
+    nest->passes++;
+    uv_run(&nest->uv, UV_RUN_NOWAIT);
+}
+
 void nest_run_once(struct nest *nest, bool may_sleep)
 {
-    uv_run(&nest->uv, UV_RUN_NOWAIT);
+    pass(nest);
     int timeout_ms = uv_backend_timeout(&nest->uv); /* -1: none; 0: it wants to run again at once */
     if (timeout_ms > 0) {
         struct timeval timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000L };
@@ -95,7 +106,7 @@ void nest_run_once(struct nest *nest, bool may_sleep)
     }
     event_base_loop(nest->base, flags);
     /* What arrived while it slept is read in this pass, not in the caller's next turn. */
-    uv_run(&nest->uv, UV_RUN_NOWAIT);
+    pass(nest);
 }
 
 void nest_drain(struct nest *nest, bool (*idle)(void *context), void *context, int64_t limit_ms)

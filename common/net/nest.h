@@ -23,6 +23,9 @@ struct uv_loop_s *nest_uv(struct nest *nest); /* give this to lws as its foreign
 /* One pass: services what is ready in both loops. Sleeps until something is, unless `may_sleep` is
    false. */
 void nest_run_once(struct nest *nest, bool may_sleep);
+/* How often the uv loop has been run: what libwebsockets leaves for its next pass is done before anything of
+   that pass. */
+uint64_t nest_passes(const struct nest *nest);
 
 /* Services both loops until `idle` says so or `limit_ms` has passed: for closing down. */
 void nest_drain(struct nest *nest, bool (*idle)(void *context), void *context, int64_t limit_ms);

@@ -12,6 +12,7 @@ struct ws_context;
 struct nest {
     struct event_base *base;
     struct uv_loop_s uv;
+    uint64_t passes;
     struct event *uv_ready;        /* libevent watches the uv loop's epoll descriptor */
     struct event *uv_timeout;      /* when the uv loop wants to run next */
     struct ws_context *ws_context; /* shared by all ws_clients of this nest; NULL until the first */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/net/nest.h"
 #include "orchestrator/net/exchange.h"
 #include "orchestrator/net/query.h"
 
@@ -186,6 +187,7 @@ static struct exchange *exchange_new(struct conn *conn, int method, struct str p
     exchange->conn = conn;
     exchange->id = ++conn->net->last_id;
     exchange->method = methods[method];
+    exchange->pass = nest_passes(conn->net->nest);
     read_version(exchange);
     buf_append(&exchange->text, path.data, path.length);
     exchange->text_ends[TEXT_PATH] = exchange->text.length;
@@ -237,9 +239,6 @@ static int begin_body(struct conn *conn, struct exchange *exchange, uint64_t byt
     }
     exchange->body_bytes = (size_t)bytes;
     net->bodies_bytes += bytes;
-    /* libwebsockets 4.1.6 spins in its own loop on a request that is pipelined behind a body: the
-       connection ends with this answer. */
-    exchange->keep_alive = false;
     return 0;
 }
 
@@ -310,12 +309,23 @@ int http_body(struct conn *conn, struct str piece)
     return 0;
 }
 
+/* libwebsockets says it again for whatever it reads behind the body. */
 int http_body_complete(struct conn *conn)
 {
     struct exchange *exchange = conn->exchange;
-    if (exchange != NULL && exchange->state == EXCHANGE_BODY &&
-        exchange->body.length == exchange->body_bytes) {
-        deliver(exchange);
+    if (exchange == NULL) {
+        return -1; /* refused and answered; now that the body has been read it can end */
     }
+    if (exchange->body_bytes == 0) {
+        return 0; /* of an empty body, which was delivered with its head */
+    }
+    if (exchange->state != EXCHANGE_BODY) {
+        return http_behind(conn);
+    }
+    if (exchange->body.length != exchange->body_bytes) {
+        return -1;
+    }
+    exchange->pass = nest_passes(conn->net->nest);
+    deliver(exchange);
     return 0;
 }

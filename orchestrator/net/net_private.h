@@ -102,6 +102,8 @@ void conn_expired(struct deadline *deadline);
 int http_request(struct conn *conn);
 int http_body(struct conn *conn, struct str piece);
 int http_body_complete(struct conn *conn);
+/* behind.c: bytes have come behind a body that is not answered yet. */
+int http_behind(struct conn *conn);
 /* The identity of whoever sent these headers, from the token and the socket. */
 void http_identify(struct conn *conn, struct net_identity *ret_identity);
 

@@ -5,9 +5,14 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/net/nest.h"
 #include "orchestrator/net/exchange.h"
 
 enum { ANSWER_PIECE_BYTES = 4 * OUTBOX_FRAME_BYTES_MAX };
+
+/* What goes out at once: of a longer answer a client can have all, and ask again, before we have been told
+   that it is out, and behind a body that cannot be taken (behind.c). */
+enum { KEPT_ANSWER_BYTES_MAX = OUTBOX_FRAME_BYTES_MAX };
 
 static const struct {
     int status;
@@ -161,6 +166,9 @@ static void queue_head(struct exchange *exchange, int status, const char *conten
     if (!is_bodiless(status)) {
         buf_printf(&head, "Content-Length: %zu\r\n", body_bytes);
     }
+    if (exchange->body_bytes > 0 && body_bytes > KEPT_ANSWER_BYTES_MAX) {
+        exchange->keep_alive = false;
+    }
     buf_printf(&head, "Connection: %s\r\n\r\n", exchange->keep_alive ? "keep-alive" : "close");
     outbox_append(&exchange->out, &exchange->conn->net->pool,
                   (struct str){ (const char *)head.data, head.length });
@@ -243,8 +251,15 @@ int http_refuse(struct conn *conn, int status, const char *code, const char *det
 /* The answer has gone out whole. */
 static int finish(struct conn *conn)
 {
-    bool keep_alive = conn->exchange->keep_alive;
-    exchange_free(conn->exchange);
+    struct exchange *exchange = conn->exchange;
+    bool keep_alive = exchange->keep_alive;
+    if (keep_alive && exchange->pass == nest_passes(conn->net->nest)) {
+        /* What was read behind the request has not been shown to us yet: it is at the next pass, before
+           anything else. */
+        lws_callback_on_writable(conn->wsi);
+        return 0;
+    }
+    exchange_free(exchange);
     if (!keep_alive || lws_http_transaction_completed(conn->wsi)) {
         return -1;
     }
@@ -291,6 +306,7 @@ void net_stream_begin(struct net *net, uint64_t id, int status, const char *cont
         return;
     }
     CHECK(exchange->state == EXCHANGE_WAITING);
+    exchange->keep_alive = exchange->keep_alive && exchange->body_bytes == 0;
     struct buf head = { 0 };
     begin_head(&head, status, content_type, false);
     if (exchange->is_http_1_1) {

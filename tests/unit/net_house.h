@@ -55,6 +55,9 @@ void house_until_count(struct house *house, const unsigned *counter, unsigned le
 const char *house_path(struct house *house,
                        const char *name); /* in the folder; valid until the next */
 void house_write(struct house *house, const char *name, const char *text);
+/* A certificate that signs itself, for these names ("IP:127.0.0.1"), and its key, into NAME.pem and NAME.key of
+   the folder (net_certificate.c). */
+void house_certificate(struct house *house, const char *name, const char *names);
 
 /* A client of bytes. */
 struct raw {

@@ -2,9 +2,6 @@
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <libwebsockets.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,40 +149,6 @@ static void the_timer_rings_at_its_time_and_not_when_disarmed(void **state)
     nest_free(nest);
 }
 
-/* A certificate that signs itself, for these names, and its key, into NAME.pem and NAME.key. */
-static void make_certificate(struct house *house, const char *name, const char *names)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(certificate, subject);
-    X509V3_CTX context;
-    X509V3_set_ctx_nodb(&context);
-    X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, names);
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-    X509_sign(certificate, key, EVP_sha256());
-
-    char file_name[64];
-    snprintf(file_name, sizeof file_name, "%s.pem", name);
-    FILE *file = fopen(house_path(house, file_name), "w");
-    assert_int_equal(PEM_write_X509(file, certificate), 1);
-    fclose(file);
-    snprintf(file_name, sizeof file_name, "%s.key", name);
-    file = fopen(house_path(house, file_name), "w");
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(file);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-}
-
 struct dial {
     unsigned opened;
     unsigned frames;
@@ -257,7 +220,7 @@ struct tls_files {
 
 static void use_tls(struct house *house, struct tls_files *files, const char *names)
 {
-    make_certificate(house, "server", names);
+    house_certificate(house, "server", names);
     snprintf(files->cert, sizeof files->cert, "%s", house_path(house, "server.pem"));
     snprintf(files->key, sizeof files->key, "%s", house_path(house, "server.key"));
     house->config.cert_file = files->cert;
@@ -270,7 +233,7 @@ static void over_tls_only_the_right_authority_and_name_are_trusted(void **state)
     struct tls_files files;
     use_tls(house, &files, "IP:127.0.0.1");
     house_open(house);
-    make_certificate(house, "stranger", "IP:127.0.0.1,DNS:localhost");
+    house_certificate(house, "stranger", "IP:127.0.0.1,DNS:localhost");
     char stranger[256];
     snprintf(stranger, sizeof stranger, "%s", house_path(house, "stranger.pem"));
     char url[64];
@@ -353,7 +316,7 @@ static void a_certificate_that_does_not_serve_is_explained(void **state)
     struct house *house = *state;
     struct tls_files files;
     use_tls(house, &files, "IP:127.0.0.1");
-    make_certificate(house, "other", "IP:127.0.0.1");
+    house_certificate(house, "other", "IP:127.0.0.1");
     house_write(house, "empty.pem", "nothing\n");
     char other[256];
     char empty[256];
