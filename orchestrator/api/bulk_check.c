@@ -24,6 +24,7 @@ static enum err load(struct check *check)
     int64_t id = check->job->constellation_id;
     struct engine_config config = bulk->config;
     config.edit_rows_max = UINT32_MAX;
+    config.edit_looks_max = SIZE_MAX;
     config.ignored_hold_id = bulk->id;
     check->engine = engine_new(&config);
     enum err err = store_sqlite_look(check->store, check->engine, id, check->reason);

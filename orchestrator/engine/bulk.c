@@ -7,6 +7,8 @@
      PART   one a turn: what goes before what comes, so that no graph in between has a cycle. The last
             brings the revision. A restart goes on with the next.
      RENEW  if it has rewired what was skipped, all parts once more: what can start now waits again.
+     ORDER  if a part had to do without the order of the plan, which it would have had to look for too far
+            (edit_link.c), it is made anew from the ranks, over several turns.
    Then the hold ends. A constellation that has ended is not held while it is checked, since nothing of it
    can start; that nothing else has changed it is looked at when the edit is admitted. */
 #include "common/base/mem.h"
@@ -15,7 +17,8 @@
 enum phase {
     PHASE_CHECKED, /* elsewhere */
     PHASE_MADE,
-    PHASE_LOST, /* its daemon has ended before it was accepted */
+    PHASE_ORDERED, /* all of it is made */
+    PHASE_LOST,    /* its daemon has ended before it was accepted */
 };
 
 struct bulk {
@@ -218,16 +221,21 @@ void bulk_admit(struct engine *engine, const struct event *event)
     save(engine, bulk);
 }
 
+static bool is_admitted(const struct bulk *bulk)
+{
+    return bulk->phase == PHASE_MADE || bulk->phase == PHASE_ORDERED;
+}
+
 const struct bulk_record *bulk_record_of(const struct constellation *constellation)
 {
     const struct bulk *bulk = constellation->bulk;
-    return bulk != NULL && bulk->phase == PHASE_MADE ? &bulk->record : NULL;
+    return bulk != NULL && is_admitted(bulk) ? &bulk->record : NULL;
 }
 
 bool engine_makes_bulk(const struct engine *engine, int64_t constellation_id, int64_t bulk_id)
 {
     const struct bulk *bulk = find(engine, constellation_id, bulk_id);
-    return bulk != NULL && bulk->phase == PHASE_MADE;
+    return bulk != NULL && is_admitted(bulk);
 }
 
 void bulk_note_skipped(struct constellation *constellation)
@@ -251,20 +259,33 @@ bool engine_wants_part(const struct engine *engine, struct part_wanted *ret_want
     return false;
 }
 
+static void finish(struct engine *engine, struct bulk *bulk)
+{
+    effects_add(engine->effects, EFFECT_REMOVE_BULK)->id = bulk->record.id;
+    if (bulk->has_request) {
+        engine_reply(engine, bulk->request, ERR_NONE, bulk->record.constellation_id, STR(""));
+    }
+    let_go(engine, bulk, STR("it has been made"));
+}
+
 /* What it has brought back may have begun a retry that takes longer: that has a hold of its own, and calls
    finally tasks back. Else they are called here, if there is something to do again. */
-static void finish(struct engine *engine, struct bulk *bulk, struct str author)
+static void all_are_made(struct engine *engine, struct bulk *bulk, struct str author)
 {
     struct constellation *constellation = bulk->constellation;
     const struct renewal none = { 0 };
     if (constellation->reopening == NULL) {
         edit_renew(engine, constellation, &none, author);
     }
-    effects_add(engine->effects, EFFECT_REMOVE_BULK)->id = bulk->record.id;
-    if (bulk->has_request) {
-        engine_reply(engine, bulk->request, ERR_NONE, bulk->record.constellation_id, STR(""));
+    if (constellation->order_lost) {
+        rank_renew(engine, constellation);
     }
-    let_go(engine, bulk, STR("it has been made"));
+    if (constellation->order_lost) {
+        bulk->phase = PHASE_ORDERED;
+        save(engine, bulk);
+    } else {
+        finish(engine, bulk);
+    }
 }
 
 void bulk_part(struct engine *engine, const struct event *event)
@@ -286,7 +307,7 @@ void bulk_part(struct engine *engine, const struct event *event)
     if (record->next < record->parts) {
         save(engine, bulk);
     } else {
-        finish(engine, bulk, edit->author);
+        all_are_made(engine, bulk, edit->author);
     }
 }
 
@@ -294,7 +315,8 @@ void engine_load_bulk(struct engine *engine, const struct bulk_record *record)
 {
     struct hold *hold = map_get(&engine->holds, (uint64_t)record->id);
     CHECK(hold != NULL && hold->constellation->record.id == record->constellation_id);
-    enlist(engine, hold, PHASE_MADE)->record = *record;
+    enum phase phase = record->next < record->parts ? PHASE_MADE : PHASE_ORDERED;
+    enlist(engine, hold, phase)->record = *record;
 }
 
 void bulk_resume(struct engine *engine, struct hold *hold)
@@ -307,7 +329,7 @@ void bulk_resume(struct engine *engine, struct hold *hold)
 bool bulk_is_due(const struct engine *engine)
 {
     const struct bulk *bulk = engine->bulks_first;
-    while (bulk != NULL && bulk->phase != PHASE_LOST) {
+    while (bulk != NULL && bulk->phase != PHASE_LOST && bulk->phase != PHASE_ORDERED) {
         bulk = bulk->next;
     }
     return bulk != NULL;
@@ -320,6 +342,8 @@ void bulk_work(struct engine *engine)
         next = bulk->next;
         if (bulk->phase == PHASE_LOST) {
             let_go(engine, bulk, STR("the daemon has ended before it was accepted"));
+        } else if (bulk->phase == PHASE_ORDERED && !bulk->constellation->order_lost) {
+            finish(engine, bulk);
         }
     }
 }

@@ -140,6 +140,7 @@ static int by_index(const void *a, const void *b)
 static void batch_init(struct batch *batch)
 {
     const struct edit *edit = batch->edit;
+    batch->looks = batch->engine->config.edit_looks_max;
     batch->problems =
         arena_array(&batch->engine->effects->arena, EDIT_PROBLEMS_MAX, sizeof *batch->problems);
     batch->refused = mem_alloc(edit->operations_count + 1);

@@ -15,6 +15,9 @@ enum {
        parts: see bulk.c. */
     EDIT_TURN_OPERATIONS_MAX = 500,
     EDIT_ROWS_MAX = 2000,
+    /* And so many tasks and dependencies that are looked at for a place in the order or for a double: up to
+       10 ms, when they are all over memory. */
+    EDIT_LOOKS_MAX = 1 << 17,
     EDIT_PROBLEMS_MAX = 100,
     EDIT_PROBLEM_TASKS_MAX = 20,
     EDIT_EXPECTS_MAX = 10000,

@@ -259,7 +259,8 @@ static void sift(struct place *list, size_t at, size_t count)
     list[at] = place;
 }
 
-/* Along the order: what one edge brings into a hold, the next goes out from. */
+/* Along the order: what one edge brings into a hold, the next goes out from. The edges of a part come in
+   it, and the plan may have none then. */
 static void extend_holds(struct batch *batch)
 {
     struct constellation *constellation = batch->constellation;
@@ -276,8 +277,10 @@ static void extend_holds(struct batch *batch)
     for (size_t i = 0; i < batch->edges_count; i++) {
         if (batch->edges[i].is_added) {
             const struct edge *edge = constellation_edge(constellation, batch->edges[i].edge);
-            list[count++] = (struct place){ constellation_task(constellation, edge->from)->order,
-                                            batch->edges[i].edge };
+            uint64_t order = batch->edit->part != NULL
+                                 ? i
+                                 : constellation_task(constellation, edge->from)->order;
+            list[count++] = (struct place){ order, batch->edges[i].edge };
         }
     }
     for (size_t i = count / 2; i > 0; i--) {

@@ -60,6 +60,9 @@ struct batch {
     bool more_problems;
     bool has_reopened; /* a constellation that had ended: while it is applied */
     bool is_too_large; /* it is not even tried; nor looked at any further */
+    bool has_given_up; /* it took too many looks: what is linked by then is taken back */
+    bool has_lost_order;
+    size_t looks; /* that are left */
     struct edit_result result;
 };
 
@@ -79,6 +82,7 @@ void problem_add_task(struct edit_problem *problem, edit_task task); /* NULL is 
 void edit_check(struct batch *batch);
 /* Whether it touches more than one turn can take. */
 bool edit_is_too_large(const struct batch *batch);
+void edit_refuse_too_large(struct batch *batch);
 void edit_check_size(struct batch *batch);
 void edit_link(struct batch *batch);
 void edit_unlink(struct batch *batch);

@@ -317,6 +317,13 @@ bool edit_is_too_large(const struct batch *batch)
                                              max);
 }
 
+void edit_refuse_too_large(struct batch *batch)
+{
+    batch_refuse(
+        batch, NULL, EDIT_CODE_TOO_LARGE,
+        STR("it has to do with more tasks and dependencies than one turn of the daemon takes"));
+}
+
 /* Distinct ones at the most: a spec names each once, whatever uses it. */
 static size_t count_placements(const struct batch *batch, size_t *ret_policies)
 {
@@ -355,9 +362,7 @@ void edit_check_size(struct batch *batch)
         return;
     }
     if (edit_is_too_large(batch)) {
-        batch_refuse(
-            batch, NULL, EDIT_CODE_TOO_LARGE,
-            STR("it touches more tasks and dependencies than one turn of the daemon takes"));
+        edit_refuse_too_large(batch);
         batch->is_too_large = true;
         return;
     }

@@ -46,15 +46,32 @@ static void sweep(struct batch *batch)
     }
 }
 
-/* Only of a plan that came in another order, and is edited before it has been ranked. */
+/* What costs more than a turn has is made in parts, after a check that nobody waits for. */
+static void give_up(struct batch *batch)
+{
+    if (!batch->has_given_up) {
+        batch->has_given_up = true;
+        edit_refuse_too_large(batch);
+    }
+}
+
+/* Only of a plan that came in another order, and is edited before it has been ranked; or of one that
+   has lost its order to an edit (link_edge(), link_again()). */
 static void make_order(struct batch *batch)
 {
     struct constellation *constellation = batch->constellation;
     if (batch->engine->order == NULL) {
         batch->engine->order = order_new();
     }
-    if (constellation->order_next == 0 && batch->edges_added > 0) {
+    if (constellation->order_next != 0 || batch->edges_added == 0) {
+        return;
+    }
+    size_t cost = order_build_looks(constellation);
+    if (cost <= batch->looks) {
+        batch->looks -= cost;
         order_build_whole(constellation);
+    } else if (batch->edit->part == NULL) {
+        give_up(batch);
     }
 }
 
@@ -105,13 +122,14 @@ static bool is_same(const struct batch *batch, const struct edge *edge, uint32_t
 }
 
 /* Along the shorter of both lists: a step in each in turn. */
-static bool is_double(const struct batch *batch, const struct task *from, const struct task *to,
+static bool is_double(struct batch *batch, const struct task *from, const struct task *to,
                       const struct edit_operation *operation, const struct edge *self)
 {
     const struct constellation *constellation = batch->constellation;
     uint32_t out = from->first_out;
     uint32_t in = to->first_in;
-    while (out != 0 && in != 0) {
+    while (out != 0 && in != 0 && batch->looks > 0) {
+        batch->looks--;
         const struct edge *edges[] = { constellation_edge(constellation, out - 1),
                                        constellation_edge(constellation, in - 1) };
         const uint32_t indexes[] = { out - 1, in - 1 };
@@ -146,7 +164,15 @@ static bool refuse_double(struct batch *batch, const struct task *from, const st
                           const struct edit_operation *operation, const struct edge *self)
 {
     /* A part may bring what another part is still to take away or to change. */
-    if (batch->edit->part != NULL || !is_double(batch, from, to, operation, self)) {
+    if (batch->edit->part != NULL) {
+        return false;
+    }
+    bool is_found = is_double(batch, from, to, operation, self);
+    if (batch->looks == 0) {
+        give_up(batch);
+        return true;
+    }
+    if (!is_found) {
         return false;
     }
     struct edit_problem *problem = batch_refuse(batch, operation, EDIT_CODE_DUPLICATE_EDGE,
@@ -156,17 +182,35 @@ static bool refuse_double(struct batch *batch, const struct task *from, const st
     return true;
 }
 
+/* Of a part it is known that it closes no cycle: when its place in the order is too far away, the plan
+   does without an order until all parts are made (bulk.c). */
+static bool link_edge(struct batch *batch, const struct edit_operation *operation,
+                      const struct task *from, const struct task *to)
+{
+    struct constellation *constellation = batch->constellation;
+    struct cycle cycle;
+    enum order_answer answer = ORDER_MADE;
+    if (constellation->order_next != 0) {
+        answer = order_insert(batch->engine->order, constellation, from->index, to->index,
+                              &batch->looks, &cycle);
+    }
+    if (answer == ORDER_CYCLE) {
+        refuse_cycle(batch, operation, &cycle);
+    } else if (answer == ORDER_TOO_FAR && batch->edit->part == NULL) {
+        give_up(batch);
+    } else if (answer == ORDER_TOO_FAR) {
+        order_lose(constellation);
+        answer = ORDER_MADE;
+    }
+    return answer == ORDER_MADE;
+}
+
 static void add_edge(struct batch *batch, const struct edit_operation *operation)
 {
     struct constellation *constellation = batch->constellation;
     const struct task *from = batch_task(batch, operation->edge.from);
     const struct task *to = batch_task(batch, operation->edge.to);
-    struct cycle cycle;
-    if (refuse_double(batch, from, to, operation, NULL)) {
-        return;
-    }
-    if (!order_insert(batch->engine->order, constellation, from->index, to->index, &cycle)) {
-        refuse_cycle(batch, operation, &cycle);
+    if (refuse_double(batch, from, to, operation, NULL) || !link_edge(batch, operation, from, to)) {
         return;
     }
     struct edge_record record = {
@@ -258,6 +302,9 @@ void edit_link(struct batch *batch)
     drop_edges(batch);
     sweep(batch);
     make_order(batch);
+    if (batch->has_given_up) {
+        return;
+    }
     add_tasks(batch);
     for (size_t i = 0; i < batch->touches_count; i++) {
         if (batch->touches[i].is_updated) {
@@ -265,19 +312,19 @@ void edit_link(struct batch *batch)
         }
     }
     size_t updated = batch->edges_count;
-    for (size_t i = 0; i < updated; i++) {
+    for (size_t i = 0; i < updated && !batch->has_given_up; i++) {
         struct edge_touch touch = batch->edges[i];
         if (touch.is_updated) {
             update_edge(batch, &touch);
         }
     }
-    for (size_t i = 0; i < edit->operations_count; i++) {
+    for (size_t i = 0; i < edit->operations_count && !batch->has_given_up; i++) {
         const struct edit_operation *operation = &edit->operations[i];
         if (operation->kind == EDIT_ADD_EDGE && !batch->refused[i]) {
             add_edge(batch, operation);
         }
     }
-    if (edit->part != NULL) {
+    if (edit->part != NULL || batch->has_given_up) {
         return;
     }
     for (size_t i = updated; i < batch->edges_count; i++) {
@@ -291,15 +338,21 @@ void edit_link(struct batch *batch)
     }
 }
 
-/* The order may have been changed while the edge was away. */
+/* The order may have been changed while the edge was away: mostly a little. */
 static void link_again(struct batch *batch, uint32_t index)
 {
     struct constellation *constellation = batch->constellation;
     const struct edge *edge = constellation_edge(constellation, index);
     struct cycle cycle;
-    bool fits = constellation->order_next == 0 ||
-                order_insert(batch->engine->order, constellation, edge->from, edge->to, &cycle);
-    CHECK(fits);
+    if (constellation->order_next != 0) {
+        enum order_answer answer = order_insert(batch->engine->order, constellation, edge->from,
+                                                edge->to, &batch->looks, &cycle);
+        CHECK(answer != ORDER_CYCLE);
+        if (answer == ORDER_TOO_FAR) {
+            order_lose(constellation);
+            batch->has_lost_order = true;
+        }
+    }
     storage_link(constellation, index);
 }
 
@@ -309,6 +362,7 @@ void edit_unlink(struct batch *batch)
     if (batch->is_too_large) {
         return;
     }
+    batch->looks = batch->engine->config.edit_looks_max; /* once more as many */
     for (size_t i = 0; i < batch->edges_count; i++) {
         const struct edge_touch *touch = &batch->edges[i];
         struct edge *edge = constellation_edge(constellation, touch->edge);
@@ -336,5 +390,8 @@ void edit_unlink(struct batch *batch)
         if (touch->is_added) {
             storage_drop_task(batch->engine, constellation_task(constellation, touch->task));
         }
+    }
+    if (batch->has_lost_order) {
+        rank_renew(batch->engine, constellation);
     }
 }

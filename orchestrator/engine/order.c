@@ -96,6 +96,17 @@ void order_build_whole(struct constellation *constellation)
     order_build_done(&build);
 }
 
+size_t order_build_looks(const struct constellation *constellation)
+{
+    return (size_t)constellation->tasks + constellation->edges;
+}
+
+void order_lose(struct constellation *constellation)
+{
+    constellation->order_next = 0;
+    constellation->order_lost = true;
+}
+
 struct order *order_new(void)
 {
     return mem_alloc(sizeof(struct order));
@@ -146,8 +157,7 @@ void order_take_edge(struct constellation *constellation, uint32_t from, uint32_
 {
     if (!constellation->order_lost && !order_before(constellation_task(constellation, from),
                                                     constellation_task(constellation, to))) {
-        constellation->order_next = 0;
-        constellation->order_lost = true;
+        order_lose(constellation);
     }
 }
 
@@ -191,9 +201,11 @@ static void sort(struct move *moves, size_t count)
     }
 }
 
-/* Spreads what the side has seen between its bound and the first task that stays. False if the
-   labels end before there is room. */
-static bool place(struct order *order, struct constellation *constellation, struct side *side)
+enum placing { PLACED, OUT_OF_LABELS, OUT_OF_LOOKS };
+
+/* Spreads what the side has seen between its bound and the first task that stays. */
+static enum placing place(struct order *order, struct constellation *constellation,
+                          struct side *side)
 {
     uint32_t bits = 1;
     while (bits < 64 && (side->limit - side->bound) >> bits != 0) {
@@ -204,9 +216,11 @@ static bool place(struct order *order, struct constellation *constellation, stru
            full again, so that spreading anew is rare enough to be paid for by the inserts. */
         bits += 2;
         if (bits >= 64 || side->bound > UINT64_MAX - ((uint64_t)1 << bits)) {
-            return false;
+            return OUT_OF_LABELS;
         }
-        search_widen(&order->search, side, side->bound + ((uint64_t)1 << bits));
+        if (!search_widen(&order->search, side, side->bound + ((uint64_t)1 << bits))) {
+            return OUT_OF_LOOKS;
+        }
         side->is_tight = side->count >= (uint64_t)1 << bits / 2;
     }
     if (side->count > order->moves_capacity) {
@@ -230,7 +244,7 @@ static bool place(struct order *order, struct constellation *constellation, stru
             constellation->order_next = step_above(task->order);
         }
     }
-    return true;
+    return PLACED;
 }
 
 /* The search is over: what it marked is unmarked, and a large one gives its memory back. */
@@ -245,8 +259,20 @@ static void clear(struct order *order)
     }
 }
 
-bool order_insert(struct order *order, struct constellation *constellation, uint32_t from,
-                  uint32_t to, struct cycle *ret_cycle)
+/* The labels have run out at one end. This takes some thousand million inserts: it may be linear. */
+static bool build_anew(struct constellation *constellation, size_t *looks)
+{
+    size_t cost = order_build_looks(constellation);
+    if (cost > *looks) {
+        return false;
+    }
+    *looks -= cost;
+    order_build_whole(constellation);
+    return true;
+}
+
+enum order_answer order_insert(struct order *order, struct constellation *constellation,
+                               uint32_t from, uint32_t to, size_t *looks, struct cycle *ret_cycle)
 {
     const struct task *source = constellation_task(constellation, from);
     const struct task *target = constellation_task(constellation, to);
@@ -254,23 +280,25 @@ bool order_insert(struct order *order, struct constellation *constellation, uint
     order->visited = 0;
     if (from == to) {
         *ret_cycle = (struct cycle){ .tasks = { from }, .count = 1, .total = 1 };
-        return false;
+        return ORDER_CYCLE;
     }
     for (bool is_new = false; source->order >= target->order; is_new = true) {
-        search_begin(&order->search, constellation, source, target);
+        search_begin(&order->search, constellation, source, target, *looks);
         struct side *side = search_run(&order->search, ret_cycle);
-        bool is_placed = side != NULL && place(order, constellation, side);
+        enum placing placing = side == NULL ? OUT_OF_LOOKS : place(order, constellation, side);
+        bool has_met = order->search.has_met;
+        *looks = order->search.looks;
         clear(order);
-        if (side == NULL) {
-            return false;
+        if (has_met) {
+            return ORDER_CYCLE;
         }
-        if (is_placed) {
+        if (placing == PLACED) {
             break;
         }
-        /* The labels have run out at one end. This takes some thousand million inserts: it may be
-           linear. In the new order there is room. */
-        CHECK(!is_new);
-        order_build_whole(constellation);
+        CHECK(!is_new); /* in a new order there is room */
+        if (placing == OUT_OF_LOOKS || !build_anew(constellation, looks)) {
+            return ORDER_TOO_FAR;
+        }
     }
-    return true;
+    return ORDER_MADE;
 }

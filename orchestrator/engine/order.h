@@ -17,7 +17,9 @@
    The cost. An insert looks at no more than twice the edges of the smaller search, and sorts what it
    moves. Each search goes by breadth and by depth in turn, which meets after some hundred tasks in a
    dense plan, however near or far apart the ends are. There is no better bound for one insert than the
-   edges between the ends: two long chains whose labels interleave cost half of their tasks once.
+   edges between the ends: two long chains whose labels interleave cost half of their tasks once. So an
+   insert has so many looks, and when they are used up it is given up, and nothing has changed: see
+   edit_link.c for what becomes of it.
 
    Where a total order is wanted, equal labels, which no edge joins, go by index. */
 #ifndef ORCHESTRATOR_ENGINE_ORDER_H
@@ -47,8 +49,9 @@ size_t order_build_work(struct order_build *build, size_t budget);
 bool order_build_is_finished(const struct order_build *build);
 /* When it is finished: false if there is a cycle; then no task has been given a place. */
 bool order_build_succeeded(const struct order_build *build, struct cycle *ret_cycle);
-/* All of it now; there is no cycle. */
+/* All of it now; there is no cycle. It takes so many looks. */
 void order_build_whole(struct constellation *constellation);
+size_t order_build_looks(const struct constellation *constellation);
 
 /* The same by whoever has all tasks in an order of their own: each gives its place among so many, and
    when all have one, that is the order. */
@@ -68,15 +71,23 @@ void order_add_task(struct constellation *constellation, struct task *task);
    edit that adds an edge). */
 void order_take_task(struct constellation *constellation, struct task *task);
 void order_take_edge(struct constellation *constellation, uint32_t from, uint32_t to);
+/* There is none any more, until it is made as above. */
+void order_lose(struct constellation *constellation);
 
-/* Makes room in the order for an edge between these tasks, by index. False if it would close a cycle:
-   then the order is as it was, and the cycle begins with `from`, `to`. The edge itself may be linked
-   before or after, but every other that is linked must have been inserted.
+enum order_answer {
+    ORDER_MADE,
+    ORDER_CYCLE,   /* it would close one, which begins with `from`, `to` */
+    ORDER_TOO_FAR, /* the looks have run out: it may or may not */
+};
+
+/* Makes room in the order for an edge between these tasks, by index; if that cannot be, the order is as
+   it was. *looks is how many tasks and edges it may look at, and afterwards what is left of that. The edge
+   itself may be linked before or after, but every other that is linked must have been inserted.
 
    What is inserted needs no taking back: an order that suits more edges suits fewer. So edges and tasks
    are removed without a word here, and a batch that is refused may leave behind what it inserted. */
-bool order_insert(struct order *order, struct constellation *constellation, uint32_t from,
-                  uint32_t to, struct cycle *ret_cycle);
+enum order_answer order_insert(struct order *order, struct constellation *constellation,
+                               uint32_t from, uint32_t to, size_t *looks, struct cycle *ret_cycle);
 /* Tasks that the last insert looked into; 0 if the edge agreed with the order. */
 size_t order_visited(const struct order *order);
 

@@ -6,7 +6,10 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-enum { SLOTS_BITS_MIN = 6 };
+enum {
+    SLOTS_BITS_MIN = 6,
+    LOOKS_A_VISIT = 2, /* it is noted, and perhaps moved */
+};
 
 /* A slot holds the visit's index, doubled, with 1 for the side that goes backward, and 1 more: 0 is free. */
 static uint32_t slot_value(const struct side *side, uint32_t visit)
@@ -48,9 +51,15 @@ static void slots_grow(struct search *search)
     slots_fill(search, &search->backward);
 }
 
+static void spend(struct search *search, size_t looks)
+{
+    search->looks -= looks < search->looks ? looks : search->looks;
+}
+
 static void visit_add(struct search *search, struct side *side, const struct task *task,
                       uint32_t parent, uint32_t slot)
 {
+    spend(search, LOOKS_A_VISIT);
     if (side->count == side->capacity) {
         side->capacity = side->capacity == 0 ? 32 : side->capacity * 2;
         side->visits = mem_resize(side->visits, side->capacity * sizeof *side->visits);
@@ -68,9 +77,11 @@ static void visit_add(struct search *search, struct side *side, const struct tas
 }
 
 void search_begin(struct search *search, const struct constellation *constellation,
-                  const struct task *source, const struct task *target)
+                  const struct task *source, const struct task *target, size_t looks)
 {
     search->constellation = constellation;
+    search->looks = looks;
+    search->has_met = false;
     CHECK(search->forward.count == 0 && search->backward.count == 0);
     if (search->slots == NULL) {
         slots_grow(search);
@@ -125,6 +136,7 @@ static bool side_advance(struct side *side)
 /* Follows one edge. Returns the visit of the other side that it led to, or SEARCH_NONE. */
 static uint32_t side_step(struct search *search, struct side *side)
 {
+    spend(search, 1);
     uint32_t from = side->at;
     struct visit *visit = &side->visits[from];
     const struct edge *edge = constellation_edge(search->constellation, visit->edge - 1);
@@ -158,7 +170,7 @@ static void cycle_put(struct cycle *cycle, uint32_t place, uint32_t task)
 
 /* From the source to the target, along the forward side's parents to where an edge leads to the other
    side's visit, and along that one's parents back to the source. */
-static void cycle_make(const struct search *search, uint32_t forward, uint32_t backward,
+static void cycle_make(struct search *search, uint32_t forward, uint32_t backward,
                        struct cycle *ret_cycle)
 {
     struct cycle cycle = { .total = 1 };
@@ -177,13 +189,14 @@ static void cycle_make(const struct search *search, uint32_t forward, uint32_t b
     }
     cycle.count = cycle.total < CYCLE_TASKS_MAX ? cycle.total : CYCLE_TASKS_MAX;
     *ret_cycle = cycle;
+    search->has_met = true;
 }
 
 struct side *search_run(struct search *search, struct cycle *ret_cycle)
 {
     struct side *forward = &search->forward;
     struct side *backward = &search->backward;
-    for (;;) {
+    while (search->looks > 0) {
         if (!side_advance(forward)) {
             return forward;
         }
@@ -203,9 +216,10 @@ struct side *search_run(struct search *search, struct cycle *ret_cycle)
             return NULL;
         }
     }
+    return NULL;
 }
 
-void search_widen(struct search *search, struct side *side, uint64_t bound)
+bool search_widen(struct search *search, struct side *side, uint64_t bound)
 {
     uint64_t narrow = side->bound;
     side->bound = bound;
@@ -214,12 +228,16 @@ void search_widen(struct search *search, struct side *side, uint64_t bound)
         const struct task *task = constellation_task(search->constellation, side->visits[i].task);
         side->visits[i].edge = side->is_forward ? task->first_out : task->first_in;
         while (side->visits[i].edge != 0) {
+            if (search->looks == 0) {
+                return false;
+            }
             side->at = i;
             /* No path joins the sides, so this one cannot meet the other any more. */
             CHECK(side_step(search, side) == SEARCH_NONE);
         }
     }
     side->bound = narrow;
+    return true;
 }
 
 size_t search_clear(struct search *search)

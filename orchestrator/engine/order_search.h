@@ -43,6 +43,8 @@ struct search {
     struct side backward;
     uint32_t *slots; /* by task: which visit; a hash table that is at most half full */
     uint32_t slots_bits;
+    size_t looks; /* that are left: it gives up when there are none */
+    bool has_met; /* of the last run: it is a cycle */
 };
 
 static inline uint64_t search_key(const struct side *side, uint64_t label)
@@ -52,11 +54,11 @@ static inline uint64_t search_key(const struct side *side, uint64_t label)
 
 /* For an edge from source to target, whose label is not higher. */
 void search_begin(struct search *search, const struct constellation *constellation,
-                  const struct task *source, const struct task *target);
-/* The side that came to its end first; NULL if they met, which is a cycle. */
+                  const struct task *source, const struct task *target, size_t looks);
+/* The side that came to its end first; NULL if they met, which is a cycle, or it gives up. */
 struct side *search_run(struct search *search, struct cycle *ret_cycle);
-/* Goes on, as far as this key, with a side that came to its end. */
-void search_widen(struct search *search, struct side *side, uint64_t bound);
+/* Goes on, as far as this key, with a side that came to its end. False: it gives up. */
+bool search_widen(struct search *search, struct side *side, uint64_t bound);
 size_t search_clear(struct search *search); /* how many were visited */
 void search_done(struct search *search);
 

@@ -9,12 +9,11 @@
 #include "orchestrator/engine/order.h"
 
 enum {
-    STEPS_A_TURN = 4 * ENGINE_SLICE, /* no row is written: a step costs some nanoseconds */
-    AT_ONCE = ENGINE_SLICE,          /* tasks and edges that are ranked where they stand */
-    RAISED = 64,                     /* tasks that one edge of an edit may raise */
-    RESTARTS = 4,                    /* by edits; then those ranks stay what they are */
-    RENEWED_MS = 10 * 1000,          /* at most so often, for what was learned */
-    RENEWED_TASKS_A_MS = 10,         /* and, of many tasks, later */
+    STEPS_A_ROW = 4,         /* no row is written: a step costs some nanoseconds */
+    RAISED = 64,             /* tasks that one edge of an edit may raise */
+    RESTARTS = 4,            /* by edits; then those ranks stay what they are */
+    RENEWED_MS = 10 * 1000,  /* at most so often, for what was learned */
+    RENEWED_TASKS_A_MS = 10, /* and, of many tasks, later */
 };
 
 struct ranking {
@@ -91,6 +90,7 @@ static void rank_one(struct engine *engine, struct ranking *ranking, struct task
    few at a time, it need not be made by the first edit in one turn. */
 static void place_one(struct ranking *ranking, struct constellation *constellation)
 {
+    CHECK(ranking->count == ranking->tasks); /* P2: else there is a cycle */
     if (ranking->placed < ranking->count) {
         uint32_t index = ranking->ranked[ranking->count - 1 - ranking->placed];
         order_place(constellation_task(constellation, index), ranking->placed++, ranking->count);
@@ -157,11 +157,18 @@ void rank_begin(struct engine *engine, struct constellation *constellation)
         engine->ranks_last->ranks_next = constellation;
     }
     engine->ranks_last = constellation;
-    size_t budget = (size_t)4 * AT_ONCE; /* each edge is looked at three times */
-    if (constellation->tasks + constellation->edges <= AT_ONCE &&
+    /* What is small is ranked where it stands; each edge is looked at three times. */
+    size_t budget = (size_t)4 * engine->config.slice;
+    if (constellation->tasks + constellation->edges <= engine->config.slice &&
         work(engine, constellation, &budget)) {
         rank_free(engine, constellation);
     }
+}
+
+void rank_renew(struct engine *engine, struct constellation *constellation)
+{
+    rank_free(engine, constellation);
+    rank_begin(engine, constellation);
 }
 
 void rank_free(struct engine *engine, struct constellation *constellation)
@@ -187,7 +194,7 @@ void rank_free(struct engine *engine, struct constellation *constellation)
 
 void rank_work(struct engine *engine)
 {
-    size_t steps = STEPS_A_TURN;
+    size_t steps = (size_t)STEPS_A_ROW * engine->config.slice;
     while (steps > 0 && engine->ranks_first != NULL) {
         struct constellation *constellation = engine->ranks_first;
         if (!work(engine, constellation, &steps)) {

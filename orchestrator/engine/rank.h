@@ -14,6 +14,8 @@ struct task;
 /* --- rank.c: how far each task is from an end --- */
 /* Computes the ranks of all its tasks, some of them in each turn, over what there is so far. */
 void rank_begin(struct engine *engine, struct constellation *constellation);
+/* The same, whatever was under way: a lost order is made with it, however often it had begun again. */
+void rank_renew(struct engine *engine, struct constellation *constellation);
 void rank_work(struct engine *engine);
 /* A task of it has succeeded and took so long: its ranks are computed anew if that is news, not too often. */
 void rank_learn(struct engine *engine, const struct task *task, int64_t duration_ms);

@@ -26,7 +26,7 @@ struct bench {
    programs that it has started end with it. */
 void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-enum { FIGURE_FLOORS_MAX = 6 };
+enum { FIGURE_FLOORS_MAX = 12 };
 
 struct figure_floor {
     const char *name;

@@ -7,7 +7,14 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/rig.h"
 
-enum { TASKS = 100000, HELD = 10000, SLOTS = 4096, CLASSES = 2000, FIRST_HELD = TASKS / 2 };
+enum {
+    TASKS = 100000,
+    MILLION = 1000000,
+    HELD = 10000,
+    SLOTS = 4096,
+    CLASSES = 2000,
+    FIRST_HELD = TASKS / 2
+};
 
 struct big {
     struct plan plan;
@@ -16,12 +23,12 @@ struct big {
     struct plan_edge *edges;
 };
 
-static struct big *big_new(uint32_t edges)
+static struct big *big_new(uint32_t tasks, uint32_t edges)
 {
     struct big *big = mem_alloc(sizeof *big);
-    big->tasks = mem_array(TASKS, sizeof *big->tasks);
+    big->tasks = mem_array(tasks, sizeof *big->tasks);
     big->edges = mem_array(edges + 1, sizeof *big->edges);
-    for (uint32_t i = 0; i < TASKS; i++) {
+    for (uint32_t i = 0; i < tasks; i++) {
         big->tasks[i].key = STR("task");
     }
     big->policy = rig_policy;
@@ -31,7 +38,7 @@ static struct big *big_new(uint32_t edges)
                                .policies = &big->policy,
                                .policies_count = 1,
                                .tasks = big->tasks,
-                               .tasks_count = TASKS,
+                               .tasks_count = tasks,
                                .edges = big->edges };
     return big;
 }
@@ -72,7 +79,7 @@ static void finish(struct rig *rig, uint64_t fence, int exit_code)
 /* A hold on 10,000 tasks is placed, and expires: they fail. */
 static void hold_many(struct rig *rig)
 {
-    struct big *big = big_new(0);
+    struct big *big = big_new(TASKS, 0);
     rig_submit(rig, &big->plan);
     int64_t ids[HELD];
     for (int64_t i = 0; i < HELD; i++) {
@@ -97,7 +104,7 @@ static void hold_many(struct rig *rig)
 /* Failures are held, and all is cancelled. */
 static void cancel_many(struct rig *rig)
 {
-    struct big *big = big_new(0);
+    struct big *big = big_new(TASKS, 0);
     big->policy.hold_on_failure_ms = 1000000;
     rig_submit(rig, &big->plan);
     rig_connect(rig, SLOTS);
@@ -116,7 +123,7 @@ static void cancel_many(struct rig *rig)
 /* A device with 4,096 attempts is not heard of, until they are given up. */
 static void lose_many(struct rig *rig)
 {
-    struct big *big = big_new(0);
+    struct big *big = big_new(TASKS, 0);
     rig_submit(rig, &big->plan);
     rig_connect(rig, SLOTS);
     struct event event = { .kind = EVENT_CHANNEL_CLOSED };
@@ -132,7 +139,7 @@ static void lose_many(struct rig *rig)
 /* One task before, and one behind, all others: an edit links the two, and the first ends. */
 static void pass_hubs(struct rig *rig)
 {
-    struct big *big = big_new(2 * TASKS);
+    struct big *big = big_new(TASKS, 2 * TASKS);
     for (uint32_t i = 1; i + 1 < TASKS; i++) {
         put_edge(big, 0, i);
     }
@@ -155,12 +162,65 @@ static void pass_hubs(struct rig *rig)
     big_free(big);
 }
 
+/* Of a million tasks in two chains, which take turns in the order, the last of the one is to go before the
+   first of the other: it is looked for, given up, and made without the order, which is made anew. */
+static void turn_against_order(struct rig *rig)
+{
+    struct big *big = big_new(MILLION, MILLION);
+    for (uint32_t i = 0; i + 2 < MILLION; i++) {
+        put_edge(big, i, i + 2);
+    }
+    rig_submit(rig, &big->plan);
+    struct edit_operation operation = { .kind = EDIT_ADD_EDGE };
+    operation.edge.from = MILLION - 1;
+    operation.edge.to = 2;
+    operation.edge.when = operation.edge.plan.when = EDGE_WHEN_SUCCESS;
+    operation.edge.named = operation.edge.plan.named = true;
+    struct edit edit = { .constellation_id = rig->constellation_id,
+                         .operations = &operation,
+                         .operations_count = 1,
+                         .author_kind = AUTHOR_USER,
+                         .author = STR("bench"),
+                         .text = STR("[]"),
+                         .inverse = STR("[]") };
+    struct event event = { .kind = EVENT_EDIT };
+    event.edit.edit = &edit;
+    rig->longest_turn_s = 0;
+    rig_turn(rig, &event);
+    if (rig->reply != ERR_CONFLICT) {
+        bench_die("the engine looks through a million tasks for an edit");
+    }
+    event = (struct event){ .kind = EVENT_BULK_BEGIN };
+    event.bulk_begin.constellation_id = rig->constellation_id;
+    event.bulk_begin.operations = 1;
+    event.bulk_begin.actor = edit.author;
+    rig_turn(rig, &event);
+    event = (struct event){ .kind = EVENT_BULK_ADMIT };
+    event.bulk_admit.constellation_id = rig->constellation_id;
+    event.bulk_admit.bulk_id = 1;
+    event.bulk_admit.parts = 1;
+    event.bulk_admit.operations = 1;
+    event.bulk_admit.actor = edit.author;
+    rig_turn(rig, &event);
+    const struct edit_section last = { .bulk_id = 1, .is_last = true };
+    edit.part = &last;
+    event = (struct event){ .kind = EVENT_BULK_PART };
+    event.bulk_part.bulk_id = 1;
+    event.bulk_part.edit = &edit;
+    rig_turn(rig, &event);
+    rig_settle(rig);
+    if (rig->reply != ERR_NONE) {
+        bench_die("the engine refuses a large edit");
+    }
+    big_free(big);
+}
+
 /* Tasks of 2,000 classes meet a device that has room for 4,096 of them. */
 static void place_classes(struct rig *rig)
 {
     static char selectors[CLASSES][16];
     struct plan_class *classes = mem_array(CLASSES, sizeof *classes);
-    struct big *big = big_new(0);
+    struct big *big = big_new(TASKS, 0);
     for (size_t i = 0; i < CLASSES; i++) {
         struct buf text = { 0 };
         buf_printf(&text, "zone!=z%zu", i);
@@ -184,7 +244,7 @@ static void place_classes(struct rig *rig)
 /* One fails, and all behind it is skipped. */
 static void skip_many(struct rig *rig)
 {
-    struct big *big = big_new(TASKS);
+    struct big *big = big_new(TASKS, TASKS);
     for (uint32_t i = 1; i < TASKS; i++) {
         put_edge(big, 0, i);
     }
@@ -202,9 +262,13 @@ void figure_steps(struct bench *bench)
         const char *name;
         void (*run)(struct rig *rig);
     } cases[] = {
-        { "hold_10000_ms", hold_many },       { "cancel_100000_ms", cancel_many },
-        { "lose_4096_ms", lose_many },        { "hubs_of_100000_ms", pass_hubs },
-        { "classes_2000_ms", place_classes }, { "skip_100000_ms", skip_many },
+        { "hold_10000_ms", hold_many },
+        { "cancel_100000_ms", cancel_many },
+        { "lose_4096_ms", lose_many },
+        { "hubs_of_100000_ms", pass_hubs },
+        { "classes_2000_ms", place_classes },
+        { "skip_100000_ms", skip_many },
+        { "against_order_of_1000000_ms", turn_against_order },
     };
     struct figure figure = {
         .name = "engine_longest_step", .unit = "ms", .kind = FIGURE_COST, .target = 20

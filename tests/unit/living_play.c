@@ -28,6 +28,7 @@ const char *const play_reached_names[REACHED_END] = {
     "condition",
     "edit",
     "edit in parts",
+    "edit that is too much for a turn",
     "dry run",
     "rebase",
     "inverse",

@@ -195,6 +195,16 @@ static void compare_problems(struct play *play)
     }
 }
 
+/* As a thread does it. */
+static void try_without_bounds(struct play *play)
+{
+    size_t looks_max = play->living->looks_max;
+    living_revive(play->living);
+    living_limit_looks(play->living, SIZE_MAX);
+    living_edit(play->living, &play->edit);
+    living_limit_looks(play->living, looks_max);
+}
+
 static void dry_run(struct play *play, struct edit_result *ret_result)
 {
     struct buf before = { 0 };
@@ -202,6 +212,9 @@ static void dry_run(struct play *play, struct edit_result *ret_result)
     play->edit.dry_run = true;
     engine_dump(play->living->engine, &before);
     living_edit(play->living, &play->edit);
+    if (living_is_too_large(play->living)) {
+        try_without_bounds(play);
+    }
     *ret_result = play->living->edit;
     model_edit(&play->model, &play->edit, play->policies);
     compare_problems(play);
@@ -257,12 +270,24 @@ void play_edit(struct play *play)
     }
     bool was_final = model->state != CONSTELLATION_RUNNING;
     bool is_stale = play->edit.base_revision > 0 && play->edit.base_revision < model->revision;
-    /* In parts of a few rows: nobody must be able to tell, but that it reopens what has ended. */
-    model->is_in_parts = play_one_in(play, 3) && (was_final || !(model->cancel || model->stopping));
+    /* In parts of a few rows: nobody must be able to tell, but that it reopens what has ended; and what it
+       lets fail may stop the plan before, not behind, what it makes ready. */
+    bool may_be_in_parts = (was_final || !(model->cancel || model->stopping)) &&
+                           (play->edit.release_hold_id == 0 || !model->fail_fast);
+    model->is_in_parts = play_one_in(play, 3) && may_be_in_parts;
+    if (!model->is_in_parts) {
+        living_edit(play->living, &play->edit);
+        if (living_is_too_large(play->living)) {
+            play_reached[REACHED_TOO_FAR]++;
+            model->is_in_parts = may_be_in_parts;
+            living_revive(play->living);
+            if (!may_be_in_parts) {
+                try_without_bounds(play);
+            }
+        }
+    }
     if (model->is_in_parts) {
         living_bulk(play->living, &play->edit, 1 + play_below(play, 12));
-    } else {
-        living_edit(play->living, &play->edit);
     }
     const struct edit_result result = play->living->edit;
     bool is_applied = model_edit(model, &play->edit, play->policies);

@@ -353,7 +353,14 @@ static struct engine_config config_of(const struct living *living)
 {
     struct engine_config config = CONFIG;
     config.slice = config.evaluate_max = config.reopen_max = living->slice;
+    config.edit_looks_max = living->looks_max;
     return config;
+}
+
+void living_limit_looks(struct living *living, size_t looks_max)
+{
+    living->looks_max = looks_max;
+    living->engine->config.edit_looks_max = looks_max == 0 ? EDIT_LOOKS_MAX : looks_max;
 }
 
 struct living *living_new(uint32_t slots)
@@ -597,6 +604,7 @@ struct event living_bulk_check(struct living *living, const struct edit *edit, i
     struct engine_config config = living->engine->config; /* with what a test has set */
     config.next_task_id = config.next_edge_id = config.next_hold_id = living->last_id + 1;
     config.edit_rows_max = UINT32_MAX;
+    config.edit_looks_max = SIZE_MAX;
     config.ignored_hold_id = bulk_id;
     struct engine *scratch = load_with(living, &config, true);
     uint64_t *orders = mem_array(edit->operations_count + 1, sizeof *orders);
@@ -641,6 +649,16 @@ struct event living_bulk_check(struct living *living, const struct edit *edit, i
     mem_free(orders);
     engine_free(scratch);
     return event;
+}
+
+bool living_is_too_large(const struct living *living)
+{
+    for (size_t i = 0; i < living->edit.problems_count; i++) {
+        if (living->edit.problems[i].code == EDIT_CODE_TOO_LARGE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum err living_bulk(struct living *living, const struct edit *edit, size_t rows_max)

@@ -33,6 +33,7 @@ struct living {
     uint32_t revisions;
     uint32_t slots;
     uint32_t slice;         /* 0: as much as the daemon's */
+    size_t looks_max;       /* of an edit; likewise */
     uint32_t put_off_every; /* one in so many questions is put off; 0: none */
     uint32_t questions;
     uint32_t restarts;
@@ -61,6 +62,8 @@ struct living {
 struct living *living_new(uint32_t slots);
 /* One whose turns take on so little of long work that it is seen half done (see engine_config). */
 struct living *living_new_slow(uint32_t slots, uint32_t slice);
+/* An edit of one turn, and a part of a larger one, has so many looks (edit.h) from now on; 0: as the daemon's. */
+void living_limit_looks(struct living *living, size_t looks_max);
 void living_free(struct living *living);
 /* The device comes back and says nothing of what it had: what was sent to it has never begun, or, if the
    machine has started anew meanwhile, is gone. */
@@ -79,6 +82,8 @@ void living_finish(struct living *living, uint64_t fence, enum outcome outcome, 
 enum err living_edit(struct living *living, const struct edit *edit);
 /* The same as an edit of many operations, made in parts of so few rows: from its beginning to its end. */
 enum err living_bulk(struct living *living, const struct edit *edit, size_t rows_max);
+/* Whether the last edit was refused for that it has to be made so. */
+bool living_is_too_large(const struct living *living);
 /* The steps of that. What begins it; what comes of its check, which is made on an engine of its own; the
    answer to that comes when it is made, in a later turn. */
 struct event living_bulk_begin(const struct edit *edit);

@@ -141,6 +141,43 @@ static void what_goes_with_a_task_counts_too(void **state)
     living_free(living);
 }
 
+/* A task before, and one behind, all others: whether they are linked already is seen when one has been
+   compared with all. */
+static void what_is_compared_with_too_many_dependencies_is_made_in_parts(void **state)
+{
+    (void)state;
+    enum { HUB = 1000, LAST = HUB + 2 };
+    struct plan_edge *edges = mem_array(2 * HUB, sizeof *edges);
+    for (uint32_t i = 0; i < HUB; i++) {
+        edges[2 * i] = (struct plan_edge){ .from = 0, .to = i + 1, .when = EDGE_WHEN_SUCCESS };
+        edges[2 * i + 1] =
+            (struct plan_edge){ .from = i + 1, .to = LAST - 1, .when = EDGE_WHEN_SUCCESS };
+    }
+    struct living *living = world(LAST, edges, 2 * HUB);
+    mem_free(edges);
+    struct edit_operation operation = link(1, LAST);
+    const struct edit edit = {
+        .constellation_id = 1, .operations = &operation, .operations_count = 1, .author = STR("ada")
+    };
+    living_limit_looks(living, HUB);
+    apply(living, &operation, 1, 0);
+    expect_refused(living, EDIT_CODE_TOO_LARGE);
+    assert_int_equal(living_bulk(living, &edit, 1), ERR_NONE);
+    assert_int_equal(living->constellation.edges, 2 * HUB + 1);
+    assert_int_equal(living_bulk(living, &edit, 1), ERR_CONFLICT);
+    assert_int_equal(living->edit.problems[0].code, EDIT_CODE_DUPLICATE_EDGE);
+    /* With a few more looks it is all the same in one turn. */
+    living_limit_looks(living, HUB + 2);
+    apply(living, &operation, 1, 0);
+    expect_refused(living, EDIT_CODE_DUPLICATE_EDGE);
+    operation.edge.when = EDGE_WHEN_FINISHED;
+    assert_int_equal(apply(living, &operation, 1, 0), ERR_NONE);
+    assert_int_equal(living->constellation.edges, 2 * HUB + 2);
+    living_check(living);
+    living_compare(living);
+    living_free(living);
+}
+
 static void a_plan_has_so_many_tasks_and_dependencies(void **state)
 {
     (void)state;
@@ -346,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_touches_so_much_and_no_more),
         cmocka_unit_test(what_goes_with_a_task_counts_too),
+        cmocka_unit_test(what_is_compared_with_too_many_dependencies_is_made_in_parts),
         cmocka_unit_test(a_plan_has_so_many_tasks_and_dependencies),
         cmocka_unit_test(so_many_problems_are_told),
         cmocka_unit_test(so_many_holds_are_on_a_constellation),

@@ -141,6 +141,7 @@ static long run(uint64_t seed)
     play->living = living_new(PLAY_SLOTS);
     play->living->condition = answer_condition;
     play->living->context = play;
+    living_limit_looks(play->living, play_one_in(play, 2) ? 0 : 1 + play_below(play, 30));
     submit(play);
     long steps = 20 + (long)play_below(play, 100);
     for (long i = 0; i < steps; i++) {

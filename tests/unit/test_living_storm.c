@@ -541,6 +541,7 @@ static void nothing_breaks_and_everything_ends(void **state)
         storm->living = living_new_slow(SLOTS, seed % 4 == 0 ? 0 : 1 + (uint32_t)(seed % 9));
         storm->living->condition = answer_condition;
         storm->living->context = storm;
+        living_limit_looks(storm->living, seed % 3 == 0 ? 0 : 1 + below(storm, 30));
         storm->living->put_off_every = seed % 5 == 1 ? 0 : (uint32_t)(seed % 5);
         submit(storm);
         for (int i = 0; i < TURNS; i++) {
