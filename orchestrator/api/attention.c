@@ -13,15 +13,11 @@ enum { UNKNOWN_LIST_MAX = 100, EXPIRING_MS = 10 * 60 * 1000 };
 const char *attention_name(enum attention_reason reason)
 {
     static const char *const names[ATTENTION_REASONS] = {
-        [ATTENTION_BLOCKED] = "blocked",
-        [ATTENTION_CLONED_IDENTITY] = "cloned_identity",
-        [ATTENTION_UNKNOWN] = "unknown",
-        [ATTENTION_APPROVAL] = "approval",
-        [ATTENTION_FAILURE_HELD] = "failure_held",
-        [ATTENTION_HOLD_EXPIRING] = "hold_expiring",
-        [ATTENTION_CONDITION_ERROR] = "condition_error",
-        [ATTENTION_NO_DEVICE] = "no_device",
-        [ATTENTION_CERTIFICATE] = "certificate",
+        [ATTENTION_BLOCKED] = "blocked",           [ATTENTION_CLONED_IDENTITY] = "cloned_identity",
+        [ATTENTION_UNKNOWN] = "unknown",           [ATTENTION_APPROVAL] = "approval",
+        [ATTENTION_FAILURE_HELD] = "failure_held", [ATTENTION_HOLD_EXPIRING] = "hold_expiring",
+        [ATTENTION_EDIT_STUCK] = "edit_stuck",     [ATTENTION_CONDITION_ERROR] = "condition_error",
+        [ATTENTION_NO_DEVICE] = "no_device",       [ATTENTION_CERTIFICATE] = "certificate",
     };
     return names[reason];
 }
@@ -109,6 +105,7 @@ static void gather_holds(struct api *api, struct attention *attention, int64_t c
     struct engine *engine = api->config.engine;
     struct hold_view hold = { .record = NULL };
     int64_t now_ms = api_now(api).wall_ms;
+    bool edits_stand = engine_bulks_stand_ms(engine, api_now(api)) >= ATTENTION_EDIT_MS;
     while (engine_next_hold(engine, constellation_id, &hold) && look(attention)) {
         const struct hold_record *record = hold.record;
         if (record->origin == HOLD_APPROVAL) {
@@ -120,6 +117,10 @@ static void gather_holds(struct api *api, struct attention *attention, int64_t c
             struct attention_ref ref = { constellation_id, record->root_task_id, 0, record->id };
             add(api, attention, ATTENTION_FAILURE_HELD, STR(""), 1, &ref, record->created_wall_ms,
                 record->deadline_wall_ms);
+        } else if (record->origin == HOLD_BULK) {
+            if (edits_stand) {
+                add_hold(api, attention, ATTENTION_EDIT_STUCK, &hold, "", 1);
+            }
         } else if (record->on_expiry == HOLD_EXPIRY_FAIL && record->deadline_wall_ms != 0 &&
                    record->deadline_wall_ms - now_ms <= EXPIRING_MS) {
             add_hold(api, attention, ATTENTION_HOLD_EXPIRING, &hold, "", 1);

@@ -17,6 +17,7 @@ enum attention_reason {
     ATTENTION_APPROVAL,
     ATTENTION_FAILURE_HELD,  /* a task has failed, and its hold waits for someone to act */
     ATTENTION_HOLD_EXPIRING, /* what a hold holds will fail */
+    ATTENTION_EDIT_STUCK,    /* one of many operations holds all of it, and does not go on */
     ATTENTION_CONDITION_ERROR,
     ATTENTION_NO_DEVICE,   /* for five minutes */
     ATTENTION_CERTIFICATE, /* the daemon's own has expired, or soon will */

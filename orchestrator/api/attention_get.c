@@ -49,6 +49,10 @@ static void append_summary(const struct attention_item *item, struct buf *words)
         append_tasks(words, item->count, " hold ends soon, and what it holds fails then",
                      " holds end soon, and what they hold fails then");
         break;
+    case ATTENTION_EDIT_STUCK:
+        append_tasks(words, item->count, " edit holds its constellation, and does not go on",
+                     " edits hold their constellations, and do not go on");
+        break;
     case ATTENTION_CONDITION_ERROR:
         append_tasks(words, item->count, " condition could not be evaluated, and has closed",
                      " conditions could not be evaluated, and have closed");
@@ -85,6 +89,10 @@ static const char *advice(enum attention_reason reason)
         return "edit, retry, or let it go on: asterism holds ID, asterism release ID HOLD";
     case ATTENTION_HOLD_EXPIRING:
         return "asterism release ID HOLD, if it may go on";
+    case ATTENTION_EDIT_STUCK:
+        return "see the daemon's log, its disk and its threads; started again, it goes on with an "
+               "edit "
+               "that was accepted and lets go of one that was not";
     case ATTENTION_CONDITION_ERROR:
         return "asterism edit ID, then asterism retry or rerun";
     case ATTENTION_NO_DEVICE:

@@ -48,7 +48,7 @@ static void look_at_devices(const struct lane *lane, struct ready_view *view)
 bool engine_next_ready(const struct engine *engine, struct ready_view *ret_view)
 {
     const struct constellation *constellation = find(engine, ret_view->constellation_id);
-    if (constellation == NULL) {
+    if (constellation == NULL || constellation->holds_all > 0) {
         return false;
     }
     const struct lane *lane = ret_view->at == NULL ? constellation->lanes_first

@@ -7,6 +7,7 @@
 
 enum {
     ATTENTION_WAIT_MS = 5 * 60 * 1000,     /* without a device that fits */
+    ATTENTION_EDIT_MS = 5 * 60 * 1000,     /* an edit of many operations does not go on */
     ATTENTION_CONTEST_MS = 10 * 60 * 1000, /* two machines under one name, within which */
     ATTENTION_CONTESTS = 3,                /* so many times */
 };
@@ -24,7 +25,8 @@ struct ready_view {
     int64_t since_boot_ms; /* for how long it has been so, at the most */
     const void *at;        /* private: where the walk stands */
 };
-/* Start with *ret_view zeroed but for constellation_id. */
+/* Start with *ret_view zeroed but for constellation_id. None while all of it is held: then that is what they
+   wait for. */
 bool engine_next_ready(const struct engine *engine, struct ready_view *ret_view);
 
 /* All that the task depends on is open: only a device, or a hold, stands in its way. */
@@ -33,6 +35,11 @@ bool engine_task_is_ready(const struct engine *engine, int64_t constellation_id,
 /* Two machines claim the device's name, again and again: wall time of the last time; 0: no. */
 int64_t engine_device_contested_wall_ms(const struct engine *engine, int64_t device_id,
                                         struct moment now);
+
+/* For how long none of the edits of many operations that are checked or made has gone on; 0: there is none.
+   They go on by themselves, within seconds: what stands still for minutes does so for a cause that nobody
+   here knows of. */
+int64_t engine_bulks_stand_ms(const struct engine *engine, struct moment now);
 
 /* Whether one device after the other could run the task, and why not: start with *at = 0. False: there
    is no more device, no such task, or it needs none. */

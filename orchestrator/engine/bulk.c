@@ -12,6 +12,7 @@
    Then the hold ends. A constellation that has ended is not held while it is checked, since nothing of it
    can start; that nothing else has changed it is looked at when the edit is admitted. */
 #include "common/base/mem.h"
+#include "orchestrator/engine/attention.h"
 #include "orchestrator/engine/model.h"
 
 enum phase {
@@ -111,6 +112,7 @@ void bulk_begin(struct engine *engine, const struct event *event)
         return;
     }
     int64_t bulk_id = engine->config.next_hold_id;
+    engine->bulks_moved_boot_ms = engine->now.boot_ms;
     if (constellation_state_is_final(constellation->record.state)) {
         engine->config.next_hold_id++;
     } else {
@@ -133,6 +135,7 @@ static struct bulk *find(const struct engine *engine, int64_t constellation_id, 
 void bulk_drop(struct engine *engine, const struct event *event)
 {
     struct bulk *bulk = find(engine, event->bulk_drop.constellation_id, event->bulk_drop.bulk_id);
+    engine->bulks_moved_boot_ms = engine->now.boot_ms;
     if (bulk != NULL && bulk->phase == PHASE_CHECKED) {
         let_go(engine, bulk, event->bulk_drop.why);
     }
@@ -184,6 +187,7 @@ void bulk_admit(struct engine *engine, const struct event *event)
         return;
     }
     enum edit_code code = EDIT_CODE_NONE;
+    engine->bulks_moved_boot_ms = engine->now.boot_ms;
     if (is_stopping(constellation)) {
         code = EDIT_CODE_CANCELLED;
     } else if (!is_as_checked(event, constellation, bulk)) {
@@ -236,6 +240,11 @@ bool engine_makes_bulk(const struct engine *engine, int64_t constellation_id, in
 {
     const struct bulk *bulk = find(engine, constellation_id, bulk_id);
     return bulk != NULL && is_admitted(bulk);
+}
+
+int64_t engine_bulks_stand_ms(const struct engine *engine, struct moment now)
+{
+    return engine->bulks_first == NULL ? 0 : now.boot_ms - engine->bulks_moved_boot_ms;
 }
 
 void bulk_note_skipped(struct constellation *constellation)
@@ -294,6 +303,7 @@ void bulk_part(struct engine *engine, const struct event *event)
     struct bulk *bulk = find(engine, edit->constellation_id, event->bulk_part.bulk_id);
     CHECK(bulk != NULL && bulk->phase == PHASE_MADE && bulk->constellation->reopening == NULL);
     struct bulk_record *record = &bulk->record;
+    engine->bulks_moved_boot_ms = engine->now.boot_ms;
     if (record->is_renewing) {
         edit_renew_part(engine, edit);
     } else {

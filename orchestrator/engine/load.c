@@ -207,6 +207,7 @@ static enum err derive_constellation(struct engine *engine, struct constellation
 enum err engine_load_end(struct engine *engine, struct moment now, struct reason *reason)
 {
     engine->now = now;
+    engine->bulks_moved_boot_ms = now.boot_ms;
     for (size_t i = 0; i < engine->devices_count; i++) {
         struct device *device = engine->devices_list[i];
         device->pinged_boot_ms = now.boot_ms;

@@ -48,6 +48,7 @@ struct engine {
     struct constellation *jobs_last;
     struct reopening *reopening_first;
     struct bulk *bulks_first;
+    int64_t bulks_moved_boot_ms; /* when one of them was taken a step further, or loaded */
     struct constellation *ended_first;  /* freed when the turn ends, if they are final still */
     struct constellation *waking_first; /* asleep.c */
     struct constellation *leaving_first;
