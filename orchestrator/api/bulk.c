@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/edit_view.h"
 #include "orchestrator/store/bulk_answer.h"
 
 enum { PIECES_A_TURN = 2 };
@@ -169,6 +170,7 @@ static void fill_admission(const struct job *job, struct event *event)
     event->bulk_admit.operations = (uint32_t)edit->batch.operations_count;
     event->bulk_admit.revision = bulk->revision;
     event->bulk_admit.finished_wall_ms = bulk->finished_wall_ms;
+    event->bulk_admit.edit = &edit->resolved.edit;
     event->bulk_admit.actor = str_of(job->actor);
 }
 
@@ -293,7 +295,15 @@ enum err bulk_answer(struct api *api, struct job *job, const struct effect *effe
         job_answer(api, job);
         return ERR_NONE;
     }
-    if (effect->reply.err == ERR_NOT_FOUND) {
+    if (effect->reply.edit != NULL) { /* something is not as expected any more */
+        buf_clear(&job->body);
+        enum err err = edit_take_problems(api->config.store, &edit->resolved, effect->reply.edit,
+                                          &edit->faults, reason);
+        if (err != ERR_NONE) {
+            return err;
+        }
+        edits_refuse(api, job);
+    } else if (effect->reply.err == ERR_NOT_FOUND) {
         buf_clear(&job->body);
         job_answer_problem(api, job, PROBLEM_NOT_FOUND, "there is no such constellation");
     } else {

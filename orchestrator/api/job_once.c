@@ -69,7 +69,6 @@ static void replay(struct api *api, uint64_t request, const struct idempotency_r
               location[0] == '\0' ? 0 : 1, record->response);
 }
 
-/* True: the key has been seen, and the request is answered or waits with the first. */
 /* A large edit that an earlier start has promised is being made, and nobody waits for it here. */
 static bool is_promised(struct api *api, const struct job_once *once, uint64_t request)
 {
@@ -91,6 +90,7 @@ static bool is_promised(struct api *api, const struct job_once *once, uint64_t r
     return true;
 }
 
+/* True: the key has been seen, and the request is answered or waits with the first. */
 static bool seen_before(struct api *api, const struct job *job, uint64_t request)
 {
     const struct job_once *once = &job->once;

@@ -3,7 +3,8 @@
      BEGIN  a hold on all is placed: nothing starts, nothing is skipped, nobody else changes the plan, so
             that what is found good stays good. What runs goes on. The shell checks the edit meanwhile, by
             the very same rules, on another engine that is loaded from the database (api/bulk_check.c).
-     ADMIT  with the row that this writes it is sure to be made, whatever happens; DROP, it was refused.
+     ADMIT  with the row that this writes it is sure to be made, whatever happens, if what it expects holds
+            still: what runs is not held. DROP, it was refused.
      PART   one a turn: what goes before what comes, so that no graph in between has a cycle. The last
             brings the revision. A restart goes on with the next.
      RENEW  if it has rewired what was skipped, all parts once more: what can start now waits again.
@@ -200,6 +201,12 @@ void bulk_admit(struct engine *engine, const struct event *event)
             let_go(engine, bulk, STR("it was refused"));
         }
         refuse(engine, request, id, code);
+        return;
+    }
+    if (edit_refuse_unexpected(engine, event->bulk_admit.edit, request)) {
+        if (bulk != NULL) {
+            let_go(engine, bulk, STR("it was refused"));
+        }
         return;
     }
     bool reopens = bulk == NULL;

@@ -57,6 +57,8 @@ void constellation_reopen(struct engine *engine, struct constellation *constella
 void edit_step(struct engine *engine, const struct event *event);
 /* Makes one part of an edit that was accepted. */
 void edit_make_part(struct engine *engine, const struct edit *edit);
+/* Answered and true: something that it expects does not hold. */
+bool edit_refuse_unexpected(struct engine *engine, const struct edit *edit, uint64_t request);
 /* What was skipped and need not be any more waits again, with what is behind it; and finally tasks that have
    run, if there is something to do before them. */
 void edit_renew(struct engine *engine, struct constellation *constellation,

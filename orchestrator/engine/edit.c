@@ -251,6 +251,20 @@ void edit_step(struct engine *engine, const struct event *event)
     batch_done(&batch);
 }
 
+bool edit_refuse_unexpected(struct engine *engine, const struct edit *edit, uint64_t request)
+{
+    struct batch batch = { .engine = engine, .edit = edit };
+    batch.constellation = map_get(&engine->constellations, (uint64_t)edit->constellation_id);
+    batch_init(&batch);
+    edit_check_expects(&batch);
+    bool is_refused = batch.problems_count > 0;
+    if (is_refused) {
+        answer(&batch, request);
+    }
+    batch_done(&batch);
+    return is_refused;
+}
+
 void edit_make_part(struct engine *engine, const struct edit *edit)
 {
     struct batch batch = { .engine = engine, .edit = edit };

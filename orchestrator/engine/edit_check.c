@@ -244,6 +244,13 @@ static void check_expect(struct batch *batch, const struct edit_expect *expect)
     }
 }
 
+void edit_check_expects(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->edit->expects_count; i++) {
+        check_expect(batch, &batch->edit->expects[i]);
+    }
+}
+
 static void check_whole(struct batch *batch)
 {
     const struct edit *edit = batch->edit;
@@ -303,9 +310,7 @@ void edit_check(struct batch *batch)
             take_edges(batch, &edit->operations[i]);
         }
     }
-    for (size_t i = 0; i < edit->expects_count; i++) {
-        check_expect(batch, &edit->expects[i]);
-    }
+    edit_check_expects(batch);
 }
 
 bool edit_is_too_large(const struct batch *batch)

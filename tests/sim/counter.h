@@ -118,7 +118,9 @@
     X(BULK_ASLEEP, "large edit begun of what has ended")                                           \
     X(BULK_BUSY, "large edit refused: another is being made, or all is stopped")                   \
     X(BULK_REFUSED, "large edit refused by its check")                                             \
-    X(BULK_LATE, "large edit that was found good, and comes too late")                             \
+    X(BULK_UNEXPECTED, "large edit found good, and not as expected any more")                      \
+    X(BULK_STOPPED, "large edit found good, and all is stopped")                                   \
+    X(BULK_LATE, "large edit found good of what had ended, and is another now")                    \
     X(BULK_ADMITTED, "large edit admitted")                                                        \
     X(BULK_REOPENS, "constellation reopened by a large edit")                                      \
     X(BULK_LOST, "large edit that ended with its daemon, before it was admitted")                  \

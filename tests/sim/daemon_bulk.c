@@ -19,6 +19,7 @@ struct flight {
     enum flight_stage stage;
     int64_t id;
     bool is_held; /* else it had ended when it was begun */
+    bool is_told; /* the loop knows what came of the check */
     struct buf bytes;
     size_t *ends; /* of its parts */
     struct event admission;
@@ -62,7 +63,7 @@ static struct flight *flight_of(const struct daemon *daemon, int64_t id)
 bool daemon_bulk_is_due(const struct daemon *daemon)
 {
     for (const struct flight *flight = daemon->flights; flight != NULL; flight = flight->next) {
-        if (flight->stage != FLIGHT_BEGUN) {
+        if (flight->is_told) {
             return true;
         }
     }
@@ -144,6 +145,7 @@ static void pack(struct world *world, struct flight *flight, const struct engine
     event->bulk_admit.operations = (uint32_t)edit->operations_count;
     event->bulk_admit.revision = record->revision;
     event->bulk_admit.finished_wall_ms = record->finished_wall_ms;
+    event->bulk_admit.edit = &flight->wish->edit;
     event->bulk_admit.actor = edit->author;
     flight->stage = FLIGHT_GOOD;
     arena_done(&arena);
@@ -175,18 +177,37 @@ static void check(struct world *world, struct flight *flight)
     engine_free(engine);
 }
 
-static void check_due(struct world *world, uint64_t lives, uint64_t id)
+static void told_due(struct world *world, uint64_t lives, uint64_t id)
 {
     struct daemon *daemon = &world->daemon;
     struct flight *flight = flight_of(daemon, (int64_t)id);
     if (daemon->up && daemon->lives == lives && flight != NULL) {
-        TRACE(world, "large edit % is checked", id);
-        check(world, flight);
-        if (!world->calm && flight->is_held && percent(world, 2)) {
-            daemon_cancel(world, flight->wish->constellation_id); /* somebody has had enough */
-        }
+        flight->is_told = true;
         daemon_arrived(world);
     }
+}
+
+/* By a state of the plan that may be old when the loop hears of it. */
+static void check_due(struct world *world, uint64_t lives, uint64_t id)
+{
+    struct daemon *daemon = &world->daemon;
+    struct flight *flight = flight_of(daemon, (int64_t)id);
+    if (!daemon->up || daemon->lives != lives || flight == NULL) {
+        return;
+    }
+    TRACE(world, "large edit % is checked", id);
+    check(world, flight);
+    int64_t id_of_plan = flight->wish->constellation_id;
+    if (!world->calm && flight->is_held && percent(world, 2)) {
+        daemon_cancel(world, id_of_plan); /* somebody has had enough */
+    } else if (!world->calm && !flight->is_held && percent(world, 25)) {
+        struct wish *other = edit_make(world, id_of_plan); /* nothing keeps it as it was checked */
+        if (other != NULL) {
+            wish_send(world, other);
+        }
+    }
+    int64_t most_ms = percent(world, 60) ? 3 : flight->is_held ? 4000 : 12000;
+    world_after(world, between(world, 0, most_ms), told_due, lives, id);
 }
 
 /* --- In a turn --- */
@@ -271,7 +292,7 @@ static enum err admit(struct world *world, struct flight *flight, bool *ret_wait
 static enum err go_on(struct world *world, struct flight *flight, struct reason *reason)
 {
     bool waits = false;
-    if (flight->stage == FLIGHT_BEGUN) {
+    if (!flight->is_told) {
         return ERR_NONE;
     }
     enum err err = ERR_NONE;

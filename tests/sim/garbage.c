@@ -121,14 +121,18 @@ static void make_base(struct world *world, struct edit *edit)
     }
 }
 
-static void make_expectation(struct world *world, const struct book_constellation *constellation,
-                             struct edit *edit)
+void edit_add_expectation(struct world *world, struct edit *edit, bool is_true)
 {
+    const struct book_constellation *constellation =
+        books_constellation(world->books, edit->constellation_id);
     struct edit_expect *expect = arena_alloc(&world->arena, sizeof *expect);
     const struct book_task *task = any(world, constellation);
+    for (int i = 0; i < 8 && is_true && task->record.state != TASK_RUNNING; i++) {
+        task = any(world, constellation);
+    }
     *expect = (struct edit_expect){
-        .task_id = percent(world, 90) ? task->id : INT64_C(1) << 40,
-        .state = percent(world, 60) ? task->record.state : (uint8_t)TASK_SUCCEEDED,
+        .task_id = is_true || percent(world, 90) ? task->id : INT64_C(1) << 40,
+        .state = is_true || percent(world, 60) ? task->record.state : (uint8_t)TASK_SUCCEEDED,
         .attempts = percent(world, 50) ? task->record.attempts : 0,
     };
     edit->expects = expect;
@@ -176,7 +180,7 @@ struct wish *edit_make_garbage(struct world *world, int64_t constellation_id)
     struct edit *edit = &making.wish->edit;
     make_base(world, edit);
     if (percent(world, 25)) {
-        make_expectation(world, constellation, edit);
+        edit_add_expectation(world, edit, false);
     }
     if (percent(world, 8)) {
         edit->release_hold_id = percent(world, 50) ? no_id(world) : INT64_C(1) << 40;

@@ -27,6 +27,9 @@ static struct book_constellation *any_to_change(struct world *world)
 static void send_edit(struct world *world, struct wish *wish)
 {
     wish->is_large = wish->takes_back_large || percent(world, 15);
+    if (wish->is_large && wish->edit.expects_count == 0 && percent(world, 40)) {
+        edit_add_expectation(world, &wish->edit, true);
+    }
     wish_send(world, wish);
 }
 

@@ -41,6 +41,24 @@ static void begun(struct world *world, const struct segment *segment)
     }
 }
 
+/* Found good, and refused: it is not as expected any more, all is stopped, or it had ended and is another now. */
+static void late(struct world *world, const struct segment *segment, const char *why)
+{
+    const struct effect *reply = segment_reply(segment);
+    const struct book_constellation *constellation =
+        books_constellation(world->books, segment->wish->constellation_id);
+    bool was_held = segment_has(segment, EFFECT_REMOVE_HOLD);
+    if (reply == NULL) {
+        promise_broken(world, "P9", "an edit in parts is not answered");
+    } else if (why == NULL && (was_held || reply->reply.edit != NULL)) {
+        complain(world, segment->wish, "it was held, found good, and is refused");
+    }
+    bool is_stopping = constellation->record.cancel_requested || constellation->record.stopping;
+    count_path(world, reply != NULL && reply->reply.edit != NULL ? COUNT_BULK_UNEXPECTED
+                      : is_stopping                              ? COUNT_BULK_STOPPED
+                                                                 : COUNT_BULK_LATE);
+}
+
 static void admitted(struct world *world, const struct segment *segment)
 {
     struct wish *wish = segment->wish;
@@ -48,22 +66,11 @@ static void admitted(struct world *world, const struct segment *segment)
     for (size_t i = 0; i < segment->count; i++) {
         row = segment->list[i].kind == EFFECT_PUT_BULK ? &segment->list[i] : row;
     }
+    const char *why = promise_judge_admitted(world, wish);
     if (row == NULL) {
-        const struct book_constellation *constellation =
-            books_constellation(world->books, wish->constellation_id);
-        const struct effect *reply = segment_reply(segment);
-        bool is_stopping = constellation->record.cancel_requested || constellation->record.stopping;
-        if (book_bulk_hold(constellation) != NULL && !is_stopping &&
-            segment_has(segment, EFFECT_REMOVE_HOLD)) {
-            complain(world, wish, "it was held, found good, and is refused");
-        }
-        if (reply == NULL) {
-            promise_broken(world, "P9", "an edit in parts is not answered");
-        }
-        count_path(world, COUNT_BULK_LATE);
+        late(world, segment, why);
         return;
     }
-    const char *why = promise_judge_admitted(world, wish);
     if (why != NULL || wish->is_stored) {
         complain(world, wish, why != NULL ? why : "it is made a second time");
         return;

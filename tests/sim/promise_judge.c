@@ -105,12 +105,10 @@ static void judge_whole(struct judge *judge)
     if (!judge->is_large && book_bulk_hold(judge->constellation) != NULL) {
         refuse(judge, "another edit is being made");
     }
-    if (judge->is_admitted) {
-        return; /* what it expects of others, and what it releases, may go on meanwhile */
-    }
     const struct book_hold *hold = books_hold(judge->world->books, edit->release_hold_id);
-    if (edit->release_hold_id != 0 &&
-        (hold == NULL || hold->constellation != judge->constellation)) {
+    if (edit->release_hold_id != 0 && !judge->is_admitted && /* it may be gone meanwhile */
+        (hold == NULL || hold->constellation != judge->constellation ||
+         hold->record.origin == HOLD_BULK)) { /* its own, by a number that was another's */
         refuse(judge, "it releases a hold that is not there");
     }
     for (size_t i = 0; i < edit->expects_count; i++) {

@@ -62,6 +62,8 @@ struct edit_making edit_begin(struct world *world, int64_t constellation_id, con
 struct edit_operation *edit_add(struct edit_making *making, enum edit_kind kind);
 edit_task edit_add_task(struct world *world, struct edit_making *making);
 bool edit_touches(const struct edit *edit);
+/* Of one task; `is_true`: as it is now, rather of one that runs. */
+void edit_add_expectation(struct world *world, struct edit *edit, bool is_true);
 void edit_add_edge(struct world *world, struct edit_making *making, edit_task from, edit_task to);
 
 #endif

@@ -154,12 +154,8 @@ struct house *house_new(void)
     return house_new_slow(0);
 }
 
-struct house *house_new_slow(size_t wake_slice)
+static void move_in(struct house *house)
 {
-    struct house *house = mem_alloc(sizeof(*house));
-    strcpy(house->directory, "/tmp/asterism-api-XXXXXX");
-    assert_non_null(mkdtemp(house->directory));
-    snprintf(house->unix_path, sizeof(house->unix_path), "%s/admin.sock", house->directory);
     char data_dir[96];
     snprintf(data_dir, sizeof(data_dir), "%s/data", house->directory);
     struct reason reason = { "" };
@@ -183,10 +179,20 @@ struct house *house_new_slow(size_t wake_slice)
     house->engine = engine_new(&config);
     house->conditions = condition_engine_new(&reason);
     assert_non_null(house->conditions);
+    assert_int_equal(store_load(house->store, house->engine, &reason), ERR_NONE);
     assert_int_equal(engine_load_end(house->engine, now(house), &reason), ERR_NONE);
-    house->wake_slice = wake_slice;
     open_net(house);
     open_api(house);
+}
+
+struct house *house_new_slow(size_t wake_slice)
+{
+    struct house *house = mem_alloc(sizeof(*house));
+    strcpy(house->directory, "/tmp/asterism-api-XXXXXX");
+    assert_non_null(mkdtemp(house->directory));
+    snprintf(house->unix_path, sizeof(house->unix_path), "%s/admin.sock", house->directory);
+    house->wake_slice = wake_slice;
+    move_in(house);
     return house;
 }
 
@@ -198,7 +204,7 @@ void house_reopen(struct house *house)
     open_api(house);
 }
 
-void house_free(struct house *house)
+static void move_out(struct house *house)
 {
     net_free(house->net);
     api_free(house->api);
@@ -208,6 +214,23 @@ void house_free(struct house *house)
     store_free(house->store);
     nest_free(house->nest);
     effects_done(&house->effects);
+}
+
+void house_restart(struct house *house)
+{
+    house->in_turn = true; /* nobody is answered */
+    move_out(house);
+    house->in_turn = false;
+    house->effects = (struct effects){ 0 };
+    house->events_count = 0;
+    house->fences_count = 0;
+    house->is_woken = false;
+    move_in(house);
+}
+
+void house_free(struct house *house)
+{
+    move_out(house);
     char command[128];
     snprintf(command, sizeof(command), "rm -rf '%s'", house->directory);
     assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a directory that we made

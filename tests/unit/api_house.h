@@ -48,7 +48,9 @@ struct house *house_new(void);
 struct house *house_new_slow(size_t wake_slice);
 void house_free(struct house *house);
 void house_reopen(struct house *house); /* its net and its API: what these read when they begin */
-void house_pass(struct house *house);   /* what the sockets have, then a turn if one is due */
+/* All of it: what is not on the disk is gone, as are its connections. */
+void house_restart(struct house *house);
+void house_pass(struct house *house); /* what the sockets have, then a turn if one is due */
 bool house_is_due(struct house *house);
 void house_turn(struct house *house);
 void house_post(struct house *house, const struct event *event);

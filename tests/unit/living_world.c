@@ -643,6 +643,7 @@ struct event living_bulk_check(struct living *living, const struct edit *edit, i
         event.bulk_admit.operations = (uint32_t)edit->operations_count;
         event.bulk_admit.revision = living->constellation.revision;
         event.bulk_admit.finished_wall_ms = living->constellation.finished_wall_ms;
+        event.bulk_admit.edit = edit;
         event.bulk_admit.actor = edit->author;
         arena_done(&arena);
     }

@@ -42,19 +42,22 @@ static const char *path_of(struct trial *trial, const char *rest)
     return trial->path;
 }
 
-/* Tasks behind `after`, a chain. */
+/* Tasks behind `after`, a chain. So long that they are written in more than one turn. */
 static struct str additions(struct trial *trial, const char *after, const char *more)
 {
+    static const char words[] = "................................................................";
     struct buf *body = &trial->body;
     buf_clear(body);
     buf_append_text(body, "{\"operations\":[");
     for (int i = 0; i < MANY; i++) {
         char before[32];
         snprintf(before, sizeof(before), i > 0 ? "n%d" : "%d", i - 1);
-        buf_printf(body,
-                   "%s{\"op\":\"add_task\",\"task\":\"n%d\",\"spec\":{\"noop\":true,\"needs\":"
-                   "[\"%s\"]}}",
-                   i == 0 ? "" : ",", i, i > 0 ? before : after);
+        buf_printf(
+            body,
+            "%s{\"op\":\"add_task\",\"task\":\"n%d\",\"spec\":{\"run\":[\"%s%s%s%s%s%s%s%s\"],"
+            "\"needs\":[\"%s\"]}}",
+            i == 0 ? "" : ",", i, words, words, words, words, words, words, words, words,
+            i > 0 ? before : after);
     }
     buf_printf(body, "]%s}", more);
     return (struct str){ (const char *)body->data, body->length };
@@ -108,11 +111,114 @@ static void one_that_is_under_way_needs_nobody_and_one_that_stands_still_does(vo
     assert_true(has_item(trial, "no_device", "1 task waits"));
 }
 
+/* Turn by turn, to where it is certain and some of its parts are made. */
+static void admit(struct trial *trial)
+{
+    const struct engine *engine = trial->house->engine;
+    struct part_wanted wanted = { .number = 0 };
+    while (!engine_wants_part(engine, &wanted) || wanted.number == 0) {
+        house_pass(trial->house);
+        if (trial->house->is_woken) {
+            house_turn(trial->house);
+        }
+    }
+}
+
+static const char *code_of(const struct answer *answer)
+{
+    return answer_text(answer, "code");
+}
+
+static void a_key_that_is_repeated_after_a_restart_gets_the_answer_when_it_is_made(void **state)
+{
+    struct trial *trial = *state;
+    struct house *house = trial->house;
+    struct client client;
+    house_submit(house, "name: g\ntasks:\n  a: {noop: true}\n", trial->id);
+    struct request request = { .method = "POST",
+                               .path = path_of(trial, "/edits"),
+                               .headers = "Idempotency-Key: once\r\n",
+                               .body = additions(trial, "a", "") };
+    begin(trial, &client, &request);
+    admit(trial);
+    house_restart(house);
+    client_close(&client);
+    struct answer answer = house_ask(house, &request); /* no turn is run: no part is made */
+    assert_int_equal(answer.status, 503);
+    assert_string_equal(code_of(&answer), "too_many");
+    assert_true(answer_has_header(&answer, "retry-after: 1"));
+    answer_done(&answer);
+    struct request other = request;
+    other.body = STR("{\"operations\":[]}");
+    answer = house_ask(house, &other);
+    assert_int_equal(answer.status, 422);
+    assert_string_equal(code_of(&answer), "idempotency_mismatch");
+    answer_done(&answer);
+    struct part_wanted wanted;
+    while (engine_wants_part(house->engine, &wanted)) {
+        house_turn(house);
+    }
+    answer = house_ask(house, &request);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer_number(&answer, "revision"), 2);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(answer.json, "tasks"), "added")), MANY);
+    answer_done(&answer);
+}
+
+/* Checked while `a` runs, and `a` ends before the edit is certain. */
+static void what_it_expects_of_others_holds_when_it_becomes_certain(void **state)
+{
+    struct trial *trial = *state;
+    struct house *house = trial->house;
+    for (int ends = 0; ends < 2; ends++) {
+        struct client client;
+        house_submit(house, "name: g\ntasks:\n  a: {run: [x]}\n  b: {noop: true, needs: a}\n",
+                     trial->id);
+        if (ends == 0) {
+            house_connect_device(house);
+        } else {
+            house_turn(house);
+        }
+        uint64_t fence = house_take_fence(house);
+        house_started(house, fence);
+        house_turn(house);
+        begin(trial, &client,
+              &(struct request){ .method = "POST",
+                                 .path = path_of(trial, "/edits"),
+                                 .body = additions(trial, "b",
+                                                   ",\"expect\":[{\"task\":\"b\",\"state\":"
+                                                   "\"waiting\"},{\"task\":\"a\",\"state\":"
+                                                   "\"running\"}]") });
+        if (ends == 1) {
+            while (house->api->jobs.queued == 0) { /* it has been checked, and waits for a turn */
+                house_pass(house);
+            }
+            house_finished(house, fence, 0, 0); /* in which the first of its pieces are written */
+        }
+        house->is_held = false;
+        client_wait(house, &client, ends == 0 ? "\"revision\":2" : "409 Conflict");
+        if (ends == 1) {
+            client_wait(house, &client, "\"path\":\"/expect/1\"");
+            client_wait(house, &client, "a: it is succeeded, with 1 attempts");
+        }
+        client_close(&client);
+        struct answer answer = house_get(house, path_of(trial, ""));
+        assert_int_equal(answer_number(&answer, "tasks"), ends == 0 ? MANY + 2 : 2);
+        answer_done(&answer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             one_that_is_under_way_needs_nobody_and_one_that_stands_still_does, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_key_that_is_repeated_after_a_restart_gets_the_answer_when_it_is_made, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(what_it_expects_of_others_holds_when_it_becomes_certain,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
