@@ -4,8 +4,9 @@
 #include "common/base/buf.h"
 #include "orchestrator/store/query_step.h"
 #include "orchestrator/store/store.h"
+#include "orchestrator/store/store_ops.h"
 
-#define COLUMNS "number, base, wall_ms, author_kind, author, reason, bytes, bulk_id"
+#define COLUMNS "id & 4294967295, base, wall_ms, author_kind, author, reason, bytes, bulk_id"
 
 /* Of one that was made in parts. */
 static enum err read_pieces(struct store *store, int64_t bulk_id, enum piece_kind kind,
@@ -87,17 +88,16 @@ enum err query_revision_list(struct store *store, int64_t constellation_id,
     sqlite3_stmt *row = store_sqlite_statement(
         store,
         wanted->with_text ? "SELECT " COLUMNS
-                            ", operations, inverse FROM revision WHERE constellation_id = ?1"
-                            " AND number BETWEEN ?2 AND ?3 ORDER BY number DESC"
-                          : "SELECT " COLUMNS " FROM revision WHERE constellation_id = ?1"
-                            " AND number BETWEEN ?2 AND ?3 ORDER BY number DESC",
+                            ", operations, inverse FROM revision WHERE id BETWEEN ?1 AND ?2"
+                            " ORDER BY id DESC"
+                          : "SELECT " COLUMNS " FROM revision WHERE id BETWEEN ?1 AND ?2"
+                            " ORDER BY id DESC",
         reason);
     if (row == NULL) {
         return ERR_IO;
     }
-    sqlite3_bind_int64(row, 1, constellation_id);
-    sqlite3_bind_int64(row, 2, wanted->first);
-    sqlite3_bind_int64(row, 3, wanted->last);
+    sqlite3_bind_int64(row, 1, revision_id(constellation_id, wanted->first));
+    sqlite3_bind_int64(row, 2, revision_id(constellation_id, wanted->last));
     struct query_revisions list = {
         .list = arena_array(arena, wanted->limit, sizeof(struct revision_record)),
     };
@@ -127,8 +127,7 @@ static enum err ask(struct store *store, const char *sql, int64_t constellation_
     if (row == NULL) {
         return ERR_IO;
     }
-    sqlite3_bind_int64(row, 1, constellation_id);
-    sqlite3_bind_int64(row, 2, number);
+    sqlite3_bind_int64(row, 1, revision_id(constellation_id, number));
     enum err err = ERR_NONE;
     *ret_is = query_step(store, row, &err, reason) && sqlite3_column_int(row, 0) != 0;
     sqlite3_reset(row);
@@ -138,14 +137,13 @@ static enum err ask(struct store *store, const char *sql, int64_t constellation_
 enum err query_revision_is_empty(struct store *store, int64_t constellation_id, uint32_t number,
                                  bool *ret_empty, struct reason *reason)
 {
-    return ask(store,
-               "SELECT inverse = '[]' FROM revision WHERE constellation_id = ? AND number = ?",
-               constellation_id, number, ret_empty, reason);
+    return ask(store, "SELECT inverse = '[]' FROM revision WHERE id = ?", constellation_id, number,
+               ret_empty, reason);
 }
 
 enum err query_revision_is_in_pieces(struct store *store, int64_t constellation_id, uint32_t number,
                                      bool *ret_in_pieces, struct reason *reason)
 {
-    return ask(store, "SELECT bulk_id <> 0 FROM revision WHERE constellation_id = ? AND number = ?",
-               constellation_id, number, ret_in_pieces, reason);
+    return ask(store, "SELECT bulk_id <> 0 FROM revision WHERE id = ?", constellation_id, number,
+               ret_in_pieces, reason);
 }

@@ -224,9 +224,14 @@ static enum err drop_hold(struct pass *pass, int64_t hold_id, int64_t unused)
 /* What it costs to give back the pages of a long text. */
 enum { TEXT_BYTES_A_ROW = 16 * 1024 };
 
+#define REVISIONS_OF(id) "BETWEEN (" id " << 32) AND (" id " << 32) + 4294967295"
+
+/* The oldest of its constellation. */
 static enum err drop_revision(struct pass *pass, int64_t row_id, int64_t bytes)
 {
-    pass->budget -= 1 + bytes / TEXT_BYTES_A_ROW;
+    _Static_assert(REVISION_NUMBER_BITS == 32, "see the SQL");
+    const int64_t constellation_id = row_id >> REVISION_NUMBER_BITS;
+    pass->budget -= 2 + bytes / TEXT_BYTES_A_ROW;
     /* One that was made in parts has its text in pieces: see piece_id(). */
     enum err err =
         run(pass,
@@ -234,7 +239,19 @@ static enum err drop_revision(struct pass *pass, int64_t row_id, int64_t bytes)
             " SELECT (bulk_id << 26) + (1 << 24), ((bulk_id + 1) << 26) - 1 FROM revision"
             " WHERE id = ? AND bulk_id <> 0",
             row_id, 0);
-    return err != ERR_NONE ? err : run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
+    if (err == ERR_NONE) {
+        err = run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
+    }
+    if (err == ERR_NONE) {
+        err = run(pass,
+                  "UPDATE edited SET oldest_wall_ms = r.wall_ms FROM (SELECT wall_ms FROM revision"
+                  " WHERE id " REVISIONS_OF("?1") " ORDER BY id LIMIT 1) r WHERE edited.id = ?1",
+                  constellation_id, 0);
+    }
+    if (err == ERR_NONE && sqlite3_changes(pass->self->db) == 0) {
+        err = run(pass, "DELETE FROM edited WHERE id = ?", constellation_id, 0);
+    }
+    return err;
 }
 
 static enum err drop_text(struct pass *pass, int64_t id, int64_t bytes)
@@ -307,7 +324,8 @@ static const struct listed lists[] = {
     { "SELECT id, fence FROM task_removed WHERE constellation_id = ? LIMIT 1", drop_removed_task },
     { "SELECT id, 0 FROM edge_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_edge },
     { "SELECT id, 0 FROM hold WHERE constellation_id = ? LIMIT 1", drop_hold },
-    { "SELECT id, bytes FROM revision WHERE constellation_id = ? LIMIT 1", drop_revision },
+    { "SELECT id, bytes FROM revision WHERE id " REVISIONS_OF("?1") " ORDER BY id LIMIT 1",
+      drop_revision },
     { "SELECT id, length(source) FROM constellation_text WHERE id = ? LIMIT 1", drop_text },
 };
 
@@ -440,11 +458,15 @@ static enum err drop_events(struct pass *pass, int64_t now_wall_ms,
 static enum err drop_revisions(struct pass *pass, int64_t now_wall_ms,
                                const struct retention_policy *policy)
 {
-    static const char too_old[] = "SELECT id, bytes FROM revision WHERE wall_ms < ?1"
-                                  " AND id = (SELECT min(id) FROM revision)";
-    static const char too_many[] = "SELECT r.id, r.bytes FROM constellation c CROSS JOIN revision r"
-                                   " ON r.constellation_id = c.id AND r.number <= c.revision - ?1"
-                                   " WHERE c.revision > 1 AND c.revision > ?1 LIMIT 1";
+    _Static_assert(REVISION_BLOCK == 128, "see the SQL");
+    static const char too_old[] = "SELECT id, bytes FROM revision WHERE id >= (SELECT id << 32"
+                                  " FROM edited WHERE oldest_wall_ms < ?1 ORDER BY oldest_wall_ms"
+                                  " LIMIT 1) ORDER BY id LIMIT 1";
+    static const char too_many[] = "SELECT r.id, r.bytes FROM edited e"
+                                   " CROSS JOIN constellation c ON c.id = e.id AND c.revision > ?1"
+                                   " CROSS JOIN revision r ON r.id BETWEEN (e.id << 32)"
+                                   " AND (e.id << 32) + c.revision - ?1"
+                                   " WHERE e.blocks >= ?1 / 128 LIMIT 1";
     const int64_t keep_after_ms =
         policy->revisions_keep_ms > 0 ? now_wall_ms - policy->revisions_keep_ms : INT64_MIN;
     for (int i = 0; i < 2; i++) {

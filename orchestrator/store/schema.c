@@ -50,7 +50,6 @@ static const char *const step_1[] = {
     " first_task_id INTEGER NOT NULL DEFAULT 0, last_task_id INTEGER NOT NULL DEFAULT 0,"
     " first_edge_id INTEGER NOT NULL DEFAULT 0, last_edge_id INTEGER NOT NULL DEFAULT 0,"
     " first_seq INTEGER NOT NULL DEFAULT 0) STRICT",
-    "CREATE INDEX constellation_edited ON constellation(revision) WHERE revision > 1",
     "CREATE TABLE constellation_text(id INTEGER PRIMARY KEY,"
     " description TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '',"
     " source TEXT NOT NULL) STRICT", /* last: it may be large, and the others are read often */
@@ -134,14 +133,19 @@ static const char *const step_1[] = {
     " PRIMARY KEY(hold_id, task_id)) STRICT, WITHOUT ROWID",
     /* Holds that have ended and named many: their rows above go in slices. */
     "CREATE TABLE hold_doomed(id INTEGER PRIMARY KEY) STRICT",
-    /* One edit that was applied: the revision that it made. bytes: of its text. */
-    "CREATE TABLE revision(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
-    " number INTEGER NOT NULL, base INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
-    " author_kind INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL,"
-    " bytes INTEGER NOT NULL, bulk_id INTEGER NOT NULL, operations TEXT NOT NULL,"
-    " inverse TEXT NOT NULL) STRICT",
-    "CREATE UNIQUE INDEX revision_by_number ON revision(constellation_id, number)",
+    /* One edit that was applied: the revision that it made, by revision_id() of store_ops.h. bytes: of its
+       text. */
+    "CREATE TABLE revision(id INTEGER PRIMARY KEY, base INTEGER NOT NULL,"
+    " wall_ms INTEGER NOT NULL, author_kind INTEGER NOT NULL, author TEXT NOT NULL,"
+    " reason TEXT NOT NULL, bytes INTEGER NOT NULL, bulk_id INTEGER NOT NULL,"
+    " operations TEXT NOT NULL, inverse TEXT NOT NULL) STRICT",
     "CREATE INDEX revision_of_bulk ON revision(bulk_id) WHERE bulk_id <> 0",
+    /* The constellations that have such rows, for retention: so that most edits need not write here,
+       blocks is only how many times REVISION_BLOCK the newest number is. oldest_wall_ms: of the rows. */
+    "CREATE TABLE edited(id INTEGER PRIMARY KEY, blocks INTEGER NOT NULL,"
+    " oldest_wall_ms INTEGER NOT NULL) STRICT",
+    "CREATE INDEX edited_by_blocks ON edited(blocks)",
+    "CREATE INDEX edited_by_age ON edited(oldest_wall_ms)",
     /* An edit of many operations that was accepted and is being made: struct bulk_record. The id is that of
        its hold. */
     "CREATE TABLE bulk(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"

@@ -43,6 +43,15 @@ struct store_ops {
 enum { PIECE_NUMBER_BITS = 24, PIECE_KIND_BITS = 2 };
 
 /* Those of an edit stand together, by their kind, in their order. */
+/* The row of a revision: those of a constellation stand together, in their order. Enough for 2^31
+   constellations. */
+enum { REVISION_NUMBER_BITS = 32, REVISION_BLOCK = 128 };
+
+static inline int64_t revision_id(int64_t constellation_id, uint32_t number)
+{
+    return (constellation_id << REVISION_NUMBER_BITS) | number;
+}
+
 static inline int64_t piece_id(int64_t bulk_id, enum piece_kind kind, uint32_t number)
 {
     return (bulk_id << PIECE_KIND_BITS | (int64_t)kind) << PIECE_NUMBER_BITS | (int64_t)number;

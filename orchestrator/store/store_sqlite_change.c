@@ -262,6 +262,19 @@ static enum err pieces_bytes(struct store_sqlite *self, int64_t bulk_id, enum pi
                                          sqlite3_errmsg(self->db));
 }
 
+/* Most edits find that nothing has to be written. */
+static enum err note_edited(struct store_sqlite *self, const struct revision_record *revision,
+                            struct reason *reason)
+{
+    return run(self,
+               statement_of(self,
+                            "INSERT INTO edited(id, blocks, oldest_wall_ms) VALUES(?1,?2,?3)"
+                            " ON CONFLICT(id) DO UPDATE SET blocks = ?2 WHERE blocks <> ?2",
+                            revision->constellation_id, revision->number / REVISION_BLOCK,
+                            revision->wall_ms, reason),
+               reason);
+}
+
 /* Of one in pieces there is no text but an inverse that is empty, which is looked for. */
 static enum err add_revision(struct store_sqlite *self, const struct effect *effect,
                              struct reason *reason)
@@ -281,22 +294,22 @@ static enum err add_revision(struct store_sqlite *self, const struct effect *eff
         err != ERR_NONE
             ? NULL
             : statement_of(self,
-                           "INSERT INTO revision(constellation_id, number, base, wall_ms,"
-                           " author_kind, bytes, author, reason, operations, inverse, bulk_id)"
-                           " VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-                           revision->constellation_id, revision->number, revision->base, reason);
+                           "INSERT INTO revision(id, base, wall_ms, author_kind, bytes, author,"
+                           " reason, operations, inverse, bulk_id) VALUES(?,?,?,?,?,?,?,?,?,?)",
+                           revision_id(revision->constellation_id, revision->number),
+                           revision->base, revision->wall_ms, reason);
     if (statement == NULL) {
         return ERR_IO;
     }
-    sqlite3_bind_int64(statement, 4, revision->wall_ms);
-    sqlite3_bind_int64(statement, 5, revision->author_kind);
-    sqlite3_bind_int64(statement, 6, bytes[0] + bytes[1]);
-    sqlite_bind_text(statement, 7, revision->author);
-    sqlite_bind_text(statement, 8, revision->reason);
-    sqlite_bind_text(statement, 9, revision->operations);
-    sqlite_bind_text(statement, 10, inverse);
-    sqlite3_bind_int64(statement, 11, revision->bulk_id);
-    return run(self, statement, reason);
+    sqlite3_bind_int64(statement, 4, revision->author_kind);
+    sqlite3_bind_int64(statement, 5, bytes[0] + bytes[1]);
+    sqlite_bind_text(statement, 6, revision->author);
+    sqlite_bind_text(statement, 7, revision->reason);
+    sqlite_bind_text(statement, 8, revision->operations);
+    sqlite_bind_text(statement, 9, inverse);
+    sqlite3_bind_int64(statement, 10, revision->bulk_id);
+    err = run(self, statement, reason);
+    return err != ERR_NONE ? err : note_edited(self, revision, reason);
 }
 
 enum err change_apply(struct store_sqlite *self, const struct effect *effect, struct reason *reason)
