@@ -58,6 +58,7 @@ struct exec {
     struct attempt *ending_first;
     struct attempt *ending_last;
     struct event ending;
+    bool is_telling;
     /* Processes so young that the loop does not watch their pipes yet, and when it shall begin. */
     struct run *unwatched;
     struct event watch;

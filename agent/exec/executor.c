@@ -64,9 +64,14 @@ void attempt_end(struct attempt *attempt, enum outcome outcome)
     map_remove(&exec->attempts, attempt->fence);
     if (exec->ending_first == NULL) {
         exec->ending_first = attempt;
-        /* With a timeout of nothing rather than activated: so it waits for the next pass of the
-           loop, and ends that beget starts that end at once cannot starve the rest. */
-        attempt_arm(&exec->ending, 0);
+        /* In this pass of the loop, so that a start and an end that the helper reports together are one
+           turn. But ends that beget starts that end at once wait for the next: with a timeout of
+           nothing rather than activated, so that they cannot starve the rest. */
+        if (exec->is_telling) {
+            attempt_arm(&exec->ending, 0);
+        } else {
+            event_active(&exec->ending, EV_TIMEOUT, 0);
+        }
     } else {
         exec->ending_last->next_ending = attempt;
     }
@@ -119,6 +124,7 @@ static void tell_ends(evutil_socket_t fd, short what, void *context)
     struct attempt *attempt = exec->ending_first;
     exec->ending_first = NULL;
     exec->ending_last = NULL;
+    exec->is_telling = true;
     while (attempt != NULL) {
         struct attempt *next = attempt->next_ending;
         attempt->end.reason = str_of(attempt->reason);
@@ -127,6 +133,7 @@ static void tell_ends(evutil_socket_t fd, short what, void *context)
         attempt_free(attempt);
         attempt = next;
     }
+    exec->is_telling = false;
 }
 
 enum { TIDY_PAUSE_MS = 1 };

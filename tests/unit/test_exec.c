@@ -1,4 +1,5 @@
 /* What the executors promise of ordinary tasks: ends, words, input, environment, values. */
+#include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -334,6 +336,34 @@ static void ten_thousand_noops_end_from_the_loop(void **state)
     assert_int_equal(rig_entries(rig->directory), 1); /* the trash */
 }
 
+/* What the helper says last may come a moment after the process is gone: then another is tried. */
+static void a_start_and_an_end_that_wait_are_told_in_one_pass(void **state)
+{
+    struct rig *rig = *state;
+    char path[96];
+    snprintf(path, sizeof path, "%s/mark", rig->directory);
+    const struct msg_pair env = { STR("F"), str_of(path) };
+    rig->body.env = &env;
+    rig->body.env_count = 1;
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    bool is_together = false;
+    for (int i = 0; i < 100 && !is_together; i++) {
+        unsigned told = rig->told;
+        unsigned started = rig->started;
+        uint64_t fence = rig_start_shell(rig, "echo $$ > $F");
+        event_base_loop(rig->base, EVLOOP_ONCE | EVLOOP_NONBLOCK); /* the order goes out */
+        assert_int_equal(rig->started, started);
+        while (rig_number_in(path) == 0 || kill((pid_t)rig_number_in(path), 0) == 0) {
+            nanosleep(&pause, NULL);
+        }
+        event_base_loop(rig->base, EVLOOP_ONCE);
+        is_together = rig->started > started && rig->told > told;
+        rig_wait(rig, fence);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_true(is_together);
+}
+
 static void a_sleep_ends_in_time_or_when_it_is_stopped(void **state)
 {
     struct rig *rig = *state;
@@ -414,6 +444,7 @@ int main(void)
         TEST(a_bad_output_file_is_a_reason_beside_exit_0),
         TEST(stdout_is_the_value_if_the_body_says_so),
         TEST(ten_thousand_noops_end_from_the_loop),
+        TEST(a_start_and_an_end_that_wait_are_told_in_one_pass),
         TEST(a_sleep_ends_in_time_or_when_it_is_stopped),
         TEST(a_process_is_stopped_for_its_silence_and_not_while_it_speaks),
         TEST(a_missing_helper_is_an_error_of_exec_new),
