@@ -51,7 +51,7 @@ static void run_enlist(struct run *run)
 {
     struct exec *exec = run->attempt.exec;
     if (exec->unwatched == NULL) {
-        attempt_arm(&exec->watch, RUN_WATCH_MS);
+        attempt_arm(&exec->watch, RUN_WATCH_MS + (int64_t)(exec->attempts.count / RUN_WATCH_SHARE));
     } else {
         exec->unwatched->unwatched_at = &run->unwatched_next;
     }

@@ -30,6 +30,7 @@ static bool flush_reports(struct helper *helper)
         sent = send(helper->socket_fd, helper->reports.data, helper->reports.length, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     buf_clear(&helper->reports);
+    helper->reports_ended = 0;
     return sent >= 0;
 }
 
@@ -52,6 +53,7 @@ void helper_report(struct helper *helper, const struct report *report, const cha
         memcpy(to + sizeof record, text, record.text_bytes);
     }
     helper->reports.length += record.bytes;
+    helper->reports_ended += record.kind == REPORT_STARTED ? 0 : 1;
 }
 
 /* The command's strings out of a memfd; NULL if it cannot be read. Closes fd. */
@@ -102,6 +104,7 @@ static void add_pending(struct helper *helper, const struct request *request,
     }
     *helper->pending_tail = pending;
     helper->pending_tail = &pending->next;
+    helper->pending_count++;
 }
 
 static void take_packet(struct helper *helper, const uint8_t *data, size_t length,
@@ -179,6 +182,14 @@ static int wait_ms(const struct helper *helper)
     return helper->dead != NULL ? 100 : -1; /* an end may be overdue */
 }
 
+/* Reports travel in company while there is other work, for each time that the agent is woken costs as
+   much as several of them. They go when as many slots wait for the agent as starts wait for us. */
+static bool reports_are_due(const struct helper *helper)
+{
+    return helper->pending_count <= helper->reports_ended ||
+           moment_boot_ms() - helper->reports_since_ms >= HELPER_FLUSH_MS;
+}
+
 static void run(struct helper *helper)
 {
     struct pollfd fds[2] = {
@@ -186,9 +197,7 @@ static void run(struct helper *helper)
         { .fd = helper->signal_fd, .events = POLLIN },
     };
     for (;;) {
-        /* Reports travel in company while there is work, and at once when there is none. */
-        if (helper->pending == NULL ||
-            moment_boot_ms() - helper->reports_since_ms > HELPER_FLUSH_MS) {
+        if (reports_are_due(helper)) {
             if (!flush_reports(helper)) {
                 return;
             }
@@ -209,6 +218,7 @@ static void run(struct helper *helper)
         struct pending *pending = helper->pending;
         if (pending != NULL) {
             helper->pending = pending->next;
+            helper->pending_count--;
             if (helper->pending == NULL) {
                 helper->pending_tail = &helper->pending;
             }

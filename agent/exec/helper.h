@@ -15,7 +15,7 @@
 
 enum {
     HELPER_GIVE_UP_MS = 5000,   /* how long an end waits for what cannot be killed */
-    HELPER_FLUSH_MS = 1,        /* reports wait so long for company while there is work */
+    HELPER_FLUSH_MS = 8,        /* reports wait so long for company while there is work */
     HELPER_FAREWELL_MS = 10000, /* how long the last killing may take */
 };
 
@@ -61,6 +61,8 @@ struct helper {
     struct task *dead;   /* main process gone, descendants perhaps not */
     struct pending *pending;
     struct pending **pending_tail;
+    size_t pending_count;
+    size_t reports_ended; /* of those that wait to be sent: each frees a slot */
     struct buf reports;
     int64_t reports_since_ms;
     struct buf children;

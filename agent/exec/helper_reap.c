@@ -226,6 +226,7 @@ void helper_signal(struct helper *helper, uint64_t fence, int signal)
     if (pending != NULL) {
         /* Stopped before it began: to the agent as if it had died of the signal. */
         *at = pending->next;
+        helper->pending_count--;
         if (*at == NULL) {
             helper->pending_tail = at;
         }

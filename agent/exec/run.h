@@ -9,8 +9,10 @@ enum {
     /* How long pipes may stay open when nothing that we know of holds them. */
     RUN_DRAIN_MS = 2000,
     /* The pipes of a process are watched when it is this old: most small ones are gone by then, and
-       what they wrote is read at their end, without the four system calls of watching. */
+       what they wrote is read at their end, without the four system calls of watching. Where many run
+       an end is known later: a millisecond more for each so many. */
     RUN_WATCH_MS = 2,
+    RUN_WATCH_SHARE = 4,
 };
 
 struct run {
