@@ -6,6 +6,8 @@
 
 #define COMMAND_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+enum { COMMAND_BYTES_USUAL = 1000 }; /* with the plain environment and a few arguments */
+
 static void append_string(struct buf *buf, struct str text)
 {
     buf_append(buf, text.data, text.length);
@@ -144,6 +146,7 @@ enum err command_build(struct command *command, const struct exec *exec,
     if (path != NULL && has_nul(path->value)) {
         return reason_set(reason, ERR_INVALID, "the environment variable PATH holds a NUL byte");
     }
+    buf_reserve(&command->text, COMMAND_BYTES_USUAL);
     /* A relative directory is relative to the work directory. */
     if (cwd.length == 0 || cwd.data[0] != '/') {
         buf_printf(&command->text, "%s%" PRIu64 "/work%s", exec->place.root,

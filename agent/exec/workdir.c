@@ -26,11 +26,6 @@ enum {
 
 /* --- What a directory looks like --- */
 
-static void name_of(char *name, const struct workdir *dir, const char *below)
-{
-    snprintf(name, WORKDIR_NAME_BYTES, "%" PRIu64 "%s", dir->number, below);
-}
-
 /* Of `name` below fd, or of fd itself if that is "". */
 static bool imprint_read(int fd, const char *name, struct imprint *ret_imprint)
 {
@@ -149,9 +144,7 @@ static void workdir_free(struct workdirs *dirs, struct workdir *dir)
 
 int workdir_open(const struct workdirs *dirs, const struct workdir *dir)
 {
-    char name[WORKDIR_NAME_BYTES];
-    name_of(name, dir, "");
-    return openat(dirs->root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return openat(dirs->root_fd, dir->outer_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* From the disk. An empty one, which most are, without a way round by the trash. False: something else
@@ -168,9 +161,7 @@ static bool discard(struct workdirs *dirs, const struct workdir *dir, struct tra
     if (fd >= 0) {
         close(fd);
     }
-    char name[WORKDIR_NAME_BYTES];
-    name_of(name, dir, "");
-    (void)trash_add(trash, dirs->root_fd, name);
+    (void)trash_add(trash, dirs->root_fd, dir->outer_name);
     return is_there;
 }
 
@@ -196,15 +187,14 @@ void workdirs_done(struct workdirs *dirs, struct trash *trash)
 static struct workdir *make(struct workdirs *dirs, struct trash *trash)
 {
     struct workdir draft = { .number = dirs->next_number++ };
-    char outer[WORKDIR_NAME_BYTES];
-    char inner[WORKDIR_NAME_BYTES];
-    name_of(outer, &draft, "");
-    name_of(inner, &draft, "/work");
-    if (mkdirat(dirs->root_fd, outer, 0700) != 0) {
+    snprintf(draft.outer_name, sizeof draft.outer_name, "%" PRIu64, draft.number);
+    snprintf(draft.inner_name, sizeof draft.inner_name, "%" PRIu64 "/work", draft.number);
+    if (mkdirat(dirs->root_fd, draft.outer_name, 0700) != 0) {
         return NULL;
     }
-    if (mkdirat(dirs->root_fd, inner, 0700) != 0 || !look(dirs, outer, "work", &draft.outer) ||
-        !look(dirs, inner, NULL, &draft.inner)) {
+    if (mkdirat(dirs->root_fd, draft.inner_name, 0700) != 0 ||
+        !look(dirs, draft.outer_name, "work", &draft.outer) ||
+        !look(dirs, draft.inner_name, NULL, &draft.inner)) {
         int error = errno;
         (void)discard(dirs, &draft, trash);
         errno = error == EEXIST ? EIO : error;
@@ -234,20 +224,14 @@ bool workdir_is_untouched(const struct workdirs *dirs, const struct workdir *dir
     if (!dir->is_provable) {
         return false;
     }
-    char outer[WORKDIR_NAME_BYTES];
-    char inner[WORKDIR_NAME_BYTES];
-    name_of(outer, dir, "");
-    name_of(inner, dir, "/work");
-    return still_holds(dirs, outer, &dir->outer) && still_holds(dirs, inner, &dir->inner);
+    return still_holds(dirs, dir->outer_name, &dir->outer) &&
+           still_holds(dirs, dir->inner_name, &dir->inner);
 }
 
 static bool is_clean(const struct workdirs *dirs, struct workdir *dir)
 {
-    char outer[WORKDIR_NAME_BYTES];
-    char inner[WORKDIR_NAME_BYTES];
-    name_of(outer, dir, "");
-    name_of(inner, dir, "/work");
-    return is_as_new(dirs, outer, "work", &dir->outer) && is_as_new(dirs, inner, NULL, &dir->inner);
+    return is_as_new(dirs, dir->outer_name, "work", &dir->outer) &&
+           is_as_new(dirs, dir->inner_name, NULL, &dir->inner);
 }
 
 /* What was taken or kept at this moment: whether a change from now on shows in its time of change. */

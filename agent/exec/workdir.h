@@ -17,7 +17,7 @@
 
 enum {
     WORKDIR_IDLE_MAX = 256,
-    WORKDIR_NAME_BYTES = 40,
+    WORKDIR_NAME_BYTES = 32,
 };
 
 /* A directory at a moment when it was known to be empty, and ours. */
@@ -38,8 +38,10 @@ struct imprint {
 
 struct workdir {
     uint64_t number;
-    struct imprint outer; /* of NUMBER */
-    struct imprint inner; /* of NUMBER/work */
+    char outer_name[WORKDIR_NAME_BYTES]; /* NUMBER */
+    char inner_name[WORKDIR_NAME_BYTES]; /* NUMBER/work */
+    struct imprint outer;                /* of NUMBER */
+    struct imprint inner;                /* of NUMBER/work */
     bool is_provable; /* any change since it was handed out, or kept, shows in its time of change */
     struct workdir *next_idle;
 };

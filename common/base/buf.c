@@ -42,11 +42,15 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    size_t room = buf->capacity - buf->length;
+    char *end = room == 0 ? NULL : (char *)buf->data + buf->length;
+    int length = vsnprintf(end, room, format, args);
     va_end(args);
     CHECK(length >= 0);
-    char *to = (char *)buf_reserve(buf, (size_t)length + 1);
-    vsnprintf(to, (size_t)length + 1, format, again);
+    if ((size_t)length >= room) {
+        char *to = (char *)buf_reserve(buf, (size_t)length + 1);
+        vsnprintf(to, (size_t)length + 1, format, again);
+    }
     va_end(again);
     buf->length += (size_t)length;
 }
