@@ -16,7 +16,6 @@
 
 #include "agent/exec/moment.h"
 #include "agent/exec/procfs.h"
-#include "common/base/check.h"
 #include "common/base/mem.h"
 
 /* False: the agent is gone. Blocks if the agent is slow to read: it never waits for us. */
@@ -56,108 +55,6 @@ void helper_report(struct helper *helper, const struct report *report, const cha
     helper->reports_ended += record.kind == REPORT_STARTED ? 0 : 1;
 }
 
-/* The command's strings out of a memfd; NULL if it cannot be read. Closes fd. */
-static char *read_command(int fd, uint32_t bytes)
-{
-    char *command = mem_alloc((size_t)bytes + 1);
-    size_t length = 0;
-    while (length < bytes) {
-        ssize_t got = pread(fd, command + length, bytes - length, (off_t)length);
-        if (got <= 0) {
-            mem_free(command);
-            command = NULL;
-            break;
-        }
-        length += (size_t)got;
-    }
-    close(fd);
-    return command;
-}
-
-struct fd_list {
-    int fds[PROTOCOL_PACKET_FDS_MAX];
-    size_t count;
-    size_t next;
-};
-
-/* -1 when the kernel could not give us all of them: the start then fails, in words. */
-static int take_fd(struct fd_list *list)
-{
-    return list->next < list->count ? list->fds[list->next++] : -1;
-}
-
-static void add_pending(struct helper *helper, const struct request *request,
-                        const uint8_t *inlined, struct fd_list *list)
-{
-    struct pending *pending = mem_alloc(sizeof *pending);
-    pending->request = *request;
-    pending->fds[1] = take_fd(list);
-    pending->fds[2] = take_fd(list);
-    pending->fds[0] = (request->flags & REQUEST_HAS_STDIN) != 0 ? take_fd(list) : -1;
-    CHECK(request->command_bytes <= PROTOCOL_COMMAND_BYTES_MAX);
-    if ((request->flags & REQUEST_COMMAND_IN_FD) != 0) {
-        int fd = take_fd(list);
-        pending->command = fd < 0 ? NULL : read_command(fd, request->command_bytes);
-    } else {
-        CHECK(sizeof *request + request->command_bytes <= request->bytes);
-        pending->command = mem_copy(inlined, request->command_bytes);
-    }
-    *helper->pending_tail = pending;
-    helper->pending_tail = &pending->next;
-    helper->pending_count++;
-}
-
-static void take_packet(struct helper *helper, const uint8_t *data, size_t length,
-                        struct fd_list *list)
-{
-    size_t at = 0;
-    while (at + sizeof(struct request) <= length) {
-        struct request request;
-        memcpy(&request, data + at, sizeof request);
-        CHECK(request.bytes >= sizeof request && request.bytes <= length - at);
-        if (request.kind == REQUEST_START) {
-            add_pending(helper, &request, data + at + sizeof request, list);
-        } else if (request.kind == REQUEST_SIGNAL) {
-            helper_signal(helper, request.fence, request.signal);
-        }
-        at += request.bytes;
-    }
-    while (list->next < list->count) {
-        close(list->fds[list->next++]);
-    }
-}
-
-/* False: the agent is gone. */
-static bool receive(struct helper *helper)
-{
-    static uint8_t data[PROTOCOL_PACKET_BYTES_MAX];
-    static _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * PROTOCOL_PACKET_FDS_MAX)];
-    struct iovec part = { .iov_base = data, .iov_len = sizeof data };
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof control,
-    };
-    ssize_t length = recvmsg(helper->socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (length < 0) {
-        return errno == EAGAIN || errno == EINTR;
-    }
-    if (length == 0) {
-        return false;
-    }
-    struct fd_list list = { .count = 0 };
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
-         header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-            list.count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            memcpy(list.fds, CMSG_DATA(header), list.count * sizeof(int));
-        }
-    }
-    take_packet(helper, data, (size_t)length, &list);
-    return true;
-}
-
 /* False: the agent is gone. */
 static bool receive_signals(struct helper *helper)
 {
@@ -184,45 +81,51 @@ static int wait_ms(const struct helper *helper)
 
 /* Reports travel in company while there is other work, for each time that the agent is woken costs as
    much as several of them. They go when as many slots wait for the agent as starts wait for us. */
-static bool reports_are_due(const struct helper *helper)
+static bool reports_are_due(const struct helper *helper, int64_t now)
 {
     return helper->pending_count <= helper->reports_ended ||
-           moment_boot_ms() - helper->reports_since_ms >= HELPER_FLUSH_MS;
+           now - helper->reports_since_ms >= HELPER_FLUSH_MS;
 }
 
-static void run(struct helper *helper)
+/* False: the agent is gone. */
+static bool look(struct helper *helper)
 {
     struct pollfd fds[2] = {
         { .fd = helper->socket_fd, .events = POLLIN },
         { .fd = helper->signal_fd, .events = POLLIN },
     };
+    int ready = poll(fds, 2, wait_ms(helper));
+    if (ready < 0 && errno != EINTR) {
+        return false;
+    }
+    if (ready > 0 && fds[1].revents != 0 && !receive_signals(helper)) {
+        return false;
+    }
+    if (ready > 0 && fds[0].revents != 0 && !helper_receive(helper)) {
+        return false;
+    }
+    if (ready == 0 && helper->dead != NULL) {
+        helper_reap(helper);
+    }
+    return true;
+}
+
+static void run(struct helper *helper)
+{
+    int64_t looked_ms = 0;
     for (;;) {
-        if (reports_are_due(helper)) {
-            if (!flush_reports(helper)) {
+        int64_t now = moment_boot_ms();
+        if (reports_are_due(helper, now) && !flush_reports(helper)) {
+            return;
+        }
+        if (helper->pending == NULL || now - looked_ms >= HELPER_LOOK_MS) {
+            looked_ms = now;
+            if (!look(helper)) {
                 return;
             }
         }
-        int ready = poll(fds, 2, wait_ms(helper));
-        if (ready < 0 && errno != EINTR) {
-            return;
-        }
-        if (ready > 0 && fds[1].revents != 0 && !receive_signals(helper)) {
-            return;
-        }
-        if (ready > 0 && fds[0].revents != 0 && !receive(helper)) {
-            return;
-        }
-        if (ready == 0 && helper->dead != NULL) {
-            helper_reap(helper);
-        }
-        struct pending *pending = helper->pending;
-        if (pending != NULL) {
-            helper->pending = pending->next;
-            helper->pending_count--;
-            if (helper->pending == NULL) {
-                helper->pending_tail = &helper->pending;
-            }
-            helper_spawn(helper, pending);
+        if (helper->pending != NULL) {
+            helper_spawn(helper, helper_next(helper));
         }
     }
 }
@@ -237,6 +140,17 @@ static void reset_signals(void)
     }
 }
 
+/* The three lowest are lent to each process that is made, so they must be ours and nothing else. */
+static void open_standard(struct helper *helper)
+{
+    do {
+        helper->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (helper->null_fd >= 0 && helper->null_fd <= STDERR_FILENO);
+    helper->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    dup2(helper->null_fd, STDIN_FILENO);
+    dup2(helper->null_fd, STDOUT_FILENO);
+}
+
 static bool set_up(struct helper *helper)
 {
     struct stat status;
@@ -248,6 +162,7 @@ static bool set_up(struct helper *helper)
     fcntl(PROTOCOL_FD, F_SETFD, FD_CLOEXEC);
     helper->socket_fd = PROTOCOL_FD;
     helper->agent_pid = getppid();
+    helper->pid = getpid();
     reset_signals();
     /* All are blocked, none is ignored: an ignored one would stay ignored in every task. */
     sigset_t all;
@@ -258,10 +173,10 @@ static bool set_up(struct helper *helper)
     sigaddset(&wanted, SIGCHLD);
     sigaddset(&wanted, SIGTERM);
     helper->signal_fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
-    helper->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    open_standard(helper);
     helper->children_fd = procfs_children_open();
     umask(022);
-    if (helper->signal_fd < 0 || helper->null_fd < 0 || chdir("/") != 0 ||
+    if (helper->signal_fd < 0 || helper->null_fd < 0 || helper->stderr_fd < 0 || chdir("/") != 0 ||
         prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
         fprintf(stderr, "asterism-exec: %s\n", strerror(errno));
         return false;

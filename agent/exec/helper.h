@@ -15,7 +15,8 @@
 
 enum {
     HELPER_GIVE_UP_MS = 5000,   /* how long an end waits for what cannot be killed */
-    HELPER_FLUSH_MS = 8,        /* reports wait so long for company while there is work */
+    HELPER_FLUSH_MS = 20,       /* reports wait so long for company while there is work */
+    HELPER_LOOK_MS = 2,         /* while there are starts to make we look up so often */
     HELPER_FAREWELL_MS = 10000, /* how long the last killing may take */
 };
 
@@ -52,7 +53,9 @@ struct helper {
     int socket_fd;
     int signal_fd;
     int null_fd;
+    int stderr_fd; /* ours, while number 2 is lent to a process that is being made */
     int children_fd;
+    pid_t pid;
     pid_t agent_pid;
     const char *root;    /* the agent's work directory, with a slash behind it */
     struct map by_fence; /* struct task, running */
@@ -74,9 +77,14 @@ struct helper {
 /* helper.c */
 void helper_report(struct helper *helper, const struct report *report, const char *text);
 
+/* helper_request.c */
+bool helper_receive(struct helper *helper); /* one packet; false: the agent is gone */
+/* Takes the first of the starts that wait: there must be one. */
+struct pending *helper_next(struct helper *helper);
+void pending_free(struct pending *pending);
+
 /* helper_spawn.c: makes the process and reports it started or failed. Takes `pending`. */
 void helper_spawn(struct helper *helper, struct pending *pending);
-void pending_free(struct pending *pending);
 
 /* helper_reap.c */
 void helper_reap(struct helper *helper); /* after SIGCHLD, or when an end is overdue */

@@ -1,11 +1,16 @@
 /* Making one process: everything between the request and execve. The child shares our memory until
    it execs (as vfork does), which costs half of a fork; so it runs on a stack of its own, calls
-   nothing but thin wrappers of system calls, and leaves its error where we read it. */
+   nothing but thin wrappers of system calls, and leaves its error where we read it.
+
+   It shares our descriptors too, until it has a table of its own with the lowest three: to copy and
+   close those of all the starts that wait costs more than anything else here. So the three are put in
+   their places before the child is made, and taken back after it. */
 #include "agent/exec/helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +36,6 @@ struct launch {
     const char *search_path;
     char **args;
     char **env;
-    int fds[3];
     pid_t helper_pid;
     enum stage stage;
     int error;
@@ -41,17 +45,6 @@ struct launch {
 enum { LAUNCH_STACK_BYTES = 64 * 1024 };
 
 static char launch_stack[LAUNCH_STACK_BYTES] __attribute__((aligned(64)));
-
-void pending_free(struct pending *pending)
-{
-    for (size_t i = 0; i < 3; i++) {
-        if (pending->fds[i] >= 0) {
-            close(pending->fds[i]);
-        }
-    }
-    mem_free(pending->command);
-    mem_free(pending);
-}
 
 /* Tries DIRECTORY/NAME; the directory's text ends at `end`. False: does not fit, or exec failed. */
 __attribute__((no_sanitize_address)) static void
@@ -113,14 +106,8 @@ __attribute__((no_sanitize_address)) static int launch_child(void *context)
         launch->error = errno;
         return 127;
     }
-    for (int i = 0; i < 3; i++) {
-        if (dup2(launch->fds[i], i) < 0) {
-            launch->error = errno;
-            return 127;
-        }
-    }
-    /* All that we hold closes at exec; this is for what somebody might forget to mark. */
-    (void)close_range(3, ~0U, 0);
+    /* Where the kernel cannot, execve makes a table too, and closes in it all that is marked. */
+    (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE);
     launch->stage = STAGE_CWD;
     if (chdir(launch->cwd) != 0) {
         launch->error = errno;
@@ -240,10 +227,44 @@ static void report_failed(struct helper *helper, uint64_t fence, const char *tex
     helper_report(helper, &report, text);
 }
 
+static bool lend(const int fds[3])
+{
+    return (fds[0] < 0 || dup2(fds[0], STDIN_FILENO) >= 0) && dup2(fds[1], STDOUT_FILENO) >= 0 &&
+           dup2(fds[2], STDERR_FILENO) >= 0;
+}
+
+static void take_back(const struct helper *helper, const int fds[3])
+{
+    if (fds[0] >= 0) {
+        (void)dup2(helper->null_fd, STDIN_FILENO);
+    }
+    (void)dup2(helper->null_fd, STDOUT_FILENO);
+    (void)dup2(helper->stderr_fd, STDERR_FILENO);
+}
+
+/* Returns when it has execed or is gone. -1: there is none, and launch->error says why. */
+static pid_t make_process(const struct helper *helper, const struct pending *pending,
+                          struct launch *launch)
+{
+    pid_t pid = -1;
+    if (lend(pending->fds)) {
+        pid = clone(launch_child, launch_stack + sizeof launch_stack,
+                    CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, launch);
+    }
+    if (pid < 0) {
+        launch->error = errno;
+    }
+    take_back(helper, pending->fds);
+    return pid;
+}
+
 void helper_spawn(struct helper *helper, struct pending *pending)
 {
     static struct launch launch;
-    launch = (struct launch){ .helper_pid = getpid() };
+    launch.helper_pid = helper->pid;
+    launch.stage = STAGE_NONE;
+    launch.error = 0;
+    launch.file[0] = 0;
     uint64_t fence = pending->request.fence;
     if (pending->command == NULL || pending->fds[1] < 0 || pending->fds[2] < 0 ||
         ((pending->request.flags & REQUEST_HAS_STDIN) != 0 && pending->fds[0] < 0)) {
@@ -253,16 +274,9 @@ void helper_spawn(struct helper *helper, struct pending *pending)
     }
     bool is_well_formed = launch_parse(helper, pending, &launch);
     CHECK(is_well_formed);
-    launch.fds[0] = pending->fds[0] >= 0 ? pending->fds[0] : helper->null_fd;
-    launch.fds[1] = pending->fds[1];
-    launch.fds[2] = pending->fds[2];
     int64_t boot_ms = moment_boot_ms();
     int64_t wall_ms = moment_wall_ms();
-    pid_t pid = clone(launch_child, launch_stack + sizeof launch_stack,
-                      CLONE_VM | CLONE_VFORK | SIGCHLD, &launch);
-    if (pid < 0) {
-        launch.error = errno;
-    }
+    pid_t pid = make_process(helper, pending, &launch);
     if (pid < 0 || launch.error != 0) {
         if (pid > 0) {
             waitpid(pid, NULL, 0); /* it is on its way out */

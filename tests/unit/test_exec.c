@@ -265,6 +265,24 @@ static void a_task_inherits_no_descriptor_and_no_signal_setting(void **state)
                         "4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nown\n");
 }
 
+/* The helper holds the descriptors of all that wait to be started. */
+static void of_many_that_start_at_once_none_inherits_what_is_anothers(void **state)
+{
+    struct rig *rig = *state;
+    rig->body.has_stdin = true;
+    rig->body.stdin_data = STR("input");
+    uint64_t first = rig->next_fence;
+    for (int i = 0; i < RIG_ENDS_MAX; i++) {
+        rig_start_shell(rig, "ls /proc/self/fd | wc -l; cat; echo $ASTERISM_FENCE");
+    }
+    for (uint64_t fence = first; fence < rig->next_fence; fence++) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "4\ninput%" PRIu64 "\n", fence);
+        rig_wait(rig, fence);
+        assert_string_equal(rig_output(rig, fence, STREAM_STDOUT), expected);
+    }
+}
+
 static void the_value_is_the_json_of_the_output_file(void **state)
 {
     struct rig *rig = *state;
@@ -439,6 +457,7 @@ int main(void)
         TEST(the_environment_is_exactly_the_plain_one),
         TEST(an_executable_is_looked_for_in_the_path_of_the_task),
         TEST(a_task_inherits_no_descriptor_and_no_signal_setting),
+        TEST(of_many_that_start_at_once_none_inherits_what_is_anothers),
         TEST(the_value_is_the_json_of_the_output_file),
         TEST(lines_of_an_output_file_are_an_object_of_strings),
         TEST(a_bad_output_file_is_a_reason_beside_exit_0),

@@ -259,6 +259,42 @@ static void a_signal_to_the_helper_that_is_no_kill_changes_nothing(void **state)
     assert_false(exec_is_broken(rig->exec));
 }
 
+/* As many descriptors of a process as are what an ended task had: pipes and files in memory. */
+static size_t lent_to(pid_t pid)
+{
+    char own[64] = "";
+    (void)!readlink("/proc/self/fd/2", own, sizeof own - 1); /* its stderr is ours, maybe a pipe */
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    size_t count = 0;
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        char link[64] = "";
+        if (readlinkat(dirfd(directory), entry->d_name, link, sizeof link - 1) > 0 &&
+            strcmp(link, own) != 0) {
+            count += strncmp(link, "pipe:", 5) == 0 || strncmp(link, "/memfd:", 7) == 0;
+        }
+    }
+    closedir(directory);
+    return count;
+}
+
+static void the_helper_keeps_no_descriptor_of_a_task(void **state)
+{
+    struct rig *rig = *state;
+    pid_t helper = 0;
+    assert_int_equal(children_of(getpid(), &helper, 1), 1);
+    rig->body.has_stdin = true;
+    rig->body.stdin_data = STR("input");
+    uint64_t fence = rig_start_shell(rig, "exec sleep 3600");
+    assert_int_equal(rig_wait(rig, rig_start_shell(rig, "cat"))->output.stdout_bytes, 5);
+    assert_int_equal(lent_to(helper), 0);
+    exec_stop(rig->exec, fence, OUTCOME_CANCELLED, 0, "cancelled");
+    rig_wait(rig, fence);
+}
+
 static void a_killed_helper_ends_all_and_is_told(void **state)
 {
     struct rig *rig = *state;
@@ -316,6 +352,7 @@ int main(void)
         TEST(the_orphans_of_a_task_that_runs_are_left_alone),
         TEST(everything_dies_with_an_agent_that_is_killed),
         TEST(a_signal_to_the_helper_that_is_no_kill_changes_nothing),
+        TEST(the_helper_keeps_no_descriptor_of_a_task),
         TEST(a_killed_helper_ends_all_and_is_told),
         TEST(freeing_kills_what_runs),
     };
