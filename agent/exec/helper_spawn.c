@@ -8,7 +8,6 @@
 #include "agent/exec/helper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
