@@ -1,5 +1,8 @@
+# An engine with one device and a book of what it asked to have stored.
+set(living_sources ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+    ${CMAKE_SOURCE_DIR}/tests/unit/living_plan.c)
 asterism_test(unit_edit SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_model.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_play.c
@@ -10,29 +13,32 @@ asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_livi
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model_again.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model_attempt.c
         ${CMAKE_SOURCE_DIR}/tests/unit/living_model_edit.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_bounds SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_living_limits SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_limits.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_living_storm SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_storm.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_policy SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_policy.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_asleep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_asleep.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_bulk SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_bulk_turns SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk_turns.c
-        ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
+        ${living_sources}
+    LINK store engine msg base)
+asterism_test(unit_living_collisions SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_collisions.c
+        ${living_sources}
     LINK store engine msg base)

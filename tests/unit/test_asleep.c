@@ -8,31 +8,14 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
 enum { MANY = 5000 };
 
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_class NONE = { .executor = 0 };
-static const struct plan_policy ONCE = {
-    .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000
-};
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
 static const struct plan_task LAST = { .key = { "k", 1 },
                                        .body = { "b", 1 },
                                        .flags = TASK_FINALLY };
 static const struct plan_task GATE = { .key = { "k", 1 }, .body = { "b", 1 }, .flags = TASK_GATE };
-
-static struct plan plan_of(const struct plan_task *tasks, size_t count)
-{
-    return (struct plan){ .name = STR("plan"),
-                          .classes = &ANY,
-                          .classes_count = 1,
-                          .policies = &ONCE,
-                          .policies_count = 1,
-                          .tasks = tasks,
-                          .tasks_count = count };
-}
 
 static void finish(struct living *living, int64_t id)
 {
@@ -48,15 +31,12 @@ static struct living *many_that_have_ended(uint32_t slice)
         tasks[i] = GATE;
         edges[i] = (struct plan_edge){ .from = i + 1, .to = i, .when = EDGE_WHEN_SUCCESS };
     }
-    struct plan plan = plan_of(tasks, MANY);
-    plan.classes = &NONE;
+    struct plan plan = living_plan(tasks, MANY, NULL, 0);
+    plan.classes = &LIVING_NONE;
     plan.edges = edges;
     plan.edges_count = MANY - 1;
     struct living *living = living_new_slow(1, slice);
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = &plan;
-    event.submit.uid = STR("plan-0000");
-    event.submit.actor = STR("test");
+    struct event event = living_submission(&plan);
     living_turn(living, &event, 1);
     while (!constellation_state_is_final(living->constellation.state)) {
         living_turn(living, NULL, 0);
@@ -152,10 +132,8 @@ static void no_more_comes_back_than_there_is_room_for(void **state)
     record.id = 2;
     record.tasks = 1;
     assert_int_equal(engine_wake(living->engine, &record, &reason), ERR_LIMIT);
-    struct plan plan = plan_of(&PLAIN, 1);
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = &plan;
-    event.submit.uid = STR("plan-0000");
+    struct plan plan = living_plan(&LIVING_TASK, 1, NULL, 0);
+    struct event event = living_submission(&plan);
     living_turn(living, &event, 1);
     assert_int_equal(living->err, ERR_LIMIT);
     engine_wake_drop(living->engine, 1);
@@ -168,11 +146,8 @@ static void no_more_comes_back_than_there_is_room_for(void **state)
 /* How many tasks would be ready at once if one that runs last were added, as a first step. */
 static size_t ready_with_another(struct engine *engine)
 {
-    struct edit_operation add = { .kind = EDIT_ADD_TASK };
-    add.write.task = -1;
+    struct edit_operation add = living_addition(0);
     add.write.plan = &LAST;
-    add.write.class = &ANY;
-    add.write.policy = &ONCE;
     struct edit edit = { .constellation_id = 1,
                          .dry_run = true,
                          .operations = &add,
@@ -194,8 +169,8 @@ static size_t ready_with_another(struct engine *engine)
 static void finally_tasks_have_their_turn_after_a_restart_just_before_it(void **state)
 {
     (void)state;
-    const struct plan_task tasks[] = { PLAIN, PLAIN, LAST, LAST };
-    struct plan plan = plan_of(tasks, 4);
+    const struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LAST, LAST };
+    struct plan plan = living_plan(tasks, 4, NULL, 0);
     struct living *living = living_new(1);
     living_submit(living, &plan);
     for (int64_t id = 1; id <= 2; id++) {
@@ -227,11 +202,11 @@ static void finally_tasks_have_their_turn_after_a_restart_just_before_it(void **
 static void a_clock_that_a_hold_has_stopped_does_not_come_back_with_a_restart(void **state)
 {
     (void)state;
-    struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN };
+    struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LIVING_TASK };
     const struct plan_edge edge = { .from = 0, .to = 2, .when = EDGE_WHEN_SUCCESS };
-    struct plan_policy policy = ONCE;
+    struct plan_policy policy = LIVING_ONCE;
     policy.queue_timeout_ms = 60000;
-    struct plan plan = plan_of(tasks, 3);
+    struct plan plan = living_plan(tasks, 3, NULL, 0);
     plan.policies = &policy;
     plan.edges = &edge;
     plan.edges_count = 1;

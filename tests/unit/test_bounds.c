@@ -9,12 +9,9 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy ONCE = {
-    .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000
-};
+enum { CLASSES = 60 };
 
 static struct plan plan_of(struct plan_task *tasks, size_t tasks_count, struct plan_edge *edges,
                            size_t edges_count)
@@ -23,15 +20,26 @@ static struct plan plan_of(struct plan_task *tasks, size_t tasks_count, struct p
         tasks[i].key = STR("k");
         tasks[i].body = STR("b");
     }
-    return (struct plan){ .name = STR("plan"),
-                          .classes = &ANY,
-                          .classes_count = 1,
-                          .policies = &ONCE,
-                          .policies_count = 1,
-                          .tasks = tasks,
-                          .tasks_count = tasks_count,
-                          .edges = edges,
-                          .edges_count = edges_count };
+    return living_plan(tasks, tasks_count, edges, edges_count);
+}
+
+/* Each of them has a selector of its own, and the tasks take them in turn. */
+static struct plan plan_of_many_classes(struct plan_task *tasks, size_t tasks_count,
+                                        struct plan_class classes[CLASSES])
+{
+    static char selectors[CLASSES][16];
+    struct plan plan = plan_of(tasks, tasks_count, NULL, 0);
+    for (uint32_t i = 0; i < CLASSES; i++) {
+        snprintf(selectors[i], sizeof selectors[i], "zone!=z%u", i);
+        classes[i] = LIVING_ANY;
+        classes[i].selector = str_of(selectors[i]);
+    }
+    for (size_t i = 0; i < tasks_count; i++) {
+        tasks[i].class_index = (uint32_t)(i % CLASSES);
+    }
+    plan.classes = classes;
+    plan.classes_count = CLASSES;
+    return plan;
 }
 
 /* --- Placement --- */
@@ -40,21 +48,11 @@ static struct plan plan_of(struct plan_task *tasks, size_t tasks_count, struct p
 static void a_device_that_many_classes_wait_for_tells_them_over_several_turns(void **state)
 {
     (void)state;
-    enum { CLASSES = 60, TASKS = 2 * CLASSES, SLOTS = 3, SLICE = 4 };
+    enum { TASKS = 2 * CLASSES, SLOTS = 3, SLICE = 4 };
     struct living *living = living_new_slow(SLOTS, SLICE);
-    static char selectors[CLASSES][16];
     struct plan_class classes[CLASSES];
     struct plan_task tasks[TASKS] = { 0 };
-    struct plan plan = plan_of(tasks, TASKS, NULL, 0);
-    for (uint32_t i = 0; i < CLASSES; i++) {
-        snprintf(selectors[i], sizeof selectors[i], "zone!=z%u", i);
-        classes[i] = ANY;
-        classes[i].selector = str_of(selectors[i]);
-        tasks[i].class_index = i;
-        tasks[CLASSES + i].class_index = i;
-    }
-    plan.classes = classes;
-    plan.classes_count = CLASSES;
+    struct plan plan = plan_of_many_classes(tasks, TASKS, classes);
     living_submit(living, &plan);
     const struct device *device = living->engine->devices_list[0];
     assert_int_equal(device->placements_count, CLASSES);
@@ -78,7 +76,7 @@ static void a_class_looks_for_devices_when_a_task_of_it_is_ready(void **state)
 {
     (void)state;
     struct living *living = living_new(1);
-    struct plan_class classes[2] = { ANY, ANY };
+    struct plan_class classes[2] = { LIVING_ANY, LIVING_ANY };
     classes[1].selector = STR("zone!=z");
     struct plan_task tasks[2] = { { .class_index = 0 }, { .class_index = 1 } };
     struct plan_edge edge = { .from = 0, .to = 1, .when = EDGE_WHEN_SUCCESS };
@@ -98,23 +96,12 @@ static void a_class_looks_for_devices_when_a_task_of_it_is_ready(void **state)
 static void a_plan_with_many_classes_is_taken_in_by_slices(void **state)
 {
     (void)state;
-    enum { CLASSES = 60, SLICE = 8, CLASSES_A_TURN = SLICE / 2 };
+    enum { SLICE = 8, CLASSES_A_TURN = SLICE / 2 };
     struct living *living = living_new_slow(1, SLICE);
-    static char selectors[CLASSES][16];
     struct plan_class classes[CLASSES];
     struct plan_task tasks[CLASSES] = { 0 };
-    struct plan plan = plan_of(tasks, CLASSES, NULL, 0);
-    for (uint32_t i = 0; i < CLASSES; i++) {
-        snprintf(selectors[i], sizeof selectors[i], "zone!=z%u", i);
-        classes[i] = ANY;
-        classes[i].selector = str_of(selectors[i]);
-        tasks[i].class_index = i;
-    }
-    plan.classes = classes;
-    plan.classes_count = CLASSES;
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = &plan;
-    event.submit.uid = STR("plan-0000");
+    struct plan plan = plan_of_many_classes(tasks, CLASSES, classes);
+    struct event event = living_submission(&plan);
     living_turn(living, &event, 1);
     struct engine *engine = living->engine;
     assert_int_equal(engine->classes.count, CLASSES_A_TURN);
@@ -146,8 +133,7 @@ static void a_lost_device_gives_its_attempts_up_by_slices(void **state)
     event.channel_closed.channel = LIVING_CHANNEL;
     event.channel_closed.reason = STR("cut");
     living_turn(living, &event, 1);
-    living->now.boot_ms += living->engine->config.lost_after_ms;
-    living->now.wall_ms += living->engine->config.lost_after_ms;
+    living_pass(living, living->engine->config.lost_after_ms);
     int turns = 0;
     while (engine_next_deadline(living->engine) <= living->now.boot_ms) {
         living_turn(living, NULL, 0);
@@ -281,8 +267,7 @@ static struct event hold_on(const int64_t *ids, size_t count)
 
 static void pass_time(struct living *living, int64_t ms)
 {
-    living->now.boot_ms += ms;
-    living->now.wall_ms += ms;
+    living_pass(living, ms);
 }
 
 /* Turns until nothing is due, each with a bounded number of rows, and a restart after one of them. */
@@ -363,11 +348,8 @@ static void begin_second_round(struct living *living, enum second_round way)
 {
     static const struct plan_task plain = { .key = { "n", 1 }, .body = { "b", 1 } };
     static const int64_t root = 1;
-    struct edit_operation add = { .kind = EDIT_ADD_TASK };
-    add.write.task = -1;
+    struct edit_operation add = living_addition(0);
     add.write.plan = &plain;
-    add.write.class = &ANY;
-    add.write.policy = &ONCE;
     const struct edit edit = { .constellation_id = 1,
                                .operations = &add,
                                .operations_count = 1,
@@ -510,7 +492,7 @@ static void no_more_failures_are_held_than_can_be_let_go_in_one_turn(void **stat
     (void)state;
     enum { TASKS = ENGINE_FAILURE_HOLDS_MAX + 1 };
     struct living *living = living_new(TASKS);
-    struct plan_policy holding = ONCE;
+    struct plan_policy holding = LIVING_ONCE;
     holding.hold_on_failure_ms = 1000;
     struct plan_task *tasks = mem_array(TASKS + 1, sizeof *tasks);
     struct plan_edge *edges = mem_array(TASKS, sizeof *edges);
@@ -529,8 +511,7 @@ static void no_more_failures_are_held_than_can_be_let_go_in_one_turn(void **stat
     assert_int_equal(constellation->failure_holds, ENGINE_FAILURE_HOLDS_MAX);
     assert_int_equal(living_edge(living, 1)->decision, EDGE_UNDECIDED);
     assert_int_equal(living_edge(living, TASKS)->decision, EDGE_CLOSED);
-    struct event cancel = { .kind = EVENT_CANCEL };
-    cancel.cancel.constellation_id = 1;
+    struct event cancel = living_cancel();
     living_turn(living, &cancel, 1);
     assert_int_equal(constellation->failure_holds, 0);
     living_check(living);

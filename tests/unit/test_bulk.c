@@ -5,57 +5,29 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
 enum { TASKS = 4, DEADLINE_MS = 10000, QUEUE_MS = 1000 };
 
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy POLICY = { .max_attempts = 1,
-                                           .max_lost = 3,
-                                           .backoff_base_ms = 1000,
-                                           .backoff_max_ms = 1000,
-                                           .backoff_factor_permille = 1000,
-                                           .kill_grace_ms = 1000,
-                                           .queue_timeout_ms = QUEUE_MS };
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
+static struct plan_policy hasty; /* who has waited in the queue for too long fails */
 
 static struct living *world(uint32_t slots, size_t count, int64_t deadline_ms)
 {
-    const struct plan_task tasks[TASKS] = { PLAIN, PLAIN, PLAIN, PLAIN };
+    hasty = LIVING_ONCE;
+    hasty.queue_timeout_ms = QUEUE_MS;
+    const struct plan_task tasks[TASKS] = { LIVING_TASK, LIVING_TASK, LIVING_TASK, LIVING_TASK };
     struct living *living = living_new(slots);
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &POLICY,
-                         .policies_count = 1,
-                         .tasks = tasks,
-                         .tasks_count = count,
-                         .deadline_ms = deadline_ms };
+    struct plan plan = living_plan(tasks, count, NULL, 0);
+    plan.policies = &hasty;
+    plan.deadline_ms = deadline_ms;
     living_submit(living, &plan);
     return living;
 }
 
-static void end_world(struct living *living)
-{
-    living_check(living);
-    living_compare(living);
-    living_free(living);
-}
-
 static void pass(struct living *living, int64_t ms)
 {
-    living->now.boot_ms += ms;
-    living->now.wall_ms += ms;
+    living_pass(living, ms);
     living_turn(living, NULL, 0);
-}
-
-static struct event cancel(void)
-{
-    struct event event = { .kind = EVENT_CANCEL };
-    event.cancel.request = 1;
-    event.cancel.constellation_id = 1;
-    event.cancel.actor = STR("ada");
-    return event;
 }
 
 /* All but the first task are written anew, one a part; a cancel comes with the admission. */
@@ -66,9 +38,9 @@ static struct living *cancelled_midway(void)
     for (int i = 0; i < TASKS - 1; i++) {
         operations[i] = (struct edit_operation){ .kind = EDIT_UPDATE_TASK, .index = (uint32_t)i };
         operations[i].write.task = 2 + i;
-        operations[i].write.plan = &PLAIN;
-        operations[i].write.class = &ANY;
-        operations[i].write.policy = &POLICY;
+        operations[i].write.plan = &LIVING_TASK;
+        operations[i].write.class = &LIVING_ANY;
+        operations[i].write.policy = &hasty;
     }
     const struct edit edit = { .constellation_id = 1,
                                .operations = operations,
@@ -79,7 +51,8 @@ static struct living *cancelled_midway(void)
     struct event event = living_bulk_begin(&edit);
     living_turn(living, &event, 1);
     assert_int_equal(living->err, ERR_NONE);
-    struct event events[] = { living_bulk_check(living, &edit, living->hold_id, 1), cancel() };
+    struct event events[] = { living_bulk_check(living, &edit, living->hold_id, 1),
+                              living_cancel() };
     assert_int_equal(events[0].kind, EVENT_BULK_ADMIT);
     living_turn(living, events, 2);
     assert_int_equal(living->bulk.next, 1);
@@ -103,7 +76,7 @@ static void what_is_ready_is_cancelled_when_all_parts_are_made(void **state)
     living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
     assert_int_equal(living_task(living, TASKS)->state, TASK_WAITING);
     expect_all_but_the_first_cancelled(living);
-    end_world(living);
+    living_end(living);
 }
 
 static void what_was_ready_too_long_is_cancelled_when_all_parts_are_made(void **state)
@@ -115,7 +88,7 @@ static void what_was_ready_too_long_is_cancelled_when_all_parts_are_made(void **
     living_settle(living);
     living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 0);
     expect_all_but_the_first_cancelled(living);
-    end_world(living);
+    living_end(living);
 }
 
 /* A `set` says all of it anew, also what it leaves as it was. */
@@ -128,11 +101,7 @@ static void a_deadline_that_has_passed_is_none_for_what_an_edit_reopens(void **s
         living_settle(living);
         assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
         pass(living, DEADLINE_MS);
-        struct edit_operation operations[2] = { { .kind = EDIT_ADD_TASK }, { .kind = EDIT_SET } };
-        operations[0].write.task = -1;
-        operations[0].write.plan = &PLAIN;
-        operations[0].write.class = &ANY;
-        operations[0].write.policy = &POLICY;
+        struct edit_operation operations[2] = { living_addition(0), { .kind = EDIT_SET } };
         operations[1].set.deadline_ms = DEADLINE_MS;
         const struct edit edit = { .constellation_id = 1,
                                    .operations = operations,
@@ -155,7 +124,7 @@ static void a_deadline_that_has_passed_is_none_for_what_an_edit_reopens(void **s
         assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
         assert_int_equal(living->constellation.deadline_wall_ms, 0);
         assert_false(living->constellation.stopping);
-        end_world(living);
+        living_end(living);
     }
 }
 
@@ -163,22 +132,15 @@ static void a_deadline_that_has_passed_is_none_for_what_an_edit_reopens(void **s
 static void what_is_tried_while_a_rerun_is_made_hides_nothing_from_it(void **state)
 {
     (void)state;
-    const struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN, PLAIN, PLAIN };
+    const struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LIVING_TASK, LIVING_TASK,
+                                       LIVING_TASK };
     const struct plan_edge edges[] = {
         { .from = 0, .to = 2, .when = EDGE_WHEN_SUCCESS },
         { .from = 1, .to = 2, .when = EDGE_WHEN_SUCCESS },
         { .from = 0, .to = 3, .when = EDGE_WHEN_SUCCESS },
         { .from = 0, .to = 4, .when = EDGE_WHEN_SUCCESS },
     };
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &POLICY,
-                         .policies_count = 1,
-                         .tasks = tasks,
-                         .tasks_count = 5,
-                         .edges = edges,
-                         .edges_count = 4 };
+    struct plan plan = living_plan(tasks, 5, edges, 4);
     struct living *living = living_new_slow(8, 1);
     living_submit(living, &plan);
     living_settle(living);
@@ -219,7 +181,7 @@ static void what_is_tried_while_a_rerun_is_made_hides_nothing_from_it(void **sta
     assert_int_equal(living->err, ERR_CONFLICT);
     living_settle(living);
     assert_int_equal(living_edge(living, 1)->decision, EDGE_UNDECIDED);
-    end_world(living);
+    living_end(living);
 }
 
 int main(void)

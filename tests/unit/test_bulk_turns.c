@@ -8,15 +8,10 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
 enum { TASKS = 6, NEW = 8, ROWS = 5, HELD_MS = 1000 };
 
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy ONCE = {
-    .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000
-};
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
 static const struct plan_task ASKED = { .key = { "k", 1 },
                                         .body = { "b", 1 },
                                         .hold = { "look", 4 } };
@@ -28,20 +23,12 @@ static struct living *chain(void)
     struct plan_task tasks[TASKS];
     struct plan_edge edges[TASKS - 1];
     for (uint32_t i = 0; i < TASKS; i++) {
-        tasks[i] = i == TASKS - 1 ? ASKED : PLAIN;
+        tasks[i] = i == TASKS - 1 ? ASKED : LIVING_TASK;
         if (i > 0) {
             edges[i - 1] = (struct plan_edge){ .from = i - 1, .to = i, .when = EDGE_WHEN_SUCCESS };
         }
     }
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &ONCE,
-                         .policies_count = 1,
-                         .tasks = tasks,
-                         .tasks_count = TASKS,
-                         .edges = edges,
-                         .edges_count = TASKS - 1 };
+    struct plan plan = living_plan(tasks, TASKS, edges, TASKS - 1);
     living_submit(living, &plan);
     return living;
 }
@@ -61,11 +48,7 @@ static const struct edit *replacement(struct batch_of *batch)
     struct edit_operation *operations = batch->operations;
     size_t count = 0;
     for (int i = 0; i < NEW; i++) {
-        operations[count].kind = EDIT_ADD_TASK;
-        operations[count].write.task = -1 - i;
-        operations[count].write.plan = &PLAIN;
-        operations[count].write.class = &ANY;
-        operations[count++].write.policy = &ONCE;
+        operations[count++] = living_addition((size_t)i);
         for (int k = 0; k < 2; k++) {
             struct edit_operation *edge = &operations[count++];
             edge->kind = EDIT_ADD_EDGE;
@@ -238,9 +221,7 @@ static void a_cancel_is_made_when_the_edit_is_through(void **state)
 {
     (void)state;
     struct trial *trial = begun();
-    struct event event = { .kind = EVENT_CANCEL };
-    event.cancel.constellation_id = 1;
-    event.cancel.actor = STR("ada");
+    struct event event = living_cancel();
     living_turn(trial->living, &event, 1);
     assert_int_equal(trial->living->err, ERR_NONE);
     assert_int_equal(living_task(trial->living, 2)->state, TASK_WAITING);
@@ -269,15 +250,13 @@ static void a_hold_that_fails_what_it_holds_waits_for_the_edit(void **state)
     event = living_bulk_begin(edit);
     living_turn(living, &event, 1);
     int64_t bulk_id = living->hold_id;
-    living->now.boot_ms += HELD_MS;
-    living->now.wall_ms += HELD_MS;
+    living_pass(living, HELD_MS);
     living_turn(living, NULL, 0);
     assert_int_equal(living_task(living, 5)->state, TASK_WAITING);
     event = living_bulk_check(living, edit, bulk_id, ROWS);
     living_turn(living, &event, 1);
     expect_made(living);
-    living->now.boot_ms += HELD_MS;
-    living->now.wall_ms += HELD_MS;
+    living_pass(living, HELD_MS);
     living_settle(living);
     living_turn(living, NULL, 0);
     assert_int_equal(living_task(living, 5)->state, TASK_FAILED);

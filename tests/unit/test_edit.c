@@ -8,69 +8,24 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
-#include "tests/unit/living_world.h"
-
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy ONCE = { .max_attempts = 1,
-                                         .max_lost = 3,
-                                         .backoff_base_ms = 1000,
-                                         .backoff_max_ms = 1000,
-                                         .backoff_factor_permille = 1000,
-                                         .kill_grace_ms = 1000 };
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
+#include "tests/unit/living_plan.h"
 
 /* Tasks 1 … n, in a chain if asked for. */
 static struct living *world(size_t tasks, bool is_chain)
 {
     struct living *living = living_new(64);
-    struct plan_task *list = mem_array(tasks, sizeof *list);
+    struct plan_task *list = living_tasks(tasks);
     struct plan_edge *edges = mem_array(tasks, sizeof *edges);
     for (size_t i = 0; i < tasks; i++) {
-        list[i] = PLAIN;
         edges[i] = (struct plan_edge){
             .from = (uint32_t)i, .to = (uint32_t)i + 1, .when = EDGE_WHEN_SUCCESS, .named = true
         };
     }
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &ONCE,
-                         .policies_count = 1,
-                         .tasks = list,
-                         .tasks_count = tasks,
-                         .edges = edges,
-                         .edges_count = is_chain ? tasks - 1 : 0 };
+    struct plan plan = living_plan(list, tasks, edges, is_chain ? tasks - 1 : 0);
     living_submit(living, &plan);
     mem_free(list);
     mem_free(edges);
     return living;
-}
-
-static void end_world(struct living *living)
-{
-    living_check(living);
-    living_compare(living);
-    living_free(living);
-}
-
-static struct edit_operation add(int64_t number)
-{
-    struct edit_operation operation = { .kind = EDIT_ADD_TASK };
-    operation.write.task = -1 - number;
-    operation.write.plan = &PLAIN;
-    operation.write.class = &ANY;
-    operation.write.policy = &ONCE;
-    return operation;
-}
-
-static struct edit_operation edge(edit_task from, edit_task to, enum edge_when when)
-{
-    struct edit_operation operation = { .kind = EDIT_ADD_EDGE };
-    operation.edge.from = from;
-    operation.edge.to = to;
-    operation.edge.when = when;
-    operation.edge.named = true;
-    return operation;
 }
 
 static struct edit_operation removal(edit_task task)
@@ -90,35 +45,14 @@ static struct edit_operation cut(int64_t edge_id)
 static enum err edit(struct living *living, struct edit_operation *operations, size_t count,
                      bool dry_run)
 {
-    struct edit batch = { .constellation_id = 1,
-                          .operations = operations,
-                          .operations_count = count,
-                          .dry_run = dry_run,
-                          .author_kind = AUTHOR_USER,
-                          .author = STR("ada") };
-    for (size_t i = 0; i < count; i++) {
-        operations[i].index = (uint32_t)i;
-        batch.tasks_added += operations[i].kind == EDIT_ADD_TASK;
-    }
+    struct edit batch = living_batch(operations, count);
+    batch.dry_run = dry_run;
     return living_edit(living, &batch);
-}
-
-static uint64_t fence_of(struct living *living, int64_t id)
-{
-    return living_task(living, id)->fence;
 }
 
 static void finish(struct living *living, int64_t id, int exit_code)
 {
-    living_finish(living, fence_of(living, id), OUTCOME_EXITED, exit_code);
-    living_settle(living);
-    living_check(living);
-}
-
-static void expect_state(struct living *living, int64_t id, enum task_state state)
-{
-    assert_string_equal(task_state_name((enum task_state)living_task(living, id)->state),
-                        task_state_name(state));
+    living_finish_task(living, id, OUTCOME_EXITED, exit_code);
 }
 
 static void expect_refused(struct living *living, enum edit_code code, uint32_t index)
@@ -132,13 +66,8 @@ static void expect_refused(struct living *living, enum edit_code code, uint32_t 
 static enum err reopen(struct living *living, int64_t id, bool rerun, bool keep_skipped)
 {
     living_revive(living);
-    struct event event = { .kind = EVENT_REOPEN };
-    event.reopen.constellation_id = 1;
-    event.reopen.task_ids = &id;
-    event.reopen.task_ids_count = 1;
-    event.reopen.rerun = rerun;
+    struct event event = living_reopening(&id, rerun);
     event.reopen.keep_skipped = keep_skipped;
-    event.reopen.actor = STR("ada");
     living_turn(living, &event, 1);
     enum err err = living->err;
     living_settle(living);
@@ -150,12 +79,12 @@ static void a_failing_task_is_replaced_by_two_others_while_it_runs(void **state)
     (void)state;
     struct living *living = world(3, true); /* 1 → 2 → 3 */
     finish(living, 1, 0);
-    expect_state(living, 2, TASK_ASSIGNED);
-    struct edit_operation operations[] = { add(0),
-                                           add(1),
-                                           edge(2, -1, EDGE_WHEN_FAILURE),
-                                           edge(-1, -2, EDGE_WHEN_SUCCESS),
-                                           edge(-2, 3, EDGE_WHEN_SUCCESS),
+    living_expect_state(living, 2, TASK_ASSIGNED);
+    struct edit_operation operations[] = { living_addition(0),
+                                           living_addition(1),
+                                           living_link(2, -1, EDGE_WHEN_FAILURE),
+                                           living_link(-1, -2, EDGE_WHEN_SUCCESS),
+                                           living_link(-2, 3, EDGE_WHEN_SUCCESS),
                                            cut(2) };
     assert_int_equal(edit(living, operations, 6, true), ERR_NONE);
     assert_int_equal(living->edit.revision, 2);
@@ -178,9 +107,9 @@ static void a_failing_task_is_replaced_by_two_others_while_it_runs(void **state)
     finish(living, 2, 1);
     finish(living, first, 0);
     finish(living, second, 0);
-    expect_state(living, 3, TASK_ASSIGNED);
+    living_expect_state(living, 3, TASK_ASSIGNED);
     assert_int_equal(living_task(living, 3)->revision, 2);
-    end_world(living);
+    living_end(living);
 }
 
 static void every_problem_of_a_batch_is_told_and_nothing_is_changed(void **state)
@@ -193,12 +122,12 @@ static void every_problem_of_a_batch_is_told_and_nothing_is_changed(void **state
     engine_dump(living->engine, &before);
     struct edit_operation operations[] = { removal(1),
                                            removal(99),
-                                           edge(4, 3, EDGE_WHEN_SUCCESS),
-                                           edge(3, 4, EDGE_WHEN_SUCCESS),
+                                           living_link(4, 3, EDGE_WHEN_SUCCESS),
+                                           living_link(3, 4, EDGE_WHEN_SUCCESS),
                                            cut(1),
                                            removal(3),
                                            cut(77),
-                                           add(0) };
+                                           living_addition(0) };
     assert_int_equal(edit(living, operations, 8, false), ERR_CONFLICT);
     static const enum edit_code CODES[] = { EDIT_CODE_TASK_FINAL,     EDIT_CODE_UNKNOWN_TASK,
                                             EDIT_CODE_UNKNOWN_TASK,   EDIT_CODE_UNKNOWN_TASK,
@@ -214,14 +143,14 @@ static void every_problem_of_a_batch_is_told_and_nothing_is_changed(void **state
     assert_string_equal(buf_text(&before), buf_text(&after));
     buf_done(&before);
     buf_done(&after);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_cycle_is_refused_and_named_in_its_order(void **state)
 {
     (void)state;
     struct living *living = world(5, true);
-    struct edit_operation operations[] = { edge(4, 2, EDGE_WHEN_ALWAYS) };
+    struct edit_operation operations[] = { living_link(4, 2, EDGE_WHEN_ALWAYS) };
     edit(living, operations, 1, false);
     expect_refused(living, EDIT_CODE_CYCLE, 0);
     const struct edit_problem *problem = &living->edit.problems[0];
@@ -229,36 +158,36 @@ static void a_cycle_is_refused_and_named_in_its_order(void **state)
     assert_int_equal(problem->tasks[0], 4);
     assert_int_equal(problem->tasks[1], 2);
     assert_int_equal(problem->tasks[2], 3);
-    end_world(living);
+    living_end(living);
 }
 
 static void the_same_dependency_twice_is_refused_another_kind_is_not(void **state)
 {
     (void)state;
     struct living *living = world(3, true);
-    struct edit_operation operations[] = { edge(2, 3, EDGE_WHEN_SUCCESS),
-                                           edge(2, 3, EDGE_WHEN_FINISHED),
-                                           edge(2, 3, EDGE_WHEN_FINISHED) };
+    struct edit_operation operations[] = { living_link(2, 3, EDGE_WHEN_SUCCESS),
+                                           living_link(2, 3, EDGE_WHEN_FINISHED),
+                                           living_link(2, 3, EDGE_WHEN_FINISHED) };
     edit(living, operations, 3, false);
     assert_int_equal(living->edit.problems_count, 2);
     expect_refused(living, EDIT_CODE_DUPLICATE_EDGE, 0);
     assert_int_equal(living->edit.problems[1].index, 2);
     assert_int_equal(edit(living, &operations[1], 1, false), ERR_NONE);
-    end_world(living);
+    living_end(living);
 }
 
 static void an_old_base_is_rebased_unless_it_touches_what_changed(void **state)
 {
     (void)state;
     struct living *living = world(4, true);
-    struct edit_operation one[] = { edge(1, 3, EDGE_WHEN_FINISHED) };
+    struct edit_operation one[] = { living_link(1, 3, EDGE_WHEN_FINISHED) };
     assert_int_equal(edit(living, one, 1, false), ERR_NONE);
-    struct edit_operation two[] = { edge(2, 4, EDGE_WHEN_FINISHED) };
+    struct edit_operation two[] = { living_link(2, 4, EDGE_WHEN_FINISHED) };
     struct edit batch = {
         .constellation_id = 1, .base_revision = 1, .operations = two, .operations_count = 1
     };
     assert_int_equal(living_edit(living, &batch), ERR_NONE);
-    two[0] = edge(1, 4, EDGE_WHEN_FINISHED);
+    two[0] = living_link(1, 4, EDGE_WHEN_FINISHED);
     living_edit(living, &batch);
     expect_refused(living, EDIT_CODE_CONFLICT, 0);
     batch.base_revision = 3;
@@ -269,7 +198,7 @@ static void an_old_base_is_rebased_unless_it_touches_what_changed(void **state)
     batch.base_revision = 9;
     living_edit(living, &batch);
     expect_refused(living, EDIT_CODE_FUTURE_BASE, EDIT_WHOLE);
-    end_world(living);
+    living_end(living);
 }
 
 static void an_expectation_that_does_not_hold_refuses_the_edit(void **state)
@@ -283,19 +212,19 @@ static void an_expectation_that_does_not_hold_refuses_the_edit(void **state)
     assert_true(living->edit.problems[0].in_expect);
     expect = (struct edit_expect){ .task_id = 1, .state = TASK_ASSIGNED, .attempts = 1 };
     assert_int_equal(living_edit(living, &batch), ERR_NONE);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_skipped_task_that_is_rewired_is_decided_anew(void **state)
 {
     (void)state;
     struct living *living = world(4, true); /* 1 → 2 → 3 → 4, and 5 for itself */
-    struct edit_operation fifth[] = { add(0) };
+    struct edit_operation fifth[] = { living_addition(0) };
     edit(living, fifth, 1, false);
     living_settle(living);
     finish(living, 1, 1);
-    expect_state(living, 2, TASK_SKIPPED);
-    expect_state(living, 4, TASK_SKIPPED);
+    living_expect_state(living, 2, TASK_SKIPPED);
+    living_expect_state(living, 4, TASK_SKIPPED);
     struct edit_operation operations[] = { cut(1) };
     assert_int_equal(edit(living, operations, 1, true), ERR_NONE);
     assert_int_equal(living->edit.newly_ready_count, 1);
@@ -303,16 +232,16 @@ static void a_skipped_task_that_is_rewired_is_decided_anew(void **state)
     assert_int_equal(edit(living, operations, 1, false), ERR_NONE);
     assert_int_equal(living->edit.newly_ready_count, 1);
     living_settle(living);
-    expect_state(living, 2, TASK_ASSIGNED);
-    expect_state(living, 4, TASK_WAITING);
-    end_world(living);
+    living_expect_state(living, 2, TASK_ASSIGNED);
+    living_expect_state(living, 4, TASK_WAITING);
+    living_end(living);
 }
 
 static void what_an_edit_skips_is_told_with_what_is_behind_it(void **state)
 {
     (void)state;
     struct living *living = world(4, false);
-    struct edit_operation chain[] = { add(0), edge(2, -1, EDGE_WHEN_SUCCESS) };
+    struct edit_operation chain[] = { living_addition(0), living_link(2, -1, EDGE_WHEN_SUCCESS) };
     edit(living, chain, 2, false);
     living_settle(living);
     int64_t last = living->last_id;
@@ -320,16 +249,17 @@ static void what_an_edit_skips_is_told_with_what_is_behind_it(void **state)
         last--;
     }
     finish(living, 1, 1);
-    struct edit_operation operations[] = { add(0), edge(1, -1, EDGE_WHEN_SUCCESS), add(1),
-                                           edge(-1, -2, EDGE_WHEN_SUCCESS),
-                                           edge(1, last, EDGE_WHEN_SUCCESS) };
+    struct edit_operation operations[] = {
+        living_addition(0), living_link(1, -1, EDGE_WHEN_SUCCESS), living_addition(1),
+        living_link(-1, -2, EDGE_WHEN_SUCCESS), living_link(1, last, EDGE_WHEN_SUCCESS)
+    };
     assert_int_equal(edit(living, operations, 5, true), ERR_NONE);
     assert_int_equal(living->edit.newly_skipped_count, 3);
     assert_int_equal(edit(living, operations, 5, false), ERR_NONE);
     assert_int_equal(living->edit.newly_skipped_count, 3);
     living_settle(living);
-    expect_state(living, last, TASK_SKIPPED);
-    end_world(living);
+    living_expect_state(living, last, TASK_SKIPPED);
+    living_end(living);
 }
 
 static void slots_are_given_out_again_and_found_by_their_new_ids(void **state)
@@ -338,7 +268,8 @@ static void slots_are_given_out_again_and_found_by_their_new_ids(void **state)
     struct living *living = world(40, true);
     int64_t newest = 0;
     for (int round = 0; round < 200; round++) {
-        struct edit_operation grow[] = { add(0), edge(40, -1, EDGE_WHEN_SUCCESS) };
+        struct edit_operation grow[] = { living_addition(0),
+                                         living_link(40, -1, EDGE_WHEN_SUCCESS) };
         assert_int_equal(edit(living, grow, 2, false), ERR_NONE);
         for (newest = 1000; living_task(living, newest) == NULL; newest--) {
         }
@@ -351,7 +282,7 @@ static void slots_are_given_out_again_and_found_by_their_new_ids(void **state)
     }
     assert_int_equal(living->constellation.tasks, 140);
     assert_int_equal(living->constellation.revision, 301);
-    end_world(living);
+    living_end(living);
 }
 
 static void the_last_task_cannot_be_removed(void **state)
@@ -359,11 +290,11 @@ static void the_last_task_cannot_be_removed(void **state)
     (void)state;
     struct living *living = living_new(1);
     static const struct plan_class elsewhere = { .executor = EXECUTOR_RUN };
-    const struct plan_task tasks[] = { PLAIN, PLAIN };
+    const struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK };
     struct plan plan = { .name = STR("plan"),
                          .classes = &elsewhere,
                          .classes_count = 1,
-                         .policies = &ONCE,
+                         .policies = &LIVING_ONCE,
                          .policies_count = 1,
                          .tasks = tasks,
                          .tasks_count = 2 };
@@ -374,14 +305,14 @@ static void the_last_task_cannot_be_removed(void **state)
     assert_int_equal(edit(living, operations, 1, false), ERR_NONE);
     edit(living, &operations[1], 1, false);
     expect_refused(living, EDIT_CODE_NO_TASKS, EDIT_WHOLE);
-    end_world(living);
+    living_end(living);
 }
 
 static void removing_all_that_is_left_ends_the_constellation(void **state)
 {
     (void)state;
     struct living *living = world(3, false);
-    struct edit_operation behind[] = { add(0), edge(3, -1, EDGE_WHEN_SUCCESS) };
+    struct edit_operation behind[] = { living_addition(0), living_link(3, -1, EDGE_WHEN_SUCCESS) };
     edit(living, behind, 2, false);
     finish(living, 1, 0);
     finish(living, 2, 0);
@@ -390,7 +321,7 @@ static void removing_all_that_is_left_ends_the_constellation(void **state)
     finish(living, 3, 0);
     assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
     assert_int_equal(living->constellation.succeeded, 3);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_failed_task_is_retried_with_what_was_skipped_for_it(void **state)
@@ -404,13 +335,13 @@ static void a_failed_task_is_retried_with_what_was_skipped_for_it(void **state)
     assert_int_equal(reopen(living, 1, false, false), ERR_NONE);
     assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
     assert_int_equal(living_task(living, 1)->round, 2);
-    expect_state(living, 2, TASK_WAITING);
-    expect_state(living, 3, TASK_WAITING);
+    living_expect_state(living, 2, TASK_WAITING);
+    living_expect_state(living, 3, TASK_WAITING);
     finish(living, 1, 0);
     finish(living, 2, 0);
     finish(living, 3, 0);
     assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
-    end_world(living);
+    living_end(living);
 }
 
 static void what_was_skipped_may_be_kept_so(void **state)
@@ -419,11 +350,11 @@ static void what_was_skipped_may_be_kept_so(void **state)
     struct living *living = world(2, true);
     finish(living, 1, 1);
     assert_int_equal(reopen(living, 1, false, true), ERR_NONE);
-    expect_state(living, 2, TASK_SKIPPED);
+    living_expect_state(living, 2, TASK_SKIPPED);
     finish(living, 1, 0);
     assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
     assert_int_equal(living->constellation.skipped, 1);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_rerun_takes_all_that_is_behind_and_waits_for_what_runs(void **state)
@@ -438,11 +369,11 @@ static void a_rerun_takes_all_that_is_behind_and_waits_for_what_runs(void **stat
     assert_int_equal(reopen(living, 1, false, false), ERR_CONFLICT);
     assert_memory_equal(living->why, "not_failed:", 11);
     assert_int_equal(reopen(living, 2, true, false), ERR_NONE);
-    expect_state(living, 1, TASK_SUCCEEDED);
-    expect_state(living, 2, TASK_ASSIGNED);
-    expect_state(living, 3, TASK_WAITING);
+    living_expect_state(living, 1, TASK_SUCCEEDED);
+    living_expect_state(living, 2, TASK_ASSIGNED);
+    living_expect_state(living, 3, TASK_WAITING);
     assert_int_equal(living_task(living, 3)->round, 2);
-    end_world(living);
+    living_end(living);
 }
 
 static void an_edit_reopens_what_has_ended(void **state)
@@ -453,7 +384,8 @@ static void an_edit_reopens_what_has_ended(void **state)
     finish(living, 2, 0);
     assert_null(engine_constellation(living->engine, 1));
     living_revive(living);
-    struct edit_operation operations[] = { add(0), edge(2, -1, EDGE_WHEN_SUCCESS) };
+    struct edit_operation operations[] = { living_addition(0),
+                                           living_link(2, -1, EDGE_WHEN_SUCCESS) };
     assert_int_equal(edit(living, operations, 2, true), ERR_NONE);
     assert_null(engine_constellation(living->engine, 1));
     living_revive(living);
@@ -461,7 +393,7 @@ static void an_edit_reopens_what_has_ended(void **state)
     living_settle(living);
     assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
     assert_int_equal(living->constellation.tasks, 3);
-    end_world(living);
+    living_end(living);
 }
 
 static void more_placements_than_there_may_be_are_refused(void **state)
@@ -475,8 +407,8 @@ static void more_placements_than_there_may_be_are_refused(void **state)
     size_t count = 1;
     for (; count + STEP <= MANY; count += STEP) {
         for (size_t i = 0; i < STEP; i++) {
-            operations[i] = add((int64_t)i);
-            classes[i] = ANY;
+            operations[i] = living_addition(i);
+            classes[i] = LIVING_ANY;
             snprintf(names[i], sizeof names[i], "d%zu", count + i);
             classes[i].device = str_of(names[i]);
             operations[i].write.class = &classes[i];
@@ -486,7 +418,7 @@ static void more_placements_than_there_may_be_are_refused(void **state)
     edit(living, operations, STEP, false); /* the last ones again are no new ones, but may be */
     expect_refused(living, EDIT_CODE_TOO_MANY_CLASSES, EDIT_WHOLE);
     assert_int_equal(edit(living, operations, MANY - count, true), ERR_NONE);
-    end_world(living);
+    living_end(living);
 }
 
 int main(void)

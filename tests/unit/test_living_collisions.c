@@ -9,16 +9,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
-#include "tests/unit/living_world.h"
-
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_class NONE = { .executor = 0 };
-static const struct plan_policy PLAIN_POLICY = { .max_attempts = 1,
-                                                 .max_lost = 3,
-                                                 .backoff_base_ms = 1000,
-                                                 .backoff_max_ms = 1000,
-                                                 .backoff_factor_permille = 1000,
-                                                 .kill_grace_ms = 1000 };
+#include "tests/unit/living_plan.h"
 
 static void begin(struct living *living, struct plan *plan, struct plan_task *tasks, size_t count)
 {
@@ -29,59 +20,20 @@ static void begin(struct living *living, struct plan *plan, struct plan_task *ta
     plan->name = STR("plan");
     plan->tasks = tasks;
     plan->tasks_count = count;
-    plan->classes = plan->classes == NULL ? &ANY : plan->classes;
+    plan->classes = plan->classes == NULL ? &LIVING_ANY : plan->classes;
     plan->classes_count = 1;
-    plan->policies = plan->policies == NULL ? &PLAIN_POLICY : plan->policies;
+    plan->policies = plan->policies == NULL ? &LIVING_ONCE : plan->policies;
     plan->policies_count = 1;
     living_submit(living, plan);
 }
 
-static void end_world(struct living *living)
-{
-    living_check(living);
-    living_compare(living);
-    living_free(living);
-}
-
-static void expect_state(struct living *living, int64_t id, enum task_state state)
-{
-    assert_string_equal(task_state_name((enum task_state)living_task(living, id)->state),
-                        task_state_name(state));
-}
-
-static void finish(struct living *living, int64_t id, enum outcome outcome)
-{
-    living_finish(living, living_task(living, id)->fence, outcome, 0);
-    living_settle(living);
-    living_check(living);
-}
-
 static void hold_all(struct living *living, enum hold_origin origin, int64_t length_ms)
 {
-    struct event event = { .kind = EVENT_HOLD };
-    event.hold.constellation_id = 1;
-    event.hold.scope = HOLD_ALL;
+    struct event event = living_hold(HOLD_ALL, NULL, 0, length_ms);
     event.hold.origin = origin;
-    event.hold.on_expiry = length_ms > 0 ? HOLD_EXPIRY_FAIL : HOLD_EXPIRY_RELEASE;
-    event.hold.length_ms = length_ms;
-    event.hold.owner = STR("ada");
     living_turn(living, &event, 1);
     assert_int_equal(living->err, ERR_NONE);
     living_settle(living);
-}
-
-static struct event cancel_event(void)
-{
-    struct event event = { .kind = EVENT_CANCEL };
-    event.cancel.constellation_id = 1;
-    event.cancel.actor = STR("ada");
-    return event;
-}
-
-static void pass(struct living *living, int64_t ms)
-{
-    living->now.boot_ms += ms;
-    living->now.wall_ms += ms;
 }
 
 static const struct history *find_history(const struct living *living, enum history_kind kind)
@@ -99,23 +51,13 @@ static void clocks_that_had_not_begun_begin_after_a_restart(void **state)
 {
     (void)state;
     enum { TASKS = 3 * ENGINE_SLICE };
-    struct plan_policy policy = PLAIN_POLICY;
+    struct plan_policy policy = LIVING_ONCE;
     policy.queue_timeout_ms = 60000;
-    struct plan_task *tasks = mem_array(TASKS, sizeof *tasks);
-    for (size_t i = 0; i < TASKS; i++) {
-        tasks[i] = (struct plan_task){ .key = STR("k"), .body = STR("b") };
-    }
-    struct plan plan = { .name = STR("plan"),
-                         .tasks = tasks,
-                         .tasks_count = TASKS,
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &policy,
-                         .policies_count = 1 };
+    struct plan_task *tasks = living_tasks(TASKS);
+    struct plan plan = living_plan(tasks, TASKS, NULL, 0);
+    plan.policies = &policy;
     struct living *living = living_new(1);
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = &plan;
-    event.submit.uid = STR("plan-0000");
+    struct event event = living_submission(&plan);
     living_turn(living, &event, 1);
     size_t compared = 0;
     for (int i = 0; i < 7; i++) {
@@ -129,7 +71,7 @@ static void clocks_that_had_not_begun_begin_after_a_restart(void **state)
     assert_true(compared >= 2);
     living_settle(living);
     mem_free(tasks);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_hold_that_expires_under_fail_fast_ends_with_it(void **state)
@@ -141,17 +83,17 @@ static void a_hold_that_expires_under_fail_fast_ends_with_it(void **state)
     };
     struct plan plan = { .fail_fast = true };
     begin(living, &plan, tasks, 4);
-    expect_state(living, 1, TASK_ASSIGNED);
+    living_expect_state(living, 1, TASK_ASSIGNED);
     hold_all(living, HOLD_BY_REQUEST, 1000);
-    pass(living, 1000);
+    living_pass(living, 1000);
     living_settle(living);
-    expect_state(living, 2, TASK_FAILED);
+    living_expect_state(living, 2, TASK_FAILED);
     assert_int_equal(engine_holds_count(living->engine, 1), 0);
-    finish(living, 1, OUTCOME_CANCELLED);
-    expect_state(living, 4, TASK_ASSIGNED);
-    finish(living, 4, OUTCOME_EXITED);
+    living_finish_task(living, 1, OUTCOME_CANCELLED, 0);
+    living_expect_state(living, 4, TASK_ASSIGNED);
+    living_finish_task(living, 4, OUTCOME_EXITED, 0);
     assert_null(engine_constellation(living->engine, 1));
-    end_world(living);
+    living_end(living);
 }
 
 static void what_had_started_goes_on_when_a_hold_on_all_expires(void **state)
@@ -162,14 +104,14 @@ static void what_had_started_goes_on_when_a_hold_on_all_expires(void **state)
     struct plan plan = { 0 };
     begin(living, &plan, tasks, 2);
     hold_all(living, HOLD_BY_REQUEST, 1000);
-    finish(living, 1, OUTCOME_DISCONNECTED);
-    expect_state(living, 1, TASK_WAITING);
-    pass(living, 1000);
+    living_finish_task(living, 1, OUTCOME_DISCONNECTED, 0);
+    living_expect_state(living, 1, TASK_WAITING);
+    living_pass(living, 1000);
     living_settle(living);
     living_check(living);
-    expect_state(living, 1, TASK_ASSIGNED);
-    expect_state(living, 2, TASK_FAILED);
-    end_world(living);
+    living_expect_state(living, 1, TASK_ASSIGNED);
+    living_expect_state(living, 2, TASK_FAILED);
+    living_end(living);
 }
 
 static void a_finally_task_goes_on_when_a_cancel_and_a_resume_meet(void **state)
@@ -180,17 +122,17 @@ static void a_finally_task_goes_on_when_a_cancel_and_a_resume_meet(void **state)
     struct plan plan = { 0 };
     begin(living, &plan, tasks, 2);
     hold_all(living, HOLD_PAUSE, 0);
-    finish(living, 1, OUTCOME_EXITED);
-    expect_state(living, 2, TASK_WAITING);
-    struct event events[2] = { cancel_event(), { .kind = EVENT_RELEASE } };
+    living_finish_task(living, 1, OUTCOME_EXITED, 0);
+    living_expect_state(living, 2, TASK_WAITING);
+    struct event events[2] = { living_cancel(), { .kind = EVENT_RELEASE } };
     events[1].release.constellation_id = 1;
     events[1].release.approved = true;
     events[1].release.actor = STR("ada");
     living_turn(living, events, 2);
     living_settle(living);
     living_check(living);
-    expect_state(living, 2, TASK_ASSIGNED);
-    end_world(living);
+    living_expect_state(living, 2, TASK_ASSIGNED);
+    living_end(living);
 }
 
 static void a_cancel_stops_what_runs_while_a_hold_expires(void **state)
@@ -201,16 +143,16 @@ static void a_cancel_stops_what_runs_while_a_hold_expires(void **state)
     struct plan plan = { 0 };
     begin(living, &plan, tasks, 2);
     hold_all(living, HOLD_BY_REQUEST, 1000);
-    pass(living, 1000);
-    struct event event = cancel_event();
+    living_pass(living, 1000);
+    struct event event = living_cancel();
     living_turn(living, &event, 1);
     living_settle(living);
     const struct attempt_record *attempt =
         map_get(&living->attempts, living_task(living, 1)->fence);
     assert_true(attempt->stop_wanted);
-    finish(living, 1, OUTCOME_CANCELLED);
+    living_finish_task(living, 1, OUTCOME_CANCELLED, 0);
     assert_null(engine_constellation(living->engine, 1));
-    end_world(living);
+    living_end(living);
 }
 
 static void a_task_that_is_named_twice_is_held_once(void **state)
@@ -221,19 +163,12 @@ static void a_task_that_is_named_twice_is_held_once(void **state)
     struct plan plan = { 0 };
     begin(living, &plan, tasks, 3);
     const int64_t ids[] = { 2, 3, 2 };
-    struct event event = { .kind = EVENT_HOLD };
-    event.hold.constellation_id = 1;
-    event.hold.scope = HOLD_TASKS;
-    event.hold.origin = HOLD_BY_REQUEST;
-    event.hold.on_expiry = HOLD_EXPIRY_RELEASE;
-    event.hold.task_ids = ids;
-    event.hold.task_ids_count = 3;
-    event.hold.owner = STR("ada");
+    struct event event = living_hold(HOLD_TASKS, ids, 3, 0);
     living_turn(living, &event, 1);
     struct hold_view view = { 0 };
     assert_true(engine_find_hold(living->engine, 1, living->hold_id, &view));
     assert_int_equal(view.task_ids_count, 2);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_gate_that_is_removed_with_its_approval_does_not_open(void **state)
@@ -242,7 +177,7 @@ static void a_gate_that_is_removed_with_its_approval_does_not_open(void **state)
     struct living *living = living_new(1);
     struct plan_task tasks[2] = { { .hold = STR("ship it?"), .flags = TASK_GATE },
                                   { .hold = STR("ship it?"), .flags = TASK_GATE } };
-    struct plan plan = { .classes = &NONE };
+    struct plan plan = { .classes = &LIVING_NONE };
     begin(living, &plan, tasks, 2);
     struct edit_operation operation = { .kind = EDIT_REMOVE_TASK };
     operation.task = 1;
@@ -254,7 +189,7 @@ static void a_gate_that_is_removed_with_its_approval_does_not_open(void **state)
                          .reason = STR("no need") };
     assert_int_equal(living_edit(living, &edit), ERR_NONE);
     assert_null(find_history(living, HISTORY_TASK_SUCCEEDED));
-    end_world(living);
+    living_end(living);
 }
 
 static void an_edit_is_told_with_who_made_it_and_all_of_why(void **state)
@@ -285,7 +220,7 @@ static void an_edit_is_told_with_who_made_it_and_all_of_why(void **state)
         snprintf(expected, sizeof expected, "planner ada: %.*s", (int)sizeof reason, reason);
     assert_int_equal(history->text.length, length);
     assert_memory_equal(history->text.data, expected, history->text.length);
-    end_world(living);
+    living_end(living);
 }
 
 int main(void)

@@ -10,30 +10,13 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
-#include "tests/unit/living_world.h"
-
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy ONCE = {
-    .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000
-};
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
+#include "tests/unit/living_plan.h"
 
 static struct living *world(size_t tasks, const struct plan_edge *edges, size_t edges_count)
 {
     struct living *living = living_new(1);
-    struct plan_task *list = mem_array(tasks, sizeof *list);
-    for (size_t i = 0; i < tasks; i++) {
-        list[i] = PLAIN;
-    }
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &ONCE,
-                         .policies_count = 1,
-                         .tasks = list,
-                         .tasks_count = tasks,
-                         .edges = edges,
-                         .edges_count = edges_count };
+    struct plan_task *list = living_tasks(tasks);
+    struct plan plan = living_plan(list, tasks, edges, edges_count);
     living_submit(living, &plan);
     mem_free(list);
     return living;
@@ -53,36 +36,9 @@ static struct living *star(size_t tasks, struct str condition)
     return living;
 }
 
-static struct edit_operation addition(size_t number)
+static enum err apply(struct living *living, struct edit_operation *operations, size_t count)
 {
-    struct edit_operation operation = { .kind = EDIT_ADD_TASK };
-    operation.write.task = -1 - (edit_task)number;
-    operation.write.plan = &PLAIN;
-    operation.write.class = &ANY;
-    operation.write.policy = &ONCE;
-    return operation;
-}
-
-static struct edit_operation link(edit_task from, edit_task to)
-{
-    struct edit_operation operation = { .kind = EDIT_ADD_EDGE };
-    operation.edge.from = from;
-    operation.edge.to = to;
-    operation.edge.when = EDGE_WHEN_SUCCESS;
-    return operation;
-}
-
-static enum err apply(struct living *living, struct edit_operation *operations, size_t count,
-                      size_t added)
-{
-    struct edit edit = { .constellation_id = 1,
-                         .operations = operations,
-                         .operations_count = count,
-                         .tasks_added = added,
-                         .author = STR("ada") };
-    for (size_t i = 0; i < count; i++) {
-        operations[i].index = (uint32_t)i;
-    }
+    struct edit edit = living_batch(operations, count);
     return living_edit(living, &edit);
 }
 
@@ -100,12 +56,12 @@ static void a_batch_touches_so_much_and_no_more(void **state)
     struct living *living = world(1, NULL, 0);
     struct edit_operation operations[EDIT_ROWS_MAX + 1];
     for (size_t i = 0; i <= EDIT_ROWS_MAX; i++) {
-        operations[i] = addition(i);
+        operations[i] = living_addition(i);
     }
-    apply(living, operations, EDIT_ROWS_MAX + 1, EDIT_ROWS_MAX + 1);
+    apply(living, operations, EDIT_ROWS_MAX + 1);
     expect_refused(living, EDIT_CODE_TOO_LARGE);
     assert_int_equal(living->constellation.tasks, 1);
-    assert_int_equal(apply(living, operations, EDIT_ROWS_MAX, EDIT_ROWS_MAX), ERR_NONE);
+    assert_int_equal(apply(living, operations, EDIT_ROWS_MAX), ERR_NONE);
     assert_int_equal(living->constellation.tasks, 1 + EDIT_ROWS_MAX);
     living_check(living);
     living_free(living);
@@ -121,7 +77,7 @@ static void what_goes_with_a_task_counts_too(void **state)
     }
     struct living *living = world(MANY + 1, edges, MANY);
     struct edit_operation operation = { .kind = EDIT_REMOVE_TASK, .task = MANY + 1 };
-    apply(living, &operation, 1, 0);
+    apply(living, &operation, 1);
     expect_refused(living, EDIT_CODE_TOO_LARGE);
     assert_int_equal(living->constellation.edges, MANY);
     living_check(living);
@@ -132,10 +88,10 @@ static void what_goes_with_a_task_counts_too(void **state)
             cuts[i] = (struct edit_operation){ .kind = EDIT_REMOVE_EDGE };
             cuts[i].edge.edge_id = (int64_t)(first + i + 1);
         }
-        assert_int_equal(apply(living, cuts, 500, 0), ERR_NONE);
+        assert_int_equal(apply(living, cuts, 500), ERR_NONE);
     }
     /* It is about to run by now, and has gone into the ready queue; it has not started. */
-    assert_int_equal(apply(living, &operation, 1, 0), ERR_NONE);
+    assert_int_equal(apply(living, &operation, 1), ERR_NONE);
     living_check(living);
     mem_free(edges);
     living_free(living);
@@ -155,12 +111,12 @@ static void what_is_compared_with_too_many_dependencies_is_made_in_parts(void **
     }
     struct living *living = world(LAST, edges, 2 * HUB);
     mem_free(edges);
-    struct edit_operation operation = link(1, LAST);
+    struct edit_operation operation = living_link(1, LAST, EDGE_WHEN_SUCCESS);
     const struct edit edit = {
         .constellation_id = 1, .operations = &operation, .operations_count = 1, .author = STR("ada")
     };
     living_limit_looks(living, HUB);
-    apply(living, &operation, 1, 0);
+    apply(living, &operation, 1);
     expect_refused(living, EDIT_CODE_TOO_LARGE);
     assert_int_equal(living_bulk(living, &edit, 1), ERR_NONE);
     assert_int_equal(living->constellation.edges, 2 * HUB + 1);
@@ -168,10 +124,10 @@ static void what_is_compared_with_too_many_dependencies_is_made_in_parts(void **
     assert_int_equal(living->edit.problems[0].code, EDIT_CODE_DUPLICATE_EDGE);
     /* With a few more looks it is all the same in one turn. */
     living_limit_looks(living, HUB + 2);
-    apply(living, &operation, 1, 0);
+    apply(living, &operation, 1);
     expect_refused(living, EDIT_CODE_DUPLICATE_EDGE);
     operation.edge.when = EDGE_WHEN_FINISHED;
-    assert_int_equal(apply(living, &operation, 1, 0), ERR_NONE);
+    assert_int_equal(apply(living, &operation, 1), ERR_NONE);
     assert_int_equal(living->constellation.edges, 2 * HUB + 2);
     living_check(living);
     living_compare(living);
@@ -184,22 +140,24 @@ static void a_plan_has_so_many_tasks_and_dependencies(void **state)
     struct living *living = world(3, NULL, 0);
     living->engine->config.plan_tasks_max = 4;
     living->engine->config.plan_edges_max = 2;
-    struct edit_operation add[] = { addition(0), addition(1) };
-    apply(living, add, 2, 2);
+    struct edit_operation add[] = { living_addition(0), living_addition(1) };
+    apply(living, add, 2);
     expect_refused(living, EDIT_CODE_TOO_MANY_TASKS);
-    assert_int_equal(apply(living, add, 1, 1), ERR_NONE);
-    apply(living, add, 1, 1);
+    assert_int_equal(apply(living, add, 1), ERR_NONE);
+    apply(living, add, 1);
     expect_refused(living, EDIT_CODE_TOO_MANY_TASKS);
-    struct edit_operation links[] = { link(1, 2), link(1, 3), link(2, 3) };
-    apply(living, links, 3, 0);
+    struct edit_operation links[] = { living_link(1, 2, EDGE_WHEN_SUCCESS),
+                                      living_link(1, 3, EDGE_WHEN_SUCCESS),
+                                      living_link(2, 3, EDGE_WHEN_SUCCESS) };
+    apply(living, links, 3);
     expect_refused(living, EDIT_CODE_TOO_MANY_EDGES);
-    assert_int_equal(apply(living, links, 2, 0), ERR_NONE);
-    apply(living, &links[2], 1, 0);
+    assert_int_equal(apply(living, links, 2), ERR_NONE);
+    apply(living, &links[2], 1);
     expect_refused(living, EDIT_CODE_TOO_MANY_EDGES);
     /* One that goes makes room in the same batch. */
     struct edit_operation swap[] = { { .kind = EDIT_REMOVE_EDGE }, links[2] };
     swap[0].edge.edge_id = 2;
-    assert_int_equal(apply(living, swap, 2, 0), ERR_NONE);
+    assert_int_equal(apply(living, swap, 2), ERR_NONE);
     living_check(living);
     living_compare(living);
     living_free(living);
@@ -214,10 +172,10 @@ static void so_many_problems_are_told(void **state)
     for (size_t i = 0; i < MANY; i++) {
         operations[i] = (struct edit_operation){ .kind = EDIT_TOUCH, .task = 1000 };
     }
-    apply(living, operations, EDIT_PROBLEMS_MAX, 0);
+    apply(living, operations, EDIT_PROBLEMS_MAX);
     assert_int_equal(living->edit.problems_count, EDIT_PROBLEMS_MAX);
     assert_false(living->edit.more_problems);
-    apply(living, operations, MANY, 0);
+    apply(living, operations, MANY);
     assert_int_equal(living->edit.problems_count, EDIT_PROBLEMS_MAX);
     assert_true(living->edit.more_problems);
     living_free(living);
@@ -225,14 +183,7 @@ static void so_many_problems_are_told(void **state)
 
 static enum err hold(struct living *living, enum hold_scope scope, const int64_t *ids, size_t count)
 {
-    struct event event = { .kind = EVENT_HOLD };
-    event.hold.constellation_id = 1;
-    event.hold.scope = scope;
-    event.hold.origin = HOLD_BY_REQUEST;
-    event.hold.on_expiry = HOLD_EXPIRY_RELEASE;
-    event.hold.task_ids = ids;
-    event.hold.task_ids_count = count;
-    event.hold.owner = STR("ada");
+    struct event event = living_hold(scope, ids, count, 0);
     living_turn(living, &event, 1);
     return living->err;
 }
@@ -272,11 +223,11 @@ static void one_hold_names_so_many_tasks(void **state)
     assert_int_equal(hold(living, HOLD_DESCENDANTS, ids, 1), ERR_LIMIT);
     assert_memory_equal(living->why, "hold_too_wide:", 14);
     struct edit_operation removal = { .kind = EDIT_REMOVE_TASK, .task = TASKS };
-    assert_int_equal(apply(living, &removal, 1, 0), ERR_NONE);
+    assert_int_equal(apply(living, &removal, 1), ERR_NONE);
     assert_int_equal(hold(living, HOLD_DESCENDANTS, ids, 1), ERR_NONE);
     /* What is added behind it then is not held: there is no room. */
-    struct edit_operation behind[] = { addition(0), link(1, -1) };
-    assert_int_equal(apply(living, behind, 2, 1), ERR_NONE);
+    struct edit_operation behind[] = { living_addition(0), living_link(1, -1, EDGE_WHEN_SUCCESS) };
+    assert_int_equal(apply(living, behind, 2), ERR_NONE);
     living_check(living);
     mem_free(ids);
     living_free(living);

@@ -9,18 +9,9 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 #include "orchestrator/engine/order.h"
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
 enum { TASKS = 10000 }; /* more than are ranked where they stand */
-
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy ONCE = { .max_attempts = 1,
-                                         .max_lost = 3,
-                                         .backoff_base_ms = 1000,
-                                         .backoff_max_ms = 1000,
-                                         .backoff_factor_permille = 1000,
-                                         .kill_grace_ms = 1000 };
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
 
 static struct constellation *inside(const struct living *living, int64_t id)
 {
@@ -31,30 +22,16 @@ static struct constellation *inside(const struct living *living, int64_t id)
    returns it has begun to run. */
 static void take_in(struct living *living, uint32_t tasks, bool is_backwards)
 {
-    struct plan_task *list = mem_array(tasks, sizeof *list);
+    struct plan_task *list = living_tasks(tasks);
     struct plan_edge *edges = mem_array(tasks, sizeof *edges);
-    for (uint32_t i = 0; i < tasks; i++) {
-        list[i] = PLAIN;
-    }
     for (uint32_t i = 0; i + 1 < tasks; i++) {
         edges[i] = (struct plan_edge){ .from = is_backwards ? i + 1 : i,
                                        .to = is_backwards ? i : i + 1,
                                        .when = EDGE_WHEN_SUCCESS,
                                        .named = true };
     }
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &ONCE,
-                         .policies_count = 1,
-                         .tasks = list,
-                         .tasks_count = tasks,
-                         .edges = edges,
-                         .edges_count = tasks - 1 };
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = &plan;
-    event.submit.uid = STR("plan-0000");
-    event.submit.actor = STR("test");
+    struct plan plan = living_plan(list, tasks, edges, tasks - 1);
+    struct event event = living_submission(&plan);
     living_turn(living, &event, 1);
     while (inside(living, 1)->record.state == CONSTELLATION_LOADING) {
         living_turn(living, NULL, 0);
@@ -74,19 +51,16 @@ static void expect_order(const struct constellation *constellation)
     }
 }
 
-static enum err add_edge(struct living *living, int64_t constellation_id, edit_task from,
-                         edit_task to)
+static struct edit edge_edit(struct edit_operation *operation, edit_task from, edit_task to)
 {
-    struct edit_operation operation = { .kind = EDIT_ADD_EDGE };
-    operation.edge.from = from;
-    operation.edge.to = to;
-    operation.edge.when = EDGE_WHEN_FINISHED;
-    operation.edge.named = true;
-    struct edit edit = { .constellation_id = constellation_id,
-                         .operations = &operation,
-                         .operations_count = 1,
-                         .author_kind = AUTHOR_USER,
-                         .author = STR("ada") };
+    *operation = living_link(from, to, EDGE_WHEN_FINISHED);
+    return living_batch(operation, 1);
+}
+
+static enum err add_edge(struct living *living, edit_task from, edit_task to)
+{
+    struct edit_operation operation;
+    struct edit edit = edge_edit(&operation, from, to);
     return living_edit(living, &edit);
 }
 
@@ -113,8 +87,8 @@ static void the_order_of_any_other_plan_is_made_before_it_runs(void **state)
     take_in(living, TASKS, true);
     expect_order(inside(living, 1));
     /* It is the one that edits go on with. */
-    assert_int_equal(add_edge(living, 1, 9, 2), ERR_NONE);
-    assert_int_equal(add_edge(living, 1, 2, 9), ERR_CONFLICT);
+    assert_int_equal(add_edge(living, 9, 2), ERR_NONE);
+    assert_int_equal(add_edge(living, 2, 9), ERR_CONFLICT);
     assert_int_equal(living->edit.problems[0].code, EDIT_CODE_CYCLE);
     expect_order(inside(living, 1));
     living_check(living);
@@ -127,8 +101,8 @@ static void an_edit_of_one_that_has_none_makes_it_itself(void **state)
     struct living *living = living_new(1);
     take_in(living, TASKS, true);
     lose_order(living);
-    assert_int_equal(add_edge(living, 1, 2, 9), ERR_CONFLICT);
-    assert_int_equal(add_edge(living, 1, 9, 2), ERR_NONE);
+    assert_int_equal(add_edge(living, 2, 9), ERR_CONFLICT);
+    assert_int_equal(add_edge(living, 9, 2), ERR_NONE);
     expect_order(inside(living, 1));
     living_settle(living);
     expect_order(inside(living, 1));
@@ -141,22 +115,13 @@ static void a_lost_order_survives_edits_that_add_tasks_alone(void **state)
     struct living *living = living_new(1);
     take_in(living, TASKS, true);
     lose_order(living);
-    struct edit_operation operation = { .kind = EDIT_ADD_TASK };
-    operation.write.task = -1;
-    operation.write.plan = &PLAIN;
-    operation.write.class = &ANY;
-    operation.write.policy = &ONCE;
-    struct edit edit = { .constellation_id = 1,
-                         .operations = &operation,
-                         .operations_count = 1,
-                         .tasks_added = 1,
-                         .author_kind = AUTHOR_USER,
-                         .author = STR("ada") };
+    struct edit_operation operation = living_addition(0);
+    struct edit edit = living_batch(&operation, 1);
     assert_int_equal(living_edit(living, &edit), ERR_NONE);
     int64_t added = living->new_tasks[0];
     living_settle(living);
     expect_order(inside(living, 1));
-    assert_int_equal(add_edge(living, 1, added, 1), ERR_NONE);
+    assert_int_equal(add_edge(living, added, 1), ERR_NONE);
     expect_order(inside(living, 1));
     living_free(living);
 }
@@ -166,41 +131,16 @@ static void a_lost_order_survives_edits_that_add_tasks_alone(void **state)
    of the first. */
 static void take_in_two_chains(struct living *living)
 {
-    struct plan_task *list = mem_array(TASKS, sizeof *list);
+    struct plan_task *list = living_tasks(TASKS);
     struct plan_edge *edges = mem_array(TASKS, sizeof *edges);
-    for (uint32_t i = 0; i < TASKS; i++) {
-        list[i] = PLAIN;
-    }
     for (uint32_t i = 0; i + 2 < TASKS; i++) {
         edges[i] =
             (struct plan_edge){ .from = i, .to = i + 2, .when = EDGE_WHEN_SUCCESS, .named = true };
     }
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &ONCE,
-                         .policies_count = 1,
-                         .tasks = list,
-                         .tasks_count = TASKS,
-                         .edges = edges,
-                         .edges_count = TASKS - 2 };
+    struct plan plan = living_plan(list, TASKS, edges, TASKS - 2);
     living_submit(living, &plan);
     mem_free(list);
     mem_free(edges);
-}
-
-static struct edit edge_edit(struct edit_operation *operation, edit_task from, edit_task to)
-{
-    *operation = (struct edit_operation){ .kind = EDIT_ADD_EDGE };
-    operation->edge.from = from;
-    operation->edge.to = to;
-    operation->edge.when = operation->edge.plan.when = EDGE_WHEN_FINISHED;
-    operation->edge.named = operation->edge.plan.named = true;
-    return (struct edit){ .constellation_id = 1,
-                          .operations = operation,
-                          .operations_count = 1,
-                          .author_kind = AUTHOR_USER,
-                          .author = STR("ada") };
 }
 
 /* From the last task of the first chain to the third of the second: all of both lies between. */
@@ -214,7 +154,7 @@ static void an_edit_that_would_look_too_far_is_left_to_the_road_of_large_ones(vo
     living_limit_looks(living, LOOKS);
     const struct constellation *constellation = inside(living, 1);
     uint64_t first_order = constellation_task(constellation, FAR_TO - 1)->order;
-    assert_int_equal(add_edge(living, 1, FAR_FROM, FAR_TO), ERR_CONFLICT);
+    assert_int_equal(add_edge(living, FAR_FROM, FAR_TO), ERR_CONFLICT);
     assert_int_equal(living->edit.problems_count, 1);
     assert_int_equal(living->edit.problems[0].code, EDIT_CODE_TOO_LARGE);
     /* No more was looked at, and nothing has changed. */
@@ -224,8 +164,8 @@ static void an_edit_that_would_look_too_far_is_left_to_the_road_of_large_ones(vo
     living_check(living);
     living_compare(living);
     /* What is near goes on as before. */
-    assert_int_equal(add_edge(living, 1, 6, 5), ERR_NONE);
-    assert_int_equal(add_edge(living, 1, 5, 6), ERR_CONFLICT);
+    assert_int_equal(add_edge(living, 6, 5), ERR_NONE);
+    assert_int_equal(add_edge(living, 5, 6), ERR_CONFLICT);
     assert_int_equal(living->edit.problems[0].code, EDIT_CODE_CYCLE);
     expect_order(constellation);
     living_free(living);
@@ -254,7 +194,7 @@ static void expect_far_edge_made(struct living *living)
     assert_int_equal(living->bulk.id, 0);
     assert_int_equal(living_find_hold(living, HOLD_BULK, 0), 0);
     expect_order(inside(living, 1));
-    assert_int_equal(add_edge(living, 1, FAR_TO, FAR_FROM), ERR_CONFLICT);
+    assert_int_equal(add_edge(living, FAR_TO, FAR_FROM), ERR_CONFLICT);
     assert_int_equal(living->edit.problems[0].code, EDIT_CODE_CYCLE);
     living_check(living);
     living_compare(living);
@@ -271,7 +211,7 @@ static void what_is_made_there_has_a_new_order_before_it_is_over(void **state)
     make_far_edge(living, &operation);
     int turns = 0;
     while (living->bulk.id != 0) {
-        add_edge(living, 1, 6, 9);
+        add_edge(living, 6, 9);
         assert_int_equal(living->edit.problems_count, 1);
         assert_int_equal(living->edit.problems[0].code, EDIT_CODE_REOPENING);
         living_check(living);
@@ -302,7 +242,7 @@ static void an_order_that_cannot_be_put_back_in_a_turn_is_made_anew_over_several
     take_in_two_chains(living);
     living_turn(living, NULL, 0);
     const struct constellation *constellation = inside(living, 1);
-    assert_int_equal(add_edge(living, 1, 3, 8), ERR_NONE);
+    assert_int_equal(add_edge(living, 3, 8), ERR_NONE);
     int64_t edge_id = living->new_edges[0];
     struct edit_operation operations[2];
     struct edit edit = edge_edit(&operations[1], FAR_FROM, FAR_TO);
@@ -328,17 +268,8 @@ static void ids_are_found_with_gaps_between_them(void **state)
     take_in(living, 3, false); /* tasks 1 to 3 */
     int64_t ids[EACH];
     for (size_t i = 0; i < EACH; i++) {
-        struct edit_operation operation = { .kind = EDIT_ADD_TASK };
-        operation.write.task = -1;
-        operation.write.plan = &PLAIN;
-        operation.write.class = &ANY;
-        operation.write.policy = &ONCE;
-        struct edit edit = { .constellation_id = 1,
-                             .operations = &operation,
-                             .operations_count = 1,
-                             .tasks_added = 1,
-                             .author_kind = AUTHOR_USER,
-                             .author = STR("ada") };
+        struct edit_operation operation = living_addition(0);
+        struct edit edit = living_batch(&operation, 1);
         for (size_t k = 0; k < i % 5; k++) { /* a dry run uses an id up */
             edit.dry_run = true;
             assert_int_equal(living_edit(living, &edit), ERR_NONE);

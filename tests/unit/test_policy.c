@@ -3,59 +3,26 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "orchestrator/engine/model.h"
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
 enum { DEADLINE_MS = 10000 }; /* several of them are less than the lease of the device */
-
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy POLICY = { .max_attempts = 1,
-                                           .max_lost = 3,
-                                           .backoff_base_ms = 1000,
-                                           .backoff_max_ms = 1000,
-                                           .backoff_factor_permille = 1000,
-                                           .kill_grace_ms = 1000 };
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
 
 static struct living *world(const struct plan_task *tasks, size_t count, int64_t deadline_ms)
 {
     struct living *living = living_new(64);
-    struct plan plan = { .name = STR("plan"),
-                         .classes = &ANY,
-                         .classes_count = 1,
-                         .policies = &POLICY,
-                         .policies_count = 1,
-                         .tasks = tasks,
-                         .tasks_count = count,
-                         .deadline_ms = deadline_ms };
+    struct plan plan = living_plan(tasks, count, NULL, 0);
+    plan.deadline_ms = deadline_ms;
     living_submit(living, &plan);
     return living;
 }
 
-static void end_world(struct living *living)
-{
-    living_check(living);
-    living_compare(living);
-    living_free(living);
-}
-
-static void finish(struct living *living, int64_t id, enum outcome outcome)
-{
-    living_finish(living, living_task(living, id)->fence, outcome, 0);
-    living_settle(living);
-    living_check(living);
-}
-
 static void cancel(struct living *living)
 {
-    struct event event = { .kind = EVENT_CANCEL };
-    event.cancel.request = 1;
-    event.cancel.constellation_id = 1;
-    event.cancel.actor = STR("ada");
+    struct event event = living_cancel();
     living_turn(living, &event, 1);
     living_settle(living);
     assert_int_equal(living->err, ERR_NONE);
@@ -63,12 +30,7 @@ static void cancel(struct living *living)
 
 static void retry(struct living *living, int64_t id)
 {
-    struct event event = { .kind = EVENT_REOPEN };
-    event.reopen.request = 1;
-    event.reopen.constellation_id = 1;
-    event.reopen.task_ids = &id;
-    event.reopen.task_ids_count = 1;
-    event.reopen.actor = STR("ada");
+    struct event event = living_reopening(&id, false);
     living_revive(living);
     living_turn(living, &event, 1);
     living_settle(living);
@@ -79,19 +41,10 @@ static void retry(struct living *living, int64_t id)
 static enum err edit_by(struct living *living, bool adds, bool sets, int64_t deadline_ms,
                         bool dry_run, bool in_parts)
 {
-    struct edit_operation operations[2] = { { .kind = EDIT_ADD_TASK }, { .kind = EDIT_SET } };
-    operations[0].write.task = -1;
-    operations[0].write.plan = &PLAIN;
-    operations[0].write.class = &ANY;
-    operations[0].write.policy = &POLICY;
+    struct edit_operation operations[2] = { living_addition(0), { .kind = EDIT_SET } };
     operations[1].set.deadline_ms = deadline_ms;
-    struct edit batch = { .constellation_id = 1,
-                          .operations = adds ? operations : operations + 1,
-                          .operations_count = (size_t)adds + sets,
-                          .tasks_added = adds,
-                          .dry_run = dry_run,
-                          .author_kind = AUTHOR_USER,
-                          .author = STR("ada") };
+    struct edit batch = living_batch(adds ? operations : operations + 1, (size_t)adds + sets);
+    batch.dry_run = dry_run;
     living_revive(living);
     enum err err = in_parts ? living_bulk(living, &batch, 1) : living_edit(living, &batch);
     living_settle(living);
@@ -105,8 +58,7 @@ static enum err edit(struct living *living, bool adds, bool sets, int64_t deadli
 
 static void pass(struct living *living, int64_t ms)
 {
-    living->now.boot_ms += ms;
-    living->now.wall_ms += ms;
+    living_pass(living, ms);
     living_turn(living, NULL, 0);
     living_settle(living);
 }
@@ -114,9 +66,9 @@ static void pass(struct living *living, int64_t ms)
 /* A constellation of one task that its deadline has ended. */
 static struct living *late(void)
 {
-    struct living *living = world(&PLAIN, 1, DEADLINE_MS);
+    struct living *living = world(&LIVING_TASK, 1, DEADLINE_MS);
     pass(living, DEADLINE_MS);
-    finish(living, 1, OUTCOME_CANCELLED);
+    living_finish_task(living, 1, OUTCOME_CANCELLED, 0);
     assert_int_equal(living->constellation.state, CONSTELLATION_FAILED);
     assert_true(living->constellation.deadline_passed);
     return living;
@@ -125,7 +77,7 @@ static struct living *late(void)
 static void a_dry_run_is_refused_while_the_edit_would_be(void **state)
 {
     (void)state;
-    const struct plan_task tasks[] = { PLAIN, PLAIN };
+    const struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK };
     struct living *living = world(tasks, 2, 0);
     cancel(living);
     for (int dry_run = 0; dry_run <= 1; dry_run++) {
@@ -133,13 +85,13 @@ static void a_dry_run_is_refused_while_the_edit_would_be(void **state)
         assert_int_equal(living->edit.problems_count, 1);
         assert_int_equal(living->edit.problems[0].code, EDIT_CODE_CANCELLED);
     }
-    end_world(living);
+    living_end(living);
 }
 
 static void the_approval_of_a_cancelled_task_goes_with_it(void **state)
 {
     (void)state;
-    struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN };
+    struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LIVING_TASK };
     tasks[1].hold = STR("ship it?");
     tasks[2].hold = STR("clean up?");
     tasks[2].flags = TASK_FINALLY;
@@ -154,31 +106,22 @@ static void the_approval_of_a_cancelled_task_goes_with_it(void **state)
     living_compare(living);
     living_restart(living);
     assert_int_equal(living_find_hold(living, HOLD_APPROVAL, 2), 0);
-    end_world(living);
+    living_end(living);
 }
 
 static void the_approval_of_a_task_that_another_hold_fails_goes_with_it(void **state)
 {
     (void)state;
-    struct plan_task tasks[] = { PLAIN, PLAIN };
+    struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK };
     tasks[1].hold = STR("ship it?");
     struct living *living = world(tasks, 2, 0);
     int64_t id = 2;
-    struct event event = { .kind = EVENT_HOLD };
-    event.hold.request = 1;
-    event.hold.constellation_id = 1;
-    event.hold.scope = HOLD_TASKS;
-    event.hold.origin = HOLD_BY_REQUEST;
-    event.hold.on_expiry = HOLD_EXPIRY_FAIL;
-    event.hold.length_ms = 1000;
-    event.hold.task_ids = &id;
-    event.hold.task_ids_count = 1;
-    event.hold.owner = STR("ada");
+    struct event event = living_hold(HOLD_TASKS, &id, 1, 1000);
     living_turn(living, &event, 1);
     pass(living, 1000);
     assert_int_equal(living_task(living, 2)->state, TASK_FAILED);
     assert_int_equal(living_find_hold(living, HOLD_APPROVAL, 2), 0);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_deadline_that_has_passed_is_none_for_what_is_retried(void **state)
@@ -188,21 +131,21 @@ static void a_deadline_that_has_passed_is_none_for_what_is_retried(void **state)
     retry(living, 1);
     assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
     assert_int_equal(living->constellation.deadline_wall_ms, 0);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_deadline_has_passed_though_the_wall_clock_is_late(void **state)
 {
     (void)state;
-    struct living *living = world(&PLAIN, 1, DEADLINE_MS);
+    struct living *living = world(&LIVING_TASK, 1, DEADLINE_MS);
     living->now.wall_ms -= 500;
     pass(living, DEADLINE_MS);
-    finish(living, 1, OUTCOME_CANCELLED);
+    living_finish_task(living, 1, OUTCOME_CANCELLED, 0);
     assert_true(living->constellation.deadline_passed);
     retry(living, 1);
     assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
     assert_int_equal(living->constellation.deadline_wall_ms, 0);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_new_deadline_counts_for_what_is_retried(void **state)
@@ -219,9 +162,9 @@ static void a_new_deadline_counts_for_what_is_retried(void **state)
     living_compare(living);
     pass(living, 2 * DEADLINE_MS);
     assert_true(living->constellation.deadline_passed);
-    finish(living, 1, OUTCOME_CANCELLED);
+    living_finish_task(living, 1, OUTCOME_CANCELLED, 0);
     assert_int_equal(living->constellation.state, CONSTELLATION_FAILED);
-    end_world(living);
+    living_end(living);
 }
 
 static void a_new_deadline_that_has_passed_as_well_is_none_for_what_is_retried(void **state)
@@ -233,7 +176,7 @@ static void a_new_deadline_that_has_passed_as_well_is_none_for_what_is_retried(v
     retry(living, 1);
     assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
     assert_int_equal(living->constellation.deadline_wall_ms, 0);
-    end_world(living);
+    living_end(living);
 }
 
 /* A `set` of anything else repeats the deadline as it was. */
@@ -246,14 +189,14 @@ static void an_edit_that_begins_again_is_not_ended_by_the_deadline_that_has_pass
         assert_int_equal(living->constellation.state, CONSTELLATION_RUNNING);
         assert_int_equal(living->constellation.deadline_wall_ms, 0);
         assert_false(living->constellation.stopping);
-        end_world(living);
+        living_end(living);
     }
 }
 
 static void what_tasks_take_is_learned_by_their_names(void **state)
 {
     (void)state;
-    struct plan_task tasks[] = { PLAIN, PLAIN, PLAIN, PLAIN };
+    struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LIVING_TASK, LIVING_TASK };
     tasks[1].key = STR("other");
     tasks[2].key = STR("k@1");
     tasks[2].group = STR("k");
@@ -277,7 +220,7 @@ static void what_tasks_take_is_learned_by_their_names(void **state)
     assert_true(learn_expected(engine, task[3]) > 7000);
     assert_true(learn_duration(engine, task[0], INT64_MAX));
     assert_true(learn_expected(engine, task[0]) <= 24 * 3600 * 1000);
-    end_world(living);
+    living_end(living);
 }
 
 int main(void)

@@ -9,42 +9,13 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
-#include "tests/unit/living_world.h"
+#include "tests/unit/living_plan.h"
 
 enum {
     WIDE = 3000,
     /* A slice in each of a turn's parts, and what goes with their last rows. */
     TURN_ROWS_MAX = 4 * ENGINE_SLICE,
 };
-
-static const struct plan_class ANY = { .executor = EXECUTOR_NOOP };
-static const struct plan_policy ONCE = {
-    .max_attempts = 1, .max_lost = 3, .backoff_factor_permille = 1000, .kill_grace_ms = 1000
-};
-static const struct plan_task PLAIN = { .key = { "k", 1 }, .body = { "b", 1 } };
-
-static struct event submission(struct plan *plan, size_t tasks, const struct plan_edge *edges,
-                               size_t edges_count)
-{
-    struct plan_task *list = mem_array(tasks, sizeof *list);
-    for (size_t i = 0; i < tasks; i++) {
-        list[i] = PLAIN;
-    }
-    *plan = (struct plan){ .name = STR("plan"),
-                           .classes = &ANY,
-                           .classes_count = 1,
-                           .policies = &ONCE,
-                           .policies_count = 1,
-                           .tasks = list,
-                           .tasks_count = tasks,
-                           .edges = edges,
-                           .edges_count = edges_count };
-    struct event event = { .kind = EVENT_SUBMIT };
-    event.submit.plan = plan;
-    event.submit.uid = STR("plan-0000");
-    event.submit.actor = STR("test");
-    return event;
-}
 
 /* Task 1, as many behind it as WIDE says, and one behind all of those. */
 static struct living *fan(void)
@@ -56,11 +27,10 @@ static struct living *fan(void)
         edges[WIDE + i] =
             (struct plan_edge){ .from = i + 1, .to = WIDE + 1, .when = EDGE_WHEN_SUCCESS };
     }
-    struct plan plan;
-    struct event event = submission(&plan, WIDE + 2, edges, (size_t)2 * WIDE);
-    living_turn(living, &event, 1);
-    living_settle(living);
-    mem_free((void *)(uintptr_t)plan.tasks);
+    struct plan_task *tasks = living_tasks(WIDE + 2);
+    struct plan plan = living_plan(tasks, WIDE + 2, edges, (size_t)2 * WIDE);
+    living_submit(living, &plan);
+    mem_free(tasks);
     mem_free(edges);
     return living;
 }
@@ -100,17 +70,6 @@ static void finish_all(struct living *living)
             return;
         }
     }
-}
-
-static struct event reopening(const int64_t *id, bool rerun)
-{
-    struct event event = { .kind = EVENT_REOPEN };
-    event.reopen.constellation_id = 1;
-    event.reopen.task_ids = id;
-    event.reopen.task_ids_count = 1;
-    event.reopen.rerun = rerun;
-    event.reopen.actor = STR("ada");
-    return event;
 }
 
 static uint32_t count_state(struct living *living, enum task_state state)
@@ -175,7 +134,7 @@ static void a_rerun_of_many_goes_by_slices_and_all_of_them_run_again(void **stat
     assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
     living_revive(living);
     const int64_t root = 1;
-    struct event event = reopening(&root, true);
+    struct event event = living_reopening(&root, true);
     living_turn(living, &event, 1);
     int turns = watch(living, 0);
     assert_true(turns >= 3);
@@ -193,7 +152,7 @@ static void a_restart_goes_on_with_a_rerun_wherever_it_was(void **state)
         finish_all(living);
         living_revive(living);
         const int64_t root = 1;
-        struct event event = reopening(&root, true);
+        struct event event = living_reopening(&root, true);
         living_turn(living, &event, 1);
         watch(living, at);
         expect_all_again(living);
@@ -212,7 +171,7 @@ static void a_retry_brings_back_all_that_was_skipped_whatever_restarts_there_are
         assert_int_equal(count_state(living, TASK_SKIPPED), WIDE + 1);
         living_revive(living);
         const int64_t root = 1;
-        struct event event = reopening(&root, false);
+        struct event event = living_reopening(&root, false);
         living_turn(living, &event, 1);
         watch(living, at);
         expect_all_again(living);
@@ -251,7 +210,7 @@ static void what_is_being_made_is_left_alone_but_for_a_cancel(void **state)
     finish_all(living);
     living_revive(living);
     const int64_t root = 1;
-    struct event event = reopening(&root, true);
+    struct event event = living_reopening(&root, true);
     living_turn(living, &event, 1);
     int64_t hold = living_find_hold(living, HOLD_RERUN, 0);
     assert_true(hold > 0);
@@ -271,8 +230,7 @@ static void what_is_being_made_is_left_alone_but_for_a_cancel(void **state)
     assert_int_equal(living->err, ERR_CONFLICT);
     living_turn(living, &events[1], 1);
     assert_string_equal(living->why, "constellation_reopening");
-    struct event cancel = { .kind = EVENT_CANCEL };
-    cancel.cancel.constellation_id = 1;
+    struct event cancel = living_cancel();
     living_turn(living, &cancel, 1);
     assert_int_equal(living->err, ERR_NONE);
     watch(living, 1); /* what is half taken back is made whole, and then cancelled */
@@ -287,7 +245,7 @@ static void a_rerun_of_many_is_refused_when_some_of_it_is_under_way(void **state
     struct living *living = fan();
     finish(living, 1, 0);
     const int64_t root = 1;
-    struct event event = reopening(&root, true);
+    struct event event = living_reopening(&root, true);
     living_turn(living, &event, 1);
     watch(living, 0);
     assert_int_equal(living->err, ERR_CONFLICT);
@@ -304,27 +262,15 @@ static void a_hold_that_expires_with_a_cancel_lets_go_what_is_spared(void **stat
     (void)state;
     struct living *living = living_new(1);
     const struct plan_task tasks[] = {
-        PLAIN, PLAIN, { .key = { "k", 1 }, .body = { "b", 1 }, .flags = TASK_FINALLY }
+        LIVING_TASK, LIVING_TASK, { .key = { "k", 1 }, .body = { "b", 1 }, .flags = TASK_FINALLY }
     };
-    struct plan plan;
-    struct event event = submission(&plan, 3, NULL, 0);
-    mem_free((void *)(uintptr_t)plan.tasks);
-    plan.tasks = tasks;
-    living_turn(living, &event, 1);
-    living_settle(living);
-    struct event hold = { .kind = EVENT_HOLD };
-    hold.hold.constellation_id = 1;
-    hold.hold.scope = HOLD_ALL;
-    hold.hold.origin = HOLD_BY_REQUEST;
-    hold.hold.on_expiry = HOLD_EXPIRY_FAIL;
-    hold.hold.length_ms = 1000;
-    hold.hold.owner = STR("ada");
+    struct plan plan = living_plan(tasks, 3, NULL, 0);
+    living_submit(living, &plan);
+    struct event hold = living_hold(HOLD_ALL, NULL, 0, 1000);
     living_turn(living, &hold, 1);
     finish(living, 1, 0);
-    living->now.boot_ms += 1000;
-    living->now.wall_ms += 1000;
-    struct event cancel = { .kind = EVENT_CANCEL };
-    cancel.cancel.constellation_id = 1;
+    living_pass(living, 1000);
+    struct event cancel = living_cancel();
     living_turn(living, &cancel, 1);
     living_settle(living);
     living_check(living);
@@ -344,8 +290,9 @@ static void a_plan_written_backwards_has_its_order_when_it_is_taken_in(void **st
     for (uint32_t i = 0; i + 1 < TASKS; i++) {
         edges[i] = (struct plan_edge){ .from = i + 1, .to = i, .when = EDGE_WHEN_SUCCESS };
     }
-    struct plan plan;
-    struct event event = submission(&plan, TASKS, edges, TASKS - 1);
+    struct plan_task *tasks = living_tasks(TASKS);
+    const struct plan plan = living_plan(tasks, TASKS, edges, TASKS - 1);
+    struct event event = living_submission(&plan);
     living_turn(living, &event, 1);
     const struct constellation *constellation = map_get(&living->engine->constellations, 1);
     int turns_without_rows = 0;
@@ -357,7 +304,7 @@ static void a_plan_written_backwards_has_its_order_when_it_is_taken_in(void **st
     assert_true(turns_without_rows > 1); /* the order was made in them */
     assert_true(constellation->order_next != 0);
     living_check(living); /* every edge goes up in it */
-    mem_free((void *)(uintptr_t)plan.tasks);
+    mem_free(tasks);
     mem_free(edges);
     living_free(living);
 }
@@ -368,11 +315,9 @@ static void the_order_is_there_after_a_restart(void **state)
     struct living *living = living_new(1);
     const struct plan_edge edges[] = { { .from = 2, .to = 0, .when = EDGE_WHEN_SUCCESS },
                                        { .from = 1, .to = 2, .when = EDGE_WHEN_SUCCESS } };
-    struct plan plan;
-    struct event event = submission(&plan, 3, edges, 2);
-    living_turn(living, &event, 1);
-    living_settle(living);
-    mem_free((void *)(uintptr_t)plan.tasks);
+    const struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LIVING_TASK };
+    const struct plan plan = living_plan(tasks, 3, edges, 2);
+    living_submit(living, &plan);
     living_restart(living);
     const struct constellation *constellation = map_get(&living->engine->constellations, 1);
     assert_true(constellation->order_next != 0);
