@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/net/nest.h"
+#include "common/sys/thread.h"
 #include "orchestrator/api/api_inner.h"
 
 struct worker {
@@ -156,20 +156,13 @@ void worker_free(struct worker *worker)
     mem_free(worker);
 }
 
-static bool start_thread(struct worker *worker)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all); /* signals are the loop's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    worker->has_thread = pthread_create(&worker->thread, NULL, run, worker) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return worker->has_thread;
-}
-
 static bool take(struct worker *worker, struct work *work, size_t max)
 {
-    if (worker->jobs >= max || (!worker->has_thread && !start_thread(worker))) {
+    if (worker->jobs >= max) {
+        return false;
+    }
+    worker->has_thread = worker->has_thread || thread_start(&worker->thread, run, worker);
+    if (!worker->has_thread) {
         return false;
     }
     worker->jobs++;

@@ -4,11 +4,11 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/sys/thread.h"
 #include "orchestrator/store/sqlite_db.h"
 
 enum { ROOM_LOOK_MS = 20 }; /* between two looks of who waits to read */
@@ -231,12 +231,7 @@ static bool open_own(struct checkpointer *self)
 static bool start_thread(struct checkpointer *self)
 {
     if (!self->has_thread && open_own(self)) {
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all); /* signals are the loop's */
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        self->has_thread = pthread_create(&self->thread, NULL, work, self) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        self->has_thread = thread_start(&self->thread, work, self);
     }
     return self->has_thread;
 }
