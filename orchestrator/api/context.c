@@ -370,14 +370,13 @@ void context_get(struct api *api, const struct api_call *call)
         reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
-    struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    struct read *read = read_of(api, call, &context_read);
+    if (read == NULL) {
         return;
     }
-    struct read *read = read_new(api, call, &context_read, &constellation);
     struct wanted *wanted = arena_alloc(&read->arena, sizeof(*wanted));
     struct buf head = { NULL, 0, 0 };
-    write_head(api, &constellation, (size_t)bytes / 2, &head);
+    write_head(api, &read->constellation, (size_t)bytes / 2, &head);
     /* As long as it is now, or a little longer: its numbers may grow until it is written. */
     *wanted = (struct wanted){ .bytes_max = (size_t)bytes,
                                .head_bytes = head.length + CONTEXT_GROWTH_BYTES };

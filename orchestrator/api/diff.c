@@ -270,11 +270,10 @@ void diff_get(struct api *api, const struct api_call *call)
         reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
-    struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    struct read *read = read_of(api, call, &diff_read);
+    if (read == NULL) {
         return;
     }
-    struct read *read = read_new(api, call, &diff_read, &constellation);
     read->data = arena_alloc(&read->arena, sizeof(wanted));
     *(struct wanted *)read->data = wanted;
     read_start(api, read);

@@ -157,11 +157,10 @@ void history_get(struct api *api, const struct api_call *call)
         reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
-    struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    struct read *read = read_of(api, call, &history_read);
+    if (read == NULL) {
         return;
     }
-    struct read *read = read_new(api, call, &history_read, &constellation);
     struct wanted *wanted = arena_alloc(&read->arena, sizeof(*wanted));
     wanted->key = arena_str(&read->arena, call->params[1]);
     wanted->last = (uint32_t)last;

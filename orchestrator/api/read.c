@@ -114,6 +114,15 @@ struct read *read_new(struct api *api, const struct api_call *call, const struct
     return read;
 }
 
+struct read *read_of(struct api *api, const struct api_call *call, const struct read_kind *kind)
+{
+    struct query_constellation constellation;
+    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+        return NULL;
+    }
+    return read_new(api, call, kind, &constellation);
+}
+
 void read_start(struct api *api, struct read *read)
 {
     bool is_parse = read->kind->is_parse;

@@ -46,6 +46,8 @@ struct read {
 struct read *
 read_new(struct api *api, const struct api_call *call, const struct read_kind *kind,
          const struct query_constellation *constellation); /* NULL: of none, or of many */
+/* The same, of the constellation that the path names first. NULL: it has been answered that there is none. */
+struct read *read_of(struct api *api, const struct api_call *call, const struct read_kind *kind);
 /* Gives it away: it will be answered, or is now, when too many are waiting. */
 void read_start(struct api *api, struct read *read);
 

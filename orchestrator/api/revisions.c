@@ -63,11 +63,10 @@ void revisions_list(struct api *api, const struct api_call *call)
         reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
-    struct query_constellation constellation;
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    struct read *read = read_of(api, call, &list_read);
+    if (read == NULL) {
         return;
     }
-    struct read *read = read_new(api, call, &list_read, &constellation);
     struct query_revision_list *wanted = arena_alloc(&read->arena, sizeof(*wanted));
     *wanted =
         (struct query_revision_list){ .first = 1, .last = (uint32_t)last, .limit = (size_t)limit };

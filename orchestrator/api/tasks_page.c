@@ -296,7 +296,6 @@ static const struct read_kind page_read = {
 
 void tasks_list(struct api *api, const struct api_call *call)
 {
-    struct query_constellation constellation;
     struct page page = { .states = 0 };
     struct reason reason;
     struct str text;
@@ -310,10 +309,10 @@ void tasks_list(struct api *api, const struct api_call *call)
         reply_problem(api, call->request->id, PROBLEM_BAD_REQUEST, "%s", reason.text);
         return;
     }
-    if (!api_find_constellation(api, call, call->params[0], &constellation)) {
+    struct read *read = read_of(api, call, &page_read);
+    if (read == NULL) {
         return;
     }
-    struct read *read = read_new(api, call, &page_read, &constellation);
     page.limit = (size_t)limit;
     page.after = (int64_t)after;
     page.has_keys = args_get(&call->args, "keys", &text);
