@@ -78,6 +78,9 @@ static void ask_together(struct door *door, const struct request *same, size_t c
     door->gate = count;
     for (size_t i = 0; i < count; i++) {
         client_open(door->house, &door->crowd[i], same);
+        while (door->gate > 0 && door->held_count <= i) { /* each is heard before the next */
+            house_pass(door->house);
+        }
     }
     for (size_t i = 0; i < count; i++) {
         client_wait_end(door->house, &door->crowd[i]);
