@@ -315,7 +315,11 @@ static void count_in(struct batch *batch, uint32_t revision)
         if (!batch->touches[i].is_removed) {
             struct task *task = constellation_task(batch->constellation, batch->touches[i].task);
             task->record.revision = revision;
-            task_save(batch->engine, task);
+            if (batch->touches[i].is_updated) {
+                task_save(batch->engine, task);
+            } else {
+                task_stamp(batch->engine, task);
+            }
         }
     }
 }

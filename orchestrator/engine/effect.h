@@ -63,6 +63,7 @@ struct effect {
             const struct task_record *record;
             int64_t constellation_id;
             const struct plan_task *plan; /* ADD and TASK_TEXT only */
+            bool is_stamp;                /* SAVE: nothing but its revision is another */
         } task;
         struct {
             struct edge_record record; /* a copy: the engine keeps edges smaller than this */

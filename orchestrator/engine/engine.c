@@ -162,11 +162,16 @@ struct effect *engine_reply(struct engine *engine, uint64_t request, enum err er
     return effect;
 }
 
+bool engine_is_marked(const struct engine *engine, uint64_t mark)
+{
+    return mark > engine->mark_base + engine->effects->applied;
+}
+
 bool engine_mark(struct engine *engine, uint64_t *mark)
 {
     CHECK(engine->effects->count < MARKS_A_TURN);
-    if (*mark > engine->mark_base + engine->effects->applied) {
-        return false; /* its effect is on the list, and not applied: it will see this change too */
+    if (engine_is_marked(engine, *mark)) {
+        return false;
     }
     *mark = engine->mark_base + engine->effects->count + 1;
     return true;

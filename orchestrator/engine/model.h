@@ -124,6 +124,8 @@ struct str engine_by(struct engine *engine, enum author_kind kind, struct str na
 int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms);
 /* Whether what carries this mark must be put on the list of what is saved; then it is marked. */
 bool engine_mark(struct engine *engine, uint64_t *mark);
+/* Its effect is on the list, and not applied: it will see what changes now too. */
+bool engine_is_marked(const struct engine *engine, uint64_t mark);
 struct str engine_text(struct engine *engine, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* lives until the end of the turn */
 /* The answer to the request of an event; ERR_NONE: it was done. */

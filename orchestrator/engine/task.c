@@ -95,6 +95,16 @@ void task_save(struct engine *engine, struct task *task)
     }
 }
 
+void task_stamp(struct engine *engine, struct task *task)
+{
+    if (!engine_is_marked(engine, task->mark)) {
+        struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_TASK);
+        effect->task.record = &task->record;
+        effect->task.constellation_id = task->constellation->record.id;
+        effect->task.is_stamp = true;
+    }
+}
+
 /* How long it may be ready without being assigned. The clock runs while it is on the ready queue, and
    begins anew when it comes there again: a hold does not use it up. */
 static void start_waiting(struct engine *engine, struct task *task)

@@ -101,6 +101,8 @@ void task_init(struct engine *engine, struct task *task); /* derived parts, from
    saved. A final state puts the task on the queue of those whose edges are to be decided. */
 void task_move(struct engine *engine, struct task *task, enum task_state state);
 void task_save(struct engine *engine, struct task *task);
+/* Likewise, when nothing but its revision has changed. */
+void task_stamp(struct engine *engine, struct task *task);
 /* To the ready queue if its dependencies are open and its inputs filled in. */
 void task_consider(struct engine *engine, struct task *task);
 void task_unqueue(struct engine *engine, struct task *task);

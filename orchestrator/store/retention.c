@@ -173,6 +173,9 @@ static enum err drop_task(struct pass *pass, int64_t task_id, int64_t fence)
     }
     err = run(pass, "DELETE FROM task_text WHERE id = ?", task_id, 0);
     if (err == ERR_NONE) {
+        err = run(pass, "DELETE FROM task_stamp WHERE id = ?", task_id, 0);
+    }
+    if (err == ERR_NONE) {
         err = run(pass, "DELETE FROM task_row WHERE id = ?", task_id, 0);
     }
     pass->budget -= 2;

@@ -77,6 +77,9 @@ static const char *const step_1[] = {
     " first_attempt INTEGER NOT NULL, revision INTEGER NOT NULL, round INTEGER NOT NULL,"
     " flags INTEGER NOT NULL, state INTEGER NOT NULL, has_references INTEGER NOT NULL,"
     " prepared INTEGER NOT NULL) STRICT",
+    /* The revision of a task that an edit has touched and not changed, if it is newer than that of its row:
+       rows of tasks lie anywhere, and many of these stand on one page. */
+    "CREATE TABLE task_stamp(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT",
     "CREATE VIEW task AS SELECT r.id, r.constellation_id,"
     " coalesce(l.class_id, r.class_id) AS class_id,"
     " coalesce(l.policy_id, r.policy_id) AS policy_id, coalesce(l.fence, r.fence) AS fence,"
@@ -86,11 +89,13 @@ static const char *const step_1[] = {
     " coalesce(l.attempts, r.attempts) AS attempts, coalesce(l.tries, r.tries) AS tries,"
     " coalesce(l.lost, r.lost) AS lost, coalesce(l.body_bytes, r.body_bytes) AS body_bytes,"
     " coalesce(l.first_attempt, r.first_attempt) AS first_attempt,"
-    " coalesce(l.revision, r.revision) AS revision, coalesce(l.round, r.round) AS round,"
+    " max(coalesce(l.revision, r.revision), coalesce(s.revision, 0)) AS revision,"
+    " coalesce(l.round, r.round) AS round,"
     " coalesce(l.flags, r.flags) AS flags, coalesce(l.state, r.state) AS state,"
     " coalesce(l.has_references, r.has_references) AS has_references,"
     " coalesce(l.prepared, r.prepared) AS prepared, r.late, r.name"
-    " FROM task_row r LEFT JOIN task_live l ON l.id = r.id",
+    " FROM task_row r LEFT JOIN task_live l ON l.id = r.id"
+    " LEFT JOIN task_stamp s ON s.id = r.id",
     /* body: an encoded TaskBody as submitted; inputs: with its placeholders filled in, or NULL.
        \"group\", description, hold: NULL if there is none. */
     "CREATE TABLE task_text(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"

@@ -28,6 +28,10 @@ static enum err put_task(struct store_disk *disk, const struct effect *effect, b
     if (old != NULL) {
         row.constellation_id = old->constellation_id;
     }
+    if (old != NULL && effect->task.is_stamp) {
+        row.record = old->record;
+        row.record.revision = effect->task.record->revision;
+    }
     enum err err = put_record(disk, TWIN_TASK, row.record.id, is_new, &row, sizeof row, reason);
     if (err == ERR_NONE && is_new) {
         twin_put_text(disk, TWIN_TASK_TEXT, (uint64_t)row.record.id, row.constellation_id,

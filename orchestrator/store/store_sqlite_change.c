@@ -162,6 +162,9 @@ static enum err remove_task(struct store_sqlite *self, const struct effect *effe
         err = run_id(self, "DELETE FROM task_live WHERE id = ?", effect->id, reason);
     }
     if (err == ERR_NONE) {
+        err = run_id(self, "DELETE FROM task_stamp WHERE id = ?", effect->id, reason);
+    }
+    if (err == ERR_NONE) {
         err = run_id_on_row(self, "DELETE FROM task_row WHERE id = ?", effect->id, reason);
     }
     return err;

@@ -25,6 +25,7 @@ enum row {
     ROW_SAVE_TASK,
     ROW_TASK_LIVE,
     ROW_TASK_RESTS,
+    ROW_TASK_STAMP,
     ROW_ADD_EDGE,
     ROW_ADD_EDGES,
     ROW_SAVE_EDGE,
@@ -96,6 +97,8 @@ static const char *const texts[ROWS_END] = {
                       " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
                       " WHERE EXISTS (SELECT 1 FROM task_row WHERE id=?1)",
     [ROW_TASK_RESTS] = "DELETE FROM task_live WHERE id=?1",
+    [ROW_TASK_STAMP] = "INSERT INTO task_stamp(id, revision) VALUES(?,?)"
+                       " ON CONFLICT(id) DO UPDATE SET revision=?2",
     [ROW_ADD_EDGE] = "INSERT INTO edge_row(" EDGE_FIELDS ") VALUES" ONE_EDGE,
     [ROW_ADD_EDGES] = "INSERT INTO edge_row(" EDGE_FIELDS ") VALUES" FOUR_EDGES "," FOUR_EDGES
                       "," FOUR_EDGES "," FOUR_EDGES,
@@ -352,6 +355,13 @@ static enum err save_task(struct store_sqlite *self, const struct task_record *r
     return run(self, ROW_TASK_RESTS, reason);
 }
 
+static enum err stamp_task(struct store_sqlite *self, const struct task_record *record,
+                           struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_TASK_STAMP], record->id, record->revision);
+    return run_on_row(self, ROW_TASK_STAMP, reason);
+}
+
 enum { EDGE_FIELDS_COUNT = 9 };
 
 static void bind_edge(sqlite3_stmt *statement, size_t place, const struct new_edge *edge)
@@ -592,7 +602,8 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
     case EFFECT_ADD_TASK:
         return add_task(self, effect, reason);
     case EFFECT_SAVE_TASK:
-        return save_task(self, effect->task.record, reason);
+        return effect->task.is_stamp ? stamp_task(self, effect->task.record, reason)
+                                     : save_task(self, effect->task.record, reason);
     case EFFECT_ADD_EDGE:
         return add_edge(self, effect, reason);
     case EFFECT_SAVE_EDGE:

@@ -83,12 +83,19 @@ static void write_edge(struct living *living, const struct effect *effect)
 static void write_task(struct living *living, const struct effect *effect)
 {
     const struct task_record *record = effect->task.record;
-    bool is_there = map_get(&living->tasks, (uint64_t)record->id) != NULL;
+    uint64_t key = (uint64_t)record->id;
+    bool is_there = map_get(&living->tasks, key) != NULL;
     assert_true(is_there == (effect->kind == EFFECT_SAVE_TASK));
     if (!is_there && living->new_tasks_count < LIVING_ASSIGNED_MAX) {
         living->new_tasks[living->new_tasks_count++] = record->id;
     }
-    put(living, &living->tasks, record->id, record, sizeof *record);
+    if (!effect->task.is_stamp) {
+        put(living, &living->tasks, record->id, record, sizeof *record);
+        return;
+    }
+    struct task_record stamped = *(const struct task_record *)map_get(&living->tasks, key);
+    stamped.revision = record->revision;
+    put(living, &living->tasks, record->id, &stamped, sizeof stamped);
 }
 
 /* Every edge of it is gone before a task goes. */

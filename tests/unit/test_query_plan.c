@@ -363,6 +363,48 @@ static void revisions_go_by_their_number_and_their_age(void **state)
     assert_int_equal(number(bench, "SELECT revision FROM constellation"), 20);
 }
 
+static int64_t revision_of(struct bench *bench, int64_t task_id)
+{
+    struct query_task task;
+    assert_int_equal(query_task(bench->world->store, task_id, &bench->arena, &task, NULL),
+                     ERR_NONE);
+    return task.record.revision;
+}
+
+static void stamp(struct bench *bench, struct task_record *task, uint32_t revision)
+{
+    task->revision = revision;
+    struct effect *effect = effects_add(&bench->world->effects, EFFECT_SAVE_TASK);
+    effect->task.record = task;
+    effect->task.is_stamp = true;
+    world_commit(bench->world);
+}
+
+/* Its row, which may lie anywhere, is left alone. */
+static void a_task_that_an_edit_touches_has_its_revision(void **state)
+{
+    struct bench *bench = *state;
+    struct task_record *task = &bench->sample.tasks[0];
+    int64_t first = revision_of(bench, task->id);
+    stamp(bench, task, 30);
+    stamp(bench, task, 31);
+    assert_int_equal(revision_of(bench, task->id), 31);
+    assert_int_equal(number(bench, "SELECT revision FROM task_row WHERE id = 11"), first);
+    world_reopen(bench->world);
+    assert_int_equal(revision_of(bench, task->id), 31);
+    task->revision = 40;
+    effects_add(&bench->world->effects, EFFECT_SAVE_TASK)->task.record = task;
+    world_commit(bench->world);
+    assert_int_equal(revision_of(bench, task->id), 40);
+    stamp(bench, task, 41);
+    assert_int_equal(revision_of(bench, task->id), 41);
+    effects_add(&bench->world->effects, EFFECT_REMOVE_EDGE)->id = 21;
+    effects_add(&bench->world->effects, EFFECT_REMOVE_EDGE)->id = 22;
+    effects_add(&bench->world->effects, EFFECT_REMOVE_TASK)->id = 11;
+    world_commit(bench->world);
+    assert_int_equal(number(bench, "SELECT count(*) FROM task_stamp"), 0);
+}
+
 /* What retention looks for is written once in many edits. */
 static void an_edit_s_revision_is_one_row(void **state)
 {
@@ -410,6 +452,7 @@ static void a_constellation_that_was_edited_goes_whole(void **state)
     struct sample *sample = &bench->sample;
     struct effects *effects = &bench->world->effects;
     add_late(bench, 1500);
+    stamp(bench, &sample->tasks[1], 9);
     add_revision(bench, 9, 100);
     /* Task 11 ran in an earlier round, and was removed since. */
     sample->attempt.state = ATTEMPT_ENDED;
@@ -431,7 +474,8 @@ static void a_constellation_that_was_edited_goes_whole(void **state)
     assert_in_range(retain(bench, 1, &(struct retention_policy){ .finished_max = 0 }), 3, 12);
     assert_int_equal(
         number(bench, "SELECT (SELECT count(*) FROM task_row) + (SELECT count(*) FROM task_live) +"
-                      " (SELECT count(*) FROM task_text) + (SELECT count(*) FROM task_removed) +"
+                      " (SELECT count(*) FROM task_text) + (SELECT count(*) FROM task_stamp) +"
+                      " (SELECT count(*) FROM task_removed) +"
                       " (SELECT count(*) FROM edge_row) + (SELECT count(*) FROM edge_text) +"
                       " (SELECT count(*) FROM edge_decided) + (SELECT count(*) FROM attempt) +"
                       " (SELECT count(*) FROM hold) + (SELECT count(*) FROM hold_task) +"
@@ -495,6 +539,7 @@ int main(void)
         IN_A_BENCH(holds_are_listed_with_their_words_and_tasks),
         IN_A_BENCH(revisions_go_by_their_number_and_their_age),
         IN_A_BENCH(an_edit_s_revision_is_one_row),
+        IN_A_BENCH(a_task_that_an_edit_touches_has_its_revision),
         IN_A_BENCH(a_removed_task_that_never_ran_goes_with_the_events_that_name_it),
         IN_A_BENCH(a_constellation_that_was_edited_goes_whole),
         IN_A_BENCH(what_a_reopened_constellation_refers_to_is_in_use_again),
