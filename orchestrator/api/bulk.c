@@ -174,6 +174,14 @@ static void fill_admission(const struct job *job, struct event *event)
     event->bulk_admit.actor = str_of(job->actor);
 }
 
+enum err bulk_take_back(struct api *api, struct job *job, struct reason *reason)
+{
+    const struct edit_job *edit = job->is_bulk ? job->data : NULL;
+    return edit != NULL && edit->bulk->stage == BULK_WRITTEN
+               ? store_drop_pieces(api->config.store, edit->bulk->id, reason)
+               : ERR_NONE;
+}
+
 /* From this commit on it will be made, and whoever asks again is told so when it is. */
 static enum err admit(struct api *api, struct job *job, struct effects *effects,
                       struct reason *reason)
@@ -183,7 +191,7 @@ static enum err admit(struct api *api, struct job *job, struct effects *effects,
     bool live = false;
     enum err err = edits_load(api, job, effects, &live, reason);
     if (err == ERR_NONE && !live) {
-        return job->is_answered ? store_drop_pieces(api->config.store, bulk->id, reason) : ERR_NONE;
+        return ERR_NONE;
     }
     if (err == ERR_NONE && job->once.keyed.length > 0) {
         struct idempotency_record answer = {

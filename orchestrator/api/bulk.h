@@ -44,6 +44,9 @@ enum err bulk_again(struct api *api, struct job *job);
 enum err bulk_run(struct api *api, struct job *job, struct effects *effects, struct reason *reason);
 enum err bulk_answer(struct api *api, struct job *job, const struct effect *effect,
                      struct reason *reason);
+/* In the turn: of one that is answered before it is admitted, what is written goes. Of any other job
+   nothing is. */
+enum err bulk_take_back(struct api *api, struct job *job, struct reason *reason);
 /* After the commit that has begun it. */
 void bulk_committed(struct api *api, struct job *job);
 

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/bulk.h"
 
 struct wake {
     struct store_wake rows;
@@ -57,20 +58,26 @@ void wakes_done(struct api *api)
     }
 }
 
-static void answer_refused(struct api *api, struct job *job, enum err err, const struct reason *why)
+static enum err answer_refused(struct api *api, struct job *job, enum err err,
+                               const struct reason *why, struct reason *reason)
 {
+    buf_clear(&job->body); /* a large edit has its answer already */
     job_answer_problem(api, job, err == ERR_NOT_FOUND ? PROBLEM_NOT_FOUND : PROBLEM_TOO_MANY, "%s",
                        err == ERR_NOT_FOUND ? "it has been deleted" : why->text);
+    return bulk_take_back(api, job, reason);
 }
 
-static void refuse_all(struct api *api, struct wake *wake, enum err err, const struct reason *why)
+static enum err refuse_all(struct api *api, struct wake *wake, enum err err,
+                           const struct reason *why, struct reason *reason)
 {
-    while (wake->first != NULL) {
+    enum err failed = ERR_NONE;
+    while (wake->first != NULL && failed == ERR_NONE) {
         struct job *job = wake->first;
         wake->first = job->next;
         api->jobs.queued--;
-        answer_refused(api, job, err, why);
+        failed = answer_refused(api, job, err, why, reason);
     }
+    return failed;
 }
 
 /* Takes the first of them on; what it does not finish goes to the end of the row. */
@@ -82,9 +89,9 @@ static enum err work_on_first(struct api *api, struct reason *reason)
     enum err err =
         store_wake(api->config.store, api->config.engine, &wake->rows, &wakes->budget, &why);
     if (err == ERR_NOT_FOUND || err == ERR_LIMIT) {
-        refuse_all(api, wake, err, &why);
+        err = refuse_all(api, wake, err, &why, reason);
         forget(wakes, wake);
-        return ERR_NONE;
+        return err;
     }
     if (err == ERR_NONE && !wake->rows.is_whole) {
         put_last(wakes, wake);
@@ -132,8 +139,7 @@ static enum err begin(struct api *api, struct job *job, bool *ret_live, struct r
         err = store_wake(api->config.store, api->config.engine, &rows, &wakes->budget, &why);
     }
     if (err == ERR_NOT_FOUND || err == ERR_LIMIT) {
-        answer_refused(api, job, err, &why);
-        return ERR_NONE;
+        return answer_refused(api, job, err, &why, reason);
     }
     if (err == ERR_NONE && rows.is_whole) {
         *ret_live = true;
@@ -165,9 +171,10 @@ enum err wake_for(struct api *api, struct job *job, bool *ret_live, struct reaso
         return ERR_NONE;
     }
     if (wakes->count >= WAKES_MAX) {
-        job_answer_problem(api, job, PROBLEM_TOO_MANY,
-                           "%d others that have ended are being loaded; try again", WAKES_MAX);
-        return ERR_NONE;
+        struct reason why;
+        enum err err = reason_set(
+            &why, ERR_LIMIT, "%d others that have ended are being loaded; try again", WAKES_MAX);
+        return answer_refused(api, job, err, &why, reason);
     }
     return begin(api, job, ret_live, reason);
 }

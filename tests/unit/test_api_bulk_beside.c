@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/store/retention.h"
 #include "tests/unit/api_house.h"
 
 enum { MANY = 700, PATH_BYTES = 320, MINUTE_MS = 60 * 1000 };
@@ -209,6 +210,65 @@ static void what_it_expects_of_others_holds_when_it_becomes_certain(void **state
     }
 }
 
+static bool has_piece(struct trial *trial, enum piece_kind kind)
+{
+    struct arena arena = { 0 };
+    struct str body;
+    enum err err = store_read_piece(trial->house->store, 1, kind, 0, &arena, &body);
+    assert_true(err == ERR_NONE || err == ERR_NOT_FOUND);
+    arena_done(&arena);
+    return err == ERR_NONE;
+}
+
+static void retain(struct trial *trial)
+{
+    const struct retention_policy policy = { .revisions_max = 10 };
+    struct reason reason = { "" };
+    bool more = true;
+    while (more) {
+        assert_int_equal(store_begin(trial->house->store, &reason), ERR_NONE);
+        assert_int_equal(store_retain(trial->house->store, 1, &policy, &more, &reason), ERR_NONE);
+        assert_int_equal(store_commit(trial->house->store, &reason), ERR_NONE);
+    }
+}
+
+/* All of it is written, and its constellation is on its way back, some rows a turn. */
+static void what_is_deleted_while_it_is_loaded_leaves_nothing_of_an_edit(void **state)
+{
+    struct trial *trial = *state;
+    house_free(trial->house);
+    struct house *house = trial->house = house_new_slow(2);
+    struct client client;
+    struct client other;
+    house_submit(house,
+                 "name: g\ntasks:\n  a: {}\n  b: {needs: a}\n  c: {}\n"
+                 "  d: {needs: c}\n  e: {needs: d}\n",
+                 trial->id);
+    while (house_is_due(house)) {
+        house_turn(house);
+    }
+    begin(trial, &client,
+          &(struct request){ .method = "POST",
+                             .path = path_of(trial, "/edits"),
+                             .body = additions(trial, "a", "") });
+    house->is_held = false;
+    while (!has_piece(trial, PIECE_INVERSE)) {
+        house_pass(house); /* a turn at the most */
+    }
+    assert_null(engine_constellation(house->engine, 1)); /* on its way */
+    begin(trial, &other, &(struct request){ .method = "DELETE", .path = path_of(trial, "") });
+    house->is_held = false;
+    client_wait(house, &other, "204 No Content");
+    client_wait(house, &client, "\r\n\r\n{\"type\":");
+    client_wait(house, &client, "it has been deleted");
+    client_close(&client);
+    client_close(&other);
+    retain(trial);
+    for (int kind = PIECE_PART; kind <= PIECE_INVERSE; kind++) {
+        assert_false(has_piece(trial, (enum piece_kind)kind));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +279,8 @@ int main(void)
             tear_down),
         cmocka_unit_test_setup_teardown(what_it_expects_of_others_holds_when_it_becomes_certain,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_is_deleted_while_it_is_loaded_leaves_nothing_of_an_edit, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
