@@ -15,6 +15,37 @@ void digest_sha256(const void *data, size_t bytes, uint8_t ret_digest[DIGEST_BYT
     CHECK(ok == 1 && length == DIGEST_BYTES);
 }
 
+/* One of OpenSSL's, by another name. */
+static EVP_MD_CTX *context_of(struct digest *digest)
+{
+    return (EVP_MD_CTX *)digest;
+}
+
+struct digest *digest_new(void)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    CHECK(context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+    return (struct digest *)context;
+}
+
+void digest_add(struct digest *digest, const void *data, size_t bytes)
+{
+    int ok = EVP_DigestUpdate(context_of(digest), data, bytes);
+    CHECK(ok == 1);
+}
+
+void digest_end(struct digest *digest, uint8_t ret_digest[DIGEST_BYTES])
+{
+    unsigned length = 0;
+    int ok = EVP_DigestFinal_ex(context_of(digest), ret_digest, &length);
+    CHECK(ok == 1 && length == DIGEST_BYTES);
+}
+
+void digest_free(struct digest *digest)
+{
+    EVP_MD_CTX_free(context_of(digest));
+}
+
 void digest_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes,
                         uint8_t ret_digest[DIGEST_BYTES])
 {

@@ -13,6 +13,13 @@ enum {
 };
 
 void digest_sha256(const void *data, size_t bytes, uint8_t ret_digest[DIGEST_BYTES]);
+/* The same of bytes that come in pieces. */
+struct digest;
+struct digest *digest_new(void);
+void digest_add(struct digest *digest, const void *data, size_t bytes);
+void digest_end(struct digest *digest,
+                uint8_t ret_digest[DIGEST_BYTES]); /* nothing is added after it */
+void digest_free(struct digest *digest);
 void digest_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes,
                         uint8_t ret_digest[DIGEST_BYTES]);
 /* Lower case, with a NUL: `to` has room for 2 * bytes + 1. */

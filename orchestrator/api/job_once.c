@@ -32,7 +32,7 @@ static void hash_request(const struct net_request *request, uint8_t ret_hash[JOB
     uint8_t parts[3 * JOB_HASH_BYTES];
     digest_sha256(request->path.data, request->path.length, parts);
     digest_sha256(request->query.data, request->query.length, parts + JOB_HASH_BYTES);
-    digest_sha256(request->body.data, request->body.length, parts + 2 * (size_t)JOB_HASH_BYTES);
+    memcpy(parts + 2 * (size_t)JOB_HASH_BYTES, request->body_sha256, JOB_HASH_BYTES);
     digest_sha256(parts, sizeof(parts), ret_hash);
 }
 

@@ -36,7 +36,9 @@ struct exchange {
     size_t text_ends[TEXT_COUNT];
     struct buf body;
     size_t body_bytes; /* what Content-Length announced */
-    uint64_t pass;     /* of the loop, in which the request was whole */
+    struct digest
+        *body_digest; /* of one with an Idempotency-Key: a long one takes longer than a turn may */
+    uint64_t pass;    /* of the loop, in which the request was whole */
     struct outbox out;
     struct buf
         answer; /* given away whole: goes into `out` piece by piece, as the socket takes it */

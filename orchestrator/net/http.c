@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/net/nest.h"
+#include "common/sys/digest.h"
 #include "orchestrator/net/exchange.h"
 #include "orchestrator/net/query.h"
 
@@ -153,6 +154,11 @@ static void deliver(struct exchange *exchange)
     struct conn *conn = exchange->conn;
     struct net *net = conn->net;
     struct buf body = exchange->body;
+    uint8_t body_sha256[DIGEST_BYTES];
+    bool is_keyed = exchange->body_digest != NULL;
+    if (is_keyed) {
+        digest_end(exchange->body_digest, body_sha256);
+    }
     exchange->body = (struct buf){ 0 };
     struct net_request request = {
         .id = exchange->id,
@@ -164,6 +170,7 @@ static void deliver(struct exchange *exchange)
         .whole = &body,
         .content_type = exchange_text(exchange, TEXT_CONTENT_TYPE),
         .idempotency_key = exchange_text(exchange, TEXT_IDEMPOTENCY_KEY),
+        .body_sha256 = is_keyed ? body_sha256 : NULL,
         .last_event_id = exchange_text(exchange, TEXT_LAST_EVENT_ID),
         .if_match = exchange_text(exchange, TEXT_IF_MATCH),
         .range = exchange_text(exchange, TEXT_RANGE),
@@ -199,6 +206,9 @@ static struct exchange *exchange_new(struct conn *conn, int method, struct str p
     add_header(exchange, TEXT_IF_NONE_MATCH, WSI_TOKEN_HTTP_IF_NONE_MATCH);
     add_header(exchange, TEXT_RANGE, WSI_TOKEN_HTTP_RANGE);
     add_header(exchange, TEXT_ACCEPT, WSI_TOKEN_HTTP_ACCEPT);
+    if (exchange_text(exchange, TEXT_IDEMPOTENCY_KEY).length > 0) {
+        exchange->body_digest = digest_new();
+    }
     conn->exchange = exchange;
     return exchange;
 }
@@ -306,6 +316,9 @@ int http_body(struct conn *conn, struct str piece)
     }
     conn->net->stats.bytes_in += piece.length;
     buf_append(&exchange->body, piece.data, piece.length);
+    if (exchange->body_digest != NULL) {
+        digest_add(exchange->body_digest, piece.data, piece.length);
+    }
     return 0;
 }
 

@@ -75,6 +75,7 @@ struct net_request {
     struct buf *whole; /* the body: a handler may take it away instead of copying it */
     struct str content_type;
     struct str idempotency_key;
+    const uint8_t *body_sha256; /* with an Idempotency-Key: made as the body came in; else NULL */
     struct str last_event_id;
     struct str if_match;
     struct str range;

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/net/nest.h"
+#include "common/sys/digest.h"
 #include "orchestrator/net/exchange.h"
 
 enum { ANSWER_PIECE_BYTES = 4 * OUTBOX_FRAME_BYTES_MAX };
@@ -129,6 +130,7 @@ void exchange_free(struct exchange *exchange)
     outbox_done(&exchange->out, &conn->net->pool);
     buf_done(&exchange->text);
     buf_done(&exchange->body);
+    digest_free(exchange->body_digest);
     buf_done(&exchange->answer);
     conn->net->bodies_bytes -= exchange->body_bytes;
     conn->exchange = NULL;

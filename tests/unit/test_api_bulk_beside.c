@@ -150,11 +150,13 @@ static void a_key_that_is_repeated_after_a_restart_gets_the_answer_when_it_is_ma
     assert_true(answer_has_header(&answer, "retry-after: 1"));
     answer_done(&answer);
     struct request other = request;
-    other.body = STR("{\"operations\":[]}");
+    trial->body.data[trial->body.length - 1] =
+        ' '; /* the last of its bytes, pieces behind the first */
     answer = house_ask(house, &other);
     assert_int_equal(answer.status, 422);
     assert_string_equal(code_of(&answer), "idempotency_mismatch");
     answer_done(&answer);
+    trial->body.data[trial->body.length - 1] = '}';
     struct part_wanted wanted;
     while (engine_wants_part(house->engine, &wanted)) {
         house_turn(house);

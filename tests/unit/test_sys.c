@@ -189,6 +189,14 @@ static void digests_are_the_published_ones(void **state)
     digest_sha256("", 0, digest);
     digest_hex(digest, sizeof digest, hex);
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    struct digest *pieces = digest_new();
+    digest_add(pieces, "a", 1);
+    digest_add(pieces, "", 0);
+    digest_add(pieces, "bc", 2);
+    digest_end(pieces, digest);
+    digest_free(pieces);
+    digest_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     /* RFC 4231, test case 2. */
     digest_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, digest);
     digest_hex(digest, sizeof digest, hex);
