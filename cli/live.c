@@ -110,6 +110,10 @@ void live_event(struct live *live, const char *name, struct str data, int64_t no
         return;
     }
     live->turn++;
+    if (!live->has_snapshot) {
+        const json_t *first = json_object_get(json, "constellation");
+        live->was_over = live_state_is_final(json_text(first, "state"));
+    }
     size_t at = 0;
     json_t *item = NULL;
     /* Tasks first: what is said when the constellation ends is said last. */

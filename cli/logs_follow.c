@@ -280,9 +280,6 @@ int logs_follow(struct cli *cli, const char *id, const char *key, enum logs_whic
     while (all.first != NULL) {
         remove_tail(&all, &all.first);
     }
-    if (code == CLI_OK && key != NULL && live_task(&all.live, key) == NULL) {
-        code = cli_fail(CLI_REFUSED, "%s has no task %s", id, key);
-    }
     if (ret_state != NULL) {
         snprintf(ret_state, 32, "%s", live_state(&all.live));
     }

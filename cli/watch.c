@@ -32,9 +32,10 @@ struct watching {
 static void print_task(void *context, const struct live_task *task)
 {
     struct watching *watching = context;
-    /* What has not begun says nothing new at the beginning. */
+    /* What has not begun says nothing new at the beginning; of what has ended the verdict says all. */
     if (!watching->prints_lines ||
-        (!watching->live.has_snapshot && options_word_in("waiting ready", task->state))) {
+        (!watching->live.has_snapshot &&
+         (watching->live.was_over || options_word_in("waiting ready", task->state)))) {
         return;
     }
     char now[CLOCK_TEXT_BYTES];

@@ -9,29 +9,81 @@ enum {
     NEAREST_PAGE = 500,
 };
 
-enum err change_say_nearest(struct api *api, int64_t constellation_id, struct str key,
-                            struct buf *words, struct reason *reason)
+struct looking {
+    struct store *store;
+    struct arena *arena;
+    int64_t constellation_id;
+    struct spec_nearest nearest;
+    struct buf few; /* the first keys */
+    size_t count;   /* that were looked at */
+};
+
+static enum err look_for(struct looking *looking, struct reason *reason)
 {
-    struct str *keys = arena_array(&api->arena, NEAREST_PAGE, sizeof(*keys));
-    int64_t *ids = arena_array(&api->arena, NEAREST_PAGE, sizeof(*ids));
+    struct str *keys = arena_array(looking->arena, NEAREST_PAGE, sizeof(*keys));
+    int64_t *ids = arena_array(looking->arena, NEAREST_PAGE, sizeof(*ids));
     int64_t after = 0;
     size_t got = NEAREST_PAGE;
-    struct spec_nearest nearest;
-    char hint[SPEC_HINT_BYTES_MAX];
-    spec_nearest_init(&nearest, key);
-    for (int looked = 0; got == NEAREST_PAGE && looked < NEAREST_KEYS_MAX; looked += NEAREST_PAGE) {
-        enum err err = edit_lookup_keys(api->config.store, constellation_id, after, &api->arena,
-                                        keys, ids, NEAREST_PAGE, &got, reason);
+    while (got == NEAREST_PAGE && looking->count < NEAREST_KEYS_MAX) {
+        enum err err = edit_lookup_keys(looking->store, looking->constellation_id, after,
+                                        looking->arena, keys, ids, NEAREST_PAGE, &got, reason);
         if (err != ERR_NONE) {
             return err;
         }
         for (size_t i = 0; i < got; i++) {
-            spec_nearest_offer(&nearest, keys[i]);
+            spec_nearest_offer(&looking->nearest, keys[i]);
+            if (looking->count++ < CHANGE_NAMED_MAX) {
+                buf_printf(&looking->few, "%s%.*s", looking->count == 1 ? "" : ", ",
+                           STR_ARG(keys[i]));
+            }
         }
         after = got > 0 ? ids[got - 1] : after;
     }
-    buf_append_text(words, spec_nearest_hint(&nearest, hint));
     return ERR_NONE;
+}
+
+enum err change_say_nearest(struct api *api, int64_t constellation_id, struct str key,
+                            struct buf *words, struct reason *reason)
+{
+    struct looking looking = { .store = api->config.store,
+                               .arena = &api->arena,
+                               .constellation_id = constellation_id };
+    char hint[SPEC_HINT_BYTES_MAX];
+    spec_nearest_init(&looking.nearest, key);
+    enum err err = look_for(&looking, reason);
+    if (err == ERR_NONE) {
+        buf_append_text(words, spec_nearest_hint(&looking.nearest, hint));
+    }
+    buf_done(&looking.few);
+    return err;
+}
+
+enum err change_no_task(struct store *store, struct arena *arena,
+                        const struct query_constellation *constellation, struct str key,
+                        struct reason *reason)
+{
+    struct looking looking = { .store = store,
+                               .arena = arena,
+                               .constellation_id = constellation->record.id };
+    char hint[SPEC_HINT_BYTES_MAX];
+    spec_nearest_init(&looking.nearest, key);
+    enum err err = look_for(&looking, reason);
+    if (err != ERR_NONE) {
+        buf_done(&looking.few);
+        return err;
+    }
+    struct str uid = constellation->uid;
+    spec_nearest_hint(&looking.nearest, hint);
+    if (hint[0] != '\0') {
+        err = reason_set(reason, ERR_NOT_FOUND, "%.*s has no task \"%.*s\"%s", STR_ARG(uid),
+                         STR_ARG(key), hint);
+    } else {
+        err = reason_set(reason, ERR_NOT_FOUND, "%.*s has no task \"%.*s\"; it has %s%s",
+                         STR_ARG(uid), STR_ARG(key), buf_text(&looking.few),
+                         looking.count > CHANGE_NAMED_MAX ? ", …: asterism show lists them" : "");
+    }
+    buf_done(&looking.few);
+    return err;
 }
 
 void change_say_tasks(struct api *api, int64_t constellation_id, enum task_state state,

@@ -9,6 +9,11 @@ enum { CHANGE_NAMED_MAX = 10 };
 /* ": did you mean "x"?", if a key of the constellation is near to one that is not there. */
 enum err change_say_nearest(struct api *api, int64_t constellation_id, struct str key,
                             struct buf *words, struct reason *reason);
+/* A task that is asked for and not there: says so, with the key that is near, or the first of those that there
+   are. Returns ERR_NOT_FOUND, or why that cannot be read. */
+enum err change_no_task(struct store *store, struct arena *arena,
+                        const struct query_constellation *constellation, struct str key,
+                        struct reason *reason);
 /* "a, b": the keys of its tasks in this state, the first few; "" if there are none. */
 void change_say_tasks(struct api *api, int64_t constellation_id, enum task_state state,
                       struct buf *words);

@@ -1,5 +1,6 @@
 /* What a task waits for, in words, and for each device why it does not run it. */
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/view.h"
 #include "orchestrator/engine/attention.h"
@@ -65,8 +66,8 @@ void explain_get(struct api *api, const struct api_call *call)
     if (err != ERR_NONE) {
         buf_done(&body);
         if (err == ERR_NOT_FOUND) {
-            reason_set(&reason, err, "%.*s has no task \"%.*s\"", STR_ARG(constellation.uid),
-                       STR_ARG(call->params[1]));
+            err = change_no_task(api->config.store, &api->arena, &constellation, call->params[1],
+                                 &reason);
         }
         reply_failed(api, call->request->id, err, &reason);
         return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/read.h"
 #include "orchestrator/api/revisions.h"
@@ -125,8 +126,7 @@ static enum err rows(struct read *read, struct store *store, struct reason *reas
         size_t before_bytes = read->body.length;
         err = write_revisions(store, &out, id, wanted->key.data, wanted->last, &next, reason);
         if (err == ERR_NONE && !is_there && read->body.length == before_bytes) {
-            err = reason_set(reason, ERR_NOT_FOUND, "%.*s has no task \"%.*s\"",
-                             STR_ARG(read->constellation.uid), STR_ARG(wanted->key));
+            err = change_no_task(store, &read->arena, &read->constellation, wanted->key, reason);
         }
         json_out_array_end(&out);
     }

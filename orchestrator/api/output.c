@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/store/query_task.h"
 
@@ -378,6 +379,10 @@ void output_get(struct api *api, const struct api_call *call)
     int64_t task_id = 0;
     enum err err = query_task_id(api->config.store, constellation.record.id, call->params[1],
                                  &task_id, &reason);
+    if (err == ERR_NOT_FOUND) {
+        err = change_no_task(api->config.store, &api->arena, &constellation, call->params[1],
+                             &reason);
+    }
     if (err == ERR_NONE) {
         err = query_task(api->config.store, task_id, &api->arena, &wanted.task, &reason);
     }

@@ -1,5 +1,6 @@
 /* One task of a constellation, with its attempts. */
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/edit_lookup.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/view.h"
@@ -113,8 +114,8 @@ void tasks_get(struct api *api, const struct api_call *call)
     if (err != ERR_NONE) {
         buf_done(&body);
         if (err == ERR_NOT_FOUND) {
-            reason_set(&reason, err, "%.*s has no task \"%.*s\"", STR_ARG(constellation.uid),
-                       STR_ARG(call->params[1]));
+            err = change_no_task(api->config.store, &api->arena, &constellation, call->params[1],
+                                 &reason);
         }
         reply_failed(api, call->request->id, err, &reason);
         return;

@@ -35,6 +35,9 @@ asterism_test(unit_api_work
 asterism_test(unit_api_bulk
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk.c ${trial_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_api_missing
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_missing.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
 asterism_test(unit_api_bulk_beside
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk_beside.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)

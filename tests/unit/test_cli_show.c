@@ -258,6 +258,30 @@ static void a_live_copy_follows_snapshots_and_changes(void **state)
     assert_false(live.ended);
     live_event(&live, "end", STR("{}"), 3000);
     assert_true(live.ended);
+    assert_false(live.was_over);
+    live_done(&live);
+}
+
+/* Told by its tasks, of which each looks new then. */
+static bool was_over;
+
+static void look_whether_it_was_over(void *context, const struct live_task *task)
+{
+    const struct live *live = context;
+    (void)task;
+    was_over = live->was_over;
+}
+
+static void a_live_copy_knows_what_had_ended_before_it_looked(void **state)
+{
+    (void)state;
+    struct live live = { .changed = look_whether_it_was_over };
+    live.context = &live;
+    live_event(&live, "snapshot",
+               STR("{\"constellation\":{\"id\":\"a-7k2m\",\"state\":\"succeeded\"},\"tasks\":["
+                   "{\"key\":\"one\",\"state\":\"succeeded\",\"attempt\":1}]}"),
+               1000);
+    assert_true(was_over);
     live_done(&live);
 }
 
@@ -432,6 +456,7 @@ int main(void)
         cmocka_unit_test(times_and_sizes_are_short),
         cmocka_unit_test(events_come_out_however_the_stream_is_cut),
         cmocka_unit_test(a_live_copy_follows_snapshots_and_changes),
+        cmocka_unit_test(a_live_copy_knows_what_had_ended_before_it_looked),
         cmocka_unit_test(the_picture_keeps_within_the_window),
         cmocka_unit_test(redrawing_goes_up_over_lines_that_the_window_has_wrapped),
         cmocka_unit_test(a_graph_is_drawn_with_every_edge),
