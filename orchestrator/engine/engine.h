@@ -33,6 +33,7 @@ enum {
     ENGINE_UNCOUNTED_MAX = 1000,               /* attempts of a task that were nobody's fault */
     ENGINE_DEVICES_MAX = 20000,
     ENGINE_CLASSES_MAX = 20000,
+    ENGINE_DURATIONS_MAX = 8192,     /* attempts that a start learns from */
     ENGINE_LIVE_TASKS_MAX = 4000000, /* in all constellations that are not final */
 };
 
@@ -82,6 +83,9 @@ void engine_load_task(struct engine *engine, int64_t constellation_id,
 void engine_load_edge(struct engine *engine, int64_t constellation_id,
                       const struct edge_record *record); /* likewise */
 void engine_load_attempt(struct engine *engine, const struct attempt_record *record);
+/* What an attempt that has succeeded took, by the name of its task: the last ENGINE_DURATIONS_MAX attempts, the
+   oldest first. Before engine_load_end(), which ranks by them. */
+void engine_load_duration(struct engine *engine, uint16_t name, int64_t duration_ms);
 void engine_load_limit(struct engine *engine, const struct limit_record *record);
 /* With the tasks that it holds (HOLD_ALL: none are given). */
 void engine_load_hold(struct engine *engine, const struct hold_record *record,

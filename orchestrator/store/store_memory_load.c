@@ -94,6 +94,26 @@ static void load_tables(const struct store_disk *disk, const enum twin_table *ta
     }
 }
 
+/* The last attempts, the oldest first: what those took that have succeeded. */
+static void load_durations(const struct store_disk *disk, struct engine *engine)
+{
+    size_t count = 0;
+    uint64_t *fences = twin_keys(disk, TWIN_ATTEMPT, &count);
+    for (size_t i = count > ENGINE_DURATIONS_MAX ? count - ENGINE_DURATIONS_MAX : 0; i < count;
+         i++) {
+        const struct attempt_record *attempt = twin_get(disk, TWIN_ATTEMPT, fences[i]);
+        const struct twin_task *task = twin_get(disk, TWIN_TASK, (uint64_t)attempt->task_id);
+        const struct twin_text *result = twin_get(disk, TWIN_RESULT, fences[i]);
+        if (task != NULL && attempt->state == ATTEMPT_ENDED && attempt->outcome == OUTCOME_EXITED &&
+            attempt->exit_code == 0 && attempt->started_wall_ms != 0 &&
+            (result == NULL || result->a.length == 0)) {
+            engine_load_duration(engine, task->record.name,
+                                 attempt->ended_wall_ms - attempt->started_wall_ms);
+        }
+    }
+    mem_free(fences);
+}
+
 enum err twin_load(struct store *store, struct engine *engine, struct reason *reason)
 {
     (void)reason;
@@ -102,6 +122,7 @@ enum err twin_load(struct store *store, struct engine *engine, struct reason *re
                                              TWIN_ATTEMPT,       TWIN_LIMIT,  TWIN_HOLD,
                                              TWIN_BULK };
     load_tables(memory_of(store)->disk, order, sizeof order / sizeof order[0], 0, engine);
+    load_durations(memory_of(store)->disk, engine);
     return ERR_NONE;
 }
 

@@ -274,6 +274,28 @@ static enum err load_bulk(struct loader *loader, sqlite3_stmt *row)
     return ERR_NONE;
 }
 
+static enum err load_duration(struct loader *loader, sqlite3_stmt *row)
+{
+    int64_t name;
+    if (!column_in(row, 0, 0, UINT16_MAX, &name)) {
+        return ERR_CORRUPT;
+    }
+    engine_load_duration(loader->engine, (uint16_t)name, sqlite3_column_int64(row, 1));
+    return ERR_NONE;
+}
+
+/* So many rows of the newest are looked at, whatever has become of them. */
+_Static_assert(ENGINE_DURATIONS_MAX == 8192 && ATTEMPT_ENDED == 4 && OUTCOME_EXITED == 1,
+               "the numbers of the query below");
+static const struct pass of_the_past[] = {
+    { "SELECT r.name, a.ended_wall_ms - a.started_wall_ms FROM (SELECT fence, task_id, state,"
+      " outcome, exit_code, started_wall_ms, ended_wall_ms, reason FROM attempt"
+      " ORDER BY fence DESC LIMIT 8192) a CROSS JOIN task_row r ON r.id = a.task_id"
+      " WHERE a.state = 4 AND a.outcome = 1 AND a.exit_code = 0 AND a.started_wall_ms <> 0"
+      " AND coalesce(a.reason, '') = '' ORDER BY a.fence",
+      load_duration },
+};
+
 static const struct pass of_bulks[] = {
     { "SELECT b.id, b.constellation_id, b.first_task_id, b.tasks_added, b.parts, b.next, b.renews,"
       " b.is_renewing, b.reopens FROM bulk b CROSS JOIN hold h ON h.id = b.id"
@@ -389,6 +411,9 @@ enum err load_all(struct store *store, struct engine *engine, struct reason *rea
     }
     if (err == ERR_NONE) {
         err = RUN_PASSES(&loader, of_bulks, reason);
+    }
+    if (err == ERR_NONE) {
+        err = RUN_PASSES(&loader, of_the_past, reason);
     }
     arena_done(&loader.arena);
     return err;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "orchestrator/engine/model.h"
 #include "tests/unit/store_world.h"
 
 static struct store_world *world_of(void **state)
@@ -71,6 +72,36 @@ static void what_was_not_committed_is_gone(void **state)
     assert_int_equal(world->start.last_seq, 0);
     buf_done(&empty);
     buf_done(&after);
+}
+
+/* Of attempts that have succeeded; by the name of their task, which is what learn.c knows it by. */
+static void what_tasks_took_is_known_after_a_start(void **state)
+{
+    static const struct {
+        int32_t exit_code;
+        int64_t started_wall_ms;
+        uint32_t expected_ms;
+    } cases[] = { { 0, 1000, 8000 }, { 1, 1000, 1 }, { 0, 0, 1 } };
+    struct store_world *world = world_of(state);
+    struct reason reason = { "" };
+    world_add_sample(world);
+    world_commit(world);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        world->attempt.state = ATTEMPT_ENDED;
+        world->attempt.outcome = OUTCOME_EXITED;
+        world->attempt.exit_code = cases[i].exit_code;
+        world->attempt.started_wall_ms = cases[i].started_wall_ms;
+        world->attempt.ended_wall_ms = 9000;
+        effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
+        world_commit(world);
+        world_reopen(world);
+        struct engine_config config = { .epoch = 2 };
+        struct engine *engine = engine_new(&config);
+        const struct task task = { .record = world->task };
+        assert_int_equal(store_load(world->store, engine, &reason), ERR_NONE);
+        assert_int_equal(learn_expected(engine, &task), cases[i].expected_ms);
+        engine_free(engine);
+    }
 }
 
 static void a_change_that_was_lost_leaves_the_row_as_it_was(void **state)
@@ -571,6 +602,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(what_was_committed_is_loaded_again),
         BOTH(what_was_not_committed_is_gone),
+        BOTH(what_tasks_took_is_known_after_a_start),
         BOTH(a_change_that_was_lost_leaves_the_row_as_it_was),
         BOTH(reads_see_the_rows_of_their_own_transaction),
         BOTH(inputs_stand_in_for_the_body_once_they_are_filled_in),
