@@ -50,6 +50,19 @@ static void take_known_needs(struct edit_drafts *drafts, struct edit_draft *draf
     }
 }
 
+/* A task's text and all that it needs are read from the store: a turn has no time for very many. */
+static enum err read_known(struct edit_drafts *drafts, int64_t id, struct edit_known *ret_known)
+{
+    size_t needs =
+        engine_count_needs(drafts->engine, drafts->constellation_id, id, drafts->needs_left + 1);
+    if (needs > drafts->needs_left) {
+        drafts->is_too_large = true;
+        return ERR_LIMIT;
+    }
+    drafts->needs_left -= needs;
+    return edit_lookup_task(drafts->store, id, drafts->arena, ret_known, drafts->reason);
+}
+
 /* The draft of a task that is there; NULL: there is none (and no fault of it), or the store failed. */
 static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
 {
@@ -65,7 +78,7 @@ static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
     }
     struct edit_known known = { 0 };
     if (err == ERR_NONE) {
-        err = edit_lookup_task(drafts->store, id, drafts->arena, &known, drafts->reason);
+        err = read_known(drafts, id, &known);
     }
     if (err != ERR_NONE) {
         drafts->err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;

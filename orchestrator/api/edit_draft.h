@@ -57,7 +57,9 @@ struct edit_drafts {
     struct str *hint_keys; /* NULL: not read yet */
     size_t hint_keys_count;
     bool has_all_hint_keys;
-    enum err err; /* of the store: nothing goes on */
+    size_t needs_left; /* that may still be read of tasks that are changed */
+    bool is_too_large; /* there are more: then err is ERR_LIMIT */
+    enum err err;      /* of the store: nothing goes on */
     struct reason *reason;
 };
 

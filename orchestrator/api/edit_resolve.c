@@ -197,6 +197,7 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
         .constellation_id = constellation_id,
         .arena = arena,
         .faults = faults,
+        .needs_left = engine_config(engine).edit_rows_max,
         .reason = reason,
     };
     drafts.err = edit_lookup_top(store, constellation_id, arena, &drafts.top, reason);
@@ -217,7 +218,8 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
         finish(&drafts, batch, &resolved);
     }
     resolved.edit.dry_run = faults->count > 0;
-    enum err err = drafts.err;
+    resolved.is_too_large = drafts.is_too_large;
+    enum err err = drafts.is_too_large ? ERR_NONE : drafts.err;
     edit_drafts_done(&drafts);
     if (err == ERR_NONE) {
         *ret_resolved = resolved;

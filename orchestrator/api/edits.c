@@ -105,7 +105,7 @@ enum err edits_resolve(struct job *job, struct store *store, const struct engine
     const struct batch *batch = &edit->batch;
     enum err err = edit_resolve(store, engine, job->constellation_id, batch, arena, &edit->faults,
                                 &edit->resolved, reason);
-    if (err != ERR_NONE) {
+    if (err != ERR_NONE || edit->resolved.is_too_large) {
         return err;
     }
     struct edit *wanted = &edit->resolved.edit;
@@ -126,6 +126,9 @@ enum err edits_post(struct api *api, struct job *job, struct reason *reason)
     enum err err = edits_resolve(job, api->config.store, api->config.engine, &job->arena, reason);
     if (err != ERR_NONE) {
         return err;
+    }
+    if (edit->resolved.is_too_large) {
+        return bulk_start(api, job, reason);
     }
     struct event event = { .kind = EVENT_EDIT, .now = api_now(api) };
     event.edit.request = job->id;

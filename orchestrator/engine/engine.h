@@ -177,6 +177,9 @@ bool engine_constellation_counts(const struct engine *engine, int64_t id,
                                  struct engine_counts *ret_counts);
 const struct task_record *engine_task(const struct engine *engine, int64_t constellation_id,
                                       int64_t task_id);
+/* How many dependencies a task has, counted up to `max`; 0: there is no such task. */
+size_t engine_count_needs(const struct engine *engine, int64_t constellation_id, int64_t task_id,
+                          size_t max);
 /* The dependencies on a task, one a call: start with *at = 0, nothing may be stepped in between. False:
    there are no more, or it is not live. */
 bool engine_each_dependent(const struct engine *engine, int64_t constellation_id, int64_t task_id,

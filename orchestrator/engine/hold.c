@@ -252,9 +252,10 @@ struct hold *hold_bulk(struct engine *engine, struct constellation *constellatio
         .origin = HOLD_BULK,
         .on_expiry = HOLD_EXPIRY_RELEASE,
     };
-    struct str reason =
-        operations == 0 ? STR("an edit of many operations is being made") /* not read yet */
-                        : engine_text(engine, "an edit of %u operations is being made", operations);
+    struct str reason = operations == 0
+                            ? STR("an edit of many operations is being made") /* not read yet */
+                            : engine_text(engine, "an edit of %u operation%s is being made",
+                                          operations, operations == 1 ? "" : "s");
     return place(engine, constellation, record, 0, actor, reason);
 }
 
@@ -583,7 +584,8 @@ void hold_release(struct engine *engine, const struct event *event)
     }
     if (hold->record.origin >= HOLD_RERUN) {
         engine_reply(engine, request, ERR_CONFLICT, id,
-                     STR("constellation_reopening: the hold ends by itself when what it is for has been made"));
+                     STR("constellation_reopening: the hold ends by itself when what it is for has "
+                         "been made"));
         return;
     }
     if (!event->release.approved && constellation->bulk != NULL) {

@@ -54,6 +54,17 @@ const struct task_record *engine_task(const struct engine *engine, int64_t const
     return task == NULL ? NULL : &task->record;
 }
 
+size_t engine_count_needs(const struct engine *engine, int64_t constellation_id, int64_t task_id,
+                          size_t max)
+{
+    const struct task *task = find_task(engine, constellation_id, task_id);
+    size_t count = 0;
+    for (uint32_t at = task == NULL ? 0 : task->first_in; at != 0 && count < max; count++) {
+        at = constellation_edge(task->constellation, at - 1)->next_in;
+    }
+    return count;
+}
+
 bool engine_each_dependent(const struct engine *engine, int64_t constellation_id, int64_t task_id,
                            uint32_t *at, struct edge_record *ret_edge)
 {

@@ -98,6 +98,68 @@ static void a_few_operations_that_touch_much_go_the_same_way(void **state)
     buf_done(&body);
 }
 
+/* `count` tasks, and one that needs all of them. */
+static void add_join(struct trial *trial, int count)
+{
+    struct buf *body = &trial->body;
+    buf_clear(body);
+    buf_append_text(body, "{\"operations\":[");
+    for (int i = 0; i < count; i++) {
+        buf_printf(body, "{\"op\":\"add_task\",\"task\":\"m%d\",\"spec\":{\"noop\":true}},", i);
+    }
+    buf_append_text(body,
+                    "{\"op\":\"add_task\",\"task\":\"join\",\"spec\":{\"noop\":true,\"needs\":[");
+    for (int i = 0; i < count; i++) {
+        buf_printf(body, "%s\"m%d\"", i == 0 ? "" : ",", i);
+    }
+    buf_append_text(body, "]}}]}");
+    trial_apply(trial, buf_text(body), 2);
+}
+
+/* Each edit of many operations has a hold of its own: so the number of the next says how many there were. */
+static void expect_holds_so_far(struct trial *trial, int64_t count)
+{
+    struct answer answer = trial_post(trial, "/holds", "{\"tasks\":[\"first\"]}", 201);
+    assert_int_equal(answer_number(&answer, "id"), count + 1);
+    answer_done(&answer);
+}
+
+static void an_edit_of_a_task_that_needs_very_many_goes_the_same_way(void **state)
+{
+    struct trial *trial = *state;
+    add_join(trial, EDIT_ROWS_MAX + 1);
+    trial_apply(
+        trial,
+        "{\"operations\":[{\"op\":\"update_task\",\"task\":\"join\",\"set\":{\"priority\":7}}]}",
+        3);
+    trial_apply(
+        trial, "{\"operations\":[{\"op\":\"add_dependency\",\"from\":\"second\",\"to\":\"join\"}]}",
+        4);
+    trial_take_back(trial, "/undo", "{}", 200, 5, 4);
+    trial_expect(trial, "POST", "/edits",
+                 "{\"operations\":[{\"op\":\"add_dependency\",\"from\":\"join\",\"to\":\"m7\"}]}",
+                 422);
+    trial_expect(trial, "POST", "/edits",
+                 "{\"operations\":[{\"op\":\"add_dependency\",\"from\":\"m7\",\"to\":\"join\"}]}",
+                 422);
+    expect_plan(trial, 3 + EDIT_ROWS_MAX + 1, 1 + EDIT_ROWS_MAX + 1, 5);
+    struct answer answer = trial_get(trial, "/tasks/join", 200);
+    assert_int_equal(answer_number(&answer, "priority"), 7);
+    answer_done(&answer);
+    expect_holds_so_far(trial, 5);
+}
+
+static void an_edit_of_one_that_needs_fewer_is_made_in_one_turn(void **state)
+{
+    struct trial *trial = *state;
+    add_join(trial, EDIT_ROWS_MAX);
+    trial_apply(
+        trial,
+        "{\"operations\":[{\"op\":\"update_task\",\"task\":\"join\",\"set\":{\"priority\":7}}]}",
+        3);
+    expect_holds_so_far(trial, 1);
+}
+
 static void every_problem_is_told_and_nothing_is_changed(void **state)
 {
     struct trial *trial = *state;
@@ -384,6 +446,8 @@ int main(void)
         ROW(what_takes_one_operation_back_may_be_many),
         ROW(it_is_one_revision_that_can_be_taken_back),
         ROW(a_few_operations_that_touch_much_go_the_same_way),
+        ROW(an_edit_of_a_task_that_needs_very_many_goes_the_same_way),
+        ROW(an_edit_of_one_that_needs_fewer_is_made_in_one_turn),
         ROW(every_problem_is_told_and_nothing_is_changed),
         ROW(a_base_and_expectations_are_looked_at),
         ROW(a_dry_run_tells_the_same_and_holds_nothing),
