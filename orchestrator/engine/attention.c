@@ -26,10 +26,15 @@ bool engine_next_constellation(const struct engine *engine, int64_t *id)
 }
 
 /* Since when no device that fits has been there, if that is so now. */
-static void look_at_devices(const struct lane *lane, struct ready_view *view)
+static void look_at_devices(const struct engine *engine, const struct lane *lane,
+                            struct ready_view *view)
 {
     const struct class *class = lane->class;
     view->since_boot_ms = lane->since_boot_ms;
+    if (engine->match_first != NULL) {
+        view->wait = WAIT_NOTHING; /* a device is just coming, which may be the one */
+        return;
+    }
     view->wait = class->placements_count == 0 ? WAIT_NO_DEVICE : WAIT_OFFLINE;
     for (size_t i = 0; i < class->placements_count; i++) {
         const struct device *device = class->placements[i]->device;
@@ -61,7 +66,7 @@ bool engine_next_ready(const struct engine *engine, struct ready_view *ret_view)
     ret_view->count = (uint32_t)lane->ready.count;
     ret_view->task_id = task->record.id;
     ret_view->at = lane;
-    look_at_devices(lane, ret_view);
+    look_at_devices(engine, lane, ret_view);
     return true;
 }
 

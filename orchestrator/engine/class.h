@@ -38,6 +38,7 @@ struct class
     struct heap free;   /* of placement.node: devices that match and have room, as its strategy
                             orders them */
     bool is_linked;     /* to them: since a task of it was ready for the first time */
+    uint64_t number;    /* on the roll, if it is */
     struct placement **placements; /* all devices that match */
     size_t placements_count;
     size_t placements_capacity;

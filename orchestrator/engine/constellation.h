@@ -68,6 +68,7 @@ struct constellation {
     uint32_t running;         /* its attempts that hold a slot: its share of the fleet */
     struct lane *lanes_first; /* of its ready tasks */
     struct lane *lanes_last;
+    uint32_t lanes_count;
     struct map spread;       /* device id → its attempts there under STRATEGY_SPREAD */
     struct ranking *ranking; /* being computed */
     struct constellation *ranks_next;

@@ -118,6 +118,7 @@ void engine_free(struct engine *engine)
     map_done(&engine->newcomers);
     map_done(&engine->constellations);
     free_classes(engine);
+    roll_done(&engine->roll);
     heap_done(&engine->active);
     heap_done(&engine->backoff);
     heap_done(&engine->queue_timers);
@@ -320,6 +321,7 @@ static void prepared(struct engine *engine, const struct event *event)
 
 static void dispatch(struct engine *engine)
 {
+    placement_match(engine);
     placement_tell(engine);
     if (!engine->blocked) {
         placement_dispatch(engine);
@@ -402,7 +404,7 @@ int64_t engine_next_deadline(const struct engine *engine)
         engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
         engine->leaving_first != NULL || engine->untold_first != NULL ||
-        engine->ranks_first != NULL ||
+        engine->match_first != NULL || engine->ranks_first != NULL ||
         (!engine->blocked && (heap_top(&engine->active) != NULL || engine->freed_first != NULL))) {
         return INT64_MIN; /* a slice is left */
     }
@@ -438,6 +440,8 @@ void engine_turn_end(struct engine *engine)
 {
     engine->mark_base += MARKS_A_TURN;
     engine->told = 0;
+    engine->matched = 0;
+    engine->lanes_moved = 0;
     while (engine->graveyard != NULL) {
         struct attempt *next = engine->graveyard->next;
         mem_free(engine->graveyard);

@@ -65,6 +65,36 @@ static void own_profile(struct msg_profile *profile, const struct msg_profile *f
     profile->resources = resources;
 }
 
+static bool lists_equal(const struct str *a, const struct str *b, size_t count)
+{
+    size_t i = 0;
+    while (i < count && str_equal(a[i], b[i])) {
+        i++;
+    }
+    return i == count;
+}
+
+static bool profiles_equal(const struct msg_profile *a, const struct msg_profile *b)
+{
+    bool is_equal = str_equal(a->os, b->os) && str_equal(a->arch, b->arch) &&
+                    str_equal(a->hostname, b->hostname) && a->cpus == b->cpus &&
+                    a->memory_bytes == b->memory_bytes && a->slots == b->slots &&
+                    a->executors_count == b->executors_count && a->tools_count == b->tools_count &&
+                    a->labels_count == b->labels_count &&
+                    a->resources_count == b->resources_count &&
+                    lists_equal(a->executors, b->executors, a->executors_count) &&
+                    lists_equal(a->tools, b->tools, a->tools_count);
+    for (size_t i = 0; i < a->labels_count && is_equal; i++) {
+        is_equal = str_equal(a->labels[i].key, b->labels[i].key) &&
+                   str_equal(a->labels[i].value, b->labels[i].value);
+    }
+    for (size_t i = 0; i < a->resources_count && is_equal; i++) {
+        is_equal = str_equal(a->resources[i].name, b->resources[i].name) &&
+                   a->resources[i].amount_milli == b->resources[i].amount_milli;
+    }
+    return is_equal;
+}
+
 static void drop_profile(struct msg_profile *profile)
 {
     drop(profile->os);
@@ -132,6 +162,10 @@ void fleet_update(struct engine *engine, struct device *device, const struct msg
     replace(&device->record.boot_id, hello->boot_id);
     replace(&device->record.agent_version, hello->agent_version);
     device->record.process_id = hello->process_id;
+    if (device->has_been_matched && profiles_equal(&device->record.profile, &hello->profile)) {
+        placement_device_changed(engine, device); /* it fits what it did */
+        return;
+    }
     struct msg_profile old = device->record.profile;
     own_profile(&device->record.profile, &hello->profile);
     stock_take_in(device); /* its names are the profile's */

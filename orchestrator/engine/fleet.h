@@ -22,6 +22,10 @@ struct device {
     bool ready;                  /* the session of the channel is durable at the agent */
     bool is_freed; /* on the list of those that are looked at again: it may be kept no more */
     bool untold_queued;
+    bool is_matching;      /* classes are looked for (placement_match.c): nothing is given to it */
+    bool has_been_matched; /* or is being */
+    bool match_forgets;
+    bool match_queued;
     bool acks_queued;
     int64_t pinged_boot_ms;    /* last sign of life that counts: Hello or Ping */
     int64_t probed_boot_ms;    /* 0: no probe is out */
@@ -48,6 +52,8 @@ struct device {
     uint32_t untold;
     uint32_t untold_at;
     struct device *untold_next;
+    uint64_t matched; /* classes up to this number on the roll have been looked at */
+    struct device *match_next;
     struct heap_node timer;
     int64_t timer_boot_ms;
     uint64_t mark;

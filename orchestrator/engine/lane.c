@@ -5,7 +5,8 @@
 #include "orchestrator/engine/model.h"
 
 /* A share changes at every assignment and every end. So many lanes of the constellation are moved
-   then; one that is ready in more classes than this has some of them where they stood a while ago. */
+   then; one that is ready in more classes than this has some of them where they stood a while ago, and
+   when many have been moved in a turn the rest of it moves one each time. */
 enum { LANES_MOVED = 16 };
 
 bool task_before(const struct heap_node *a, const struct heap_node *b)
@@ -53,6 +54,7 @@ static void enlist(struct lane *lane)
         lane->previous->next = lane;
     }
     constellation->lanes_last = lane;
+    constellation->lanes_count++;
 }
 
 static void delist(struct lane *lane)
@@ -68,6 +70,7 @@ static void delist(struct lane *lane)
     } else {
         lane->next->previous = lane->previous;
     }
+    constellation->lanes_count--;
 }
 
 static struct lane *lane_of(const struct class *class, const struct constellation *constellation)
@@ -157,12 +160,16 @@ void lane_moved(struct engine *engine, struct task *task)
 void lane_share_changed(struct engine *engine, struct constellation *constellation)
 {
     struct lane *lane = constellation->lanes_first;
-    for (int i = 0; i < LANES_MOVED && lane != NULL; i++) {
+    bool is_much =
+        constellation->lanes_count > LANES_MOVED && engine->lanes_moved >= engine->config.slice;
+    int max = is_much ? 1 : LANES_MOVED;
+    for (int i = 0; i < max && lane != NULL; i++) {
         struct lane *next = lane->next;
         struct class *class = lane->class;
         if (class->ready.count > 1 || engine->active.count > 1) {
             heap_moved(&class->ready, &lane->node);
             placement_class_changed(engine, class);
+            engine->lanes_moved++;
         }
         if (constellation->lanes_last != lane) {
             delist(lane); /* to the end, so that all have their turn */

@@ -75,6 +75,11 @@ struct engine {
     struct device *untold_first; /* in a ring by untold_next: see placement_device_changed() */
     struct device *untold_last;
     size_t told; /* classes, in this turn */
+    struct roll roll;
+    struct device *match_first; /* by match_next */
+    struct device *match_last;
+    size_t matched;     /* classes, in this turn */
+    size_t lanes_moved; /* likewise, for a share that has changed */
 
     struct map attempts; /* fence → attempt */
     struct attempt *graveyard;

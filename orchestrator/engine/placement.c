@@ -69,7 +69,7 @@ bool placement_fits(const struct class *class, const struct device *device)
 
 bool device_is_assignable(const struct engine *engine, const struct device *device)
 {
-    return device->ready && !device->record.draining &&
+    return device->ready && !device->record.draining && !device->is_matching &&
            device->used < device->record.profile.slots && !engine->blocked &&
            device->unstarted_bytes < ENGINE_ASSIGN_BYTES_MAX;
 }

@@ -41,12 +41,32 @@ int strategy_compare_load(const struct device *a, const struct device *b);
 /* --- placement_link.c --- */
 void placement_link_class(struct engine *engine, struct class *class); /* to all that fit */
 void placement_unlink_class(struct engine *engine, struct class *class);
-void placement_match_device(struct engine *engine, struct device *device);
+void placement_link(struct class *class, struct device *device);
+void placement_forget_last(struct engine *engine, struct device *device); /* of its placements */
 /* A slot was taken or given back, or the device came or went. */
 void placement_device_changed(struct engine *engine, struct device *device);
 void placement_tell(struct engine *engine); /* classes, of what has changed before: once a turn */
 bool placement_is_free(const struct engine *engine, const struct placement *placement);
 void placement_refresh(struct engine *engine, struct placement *placement);
+
+/* --- placement_match.c --- */
+/* The classes that are linked, in that order. */
+struct roll {
+    struct roll_entry {
+        uint64_t number;     /* rises */
+        struct class *class; /* NULL: it is not linked any more */
+    } * list;
+    size_t count;
+    size_t capacity;
+    size_t live;
+    uint64_t last; /* number */
+};
+void roll_add(struct roll *roll, struct class *class);
+void roll_remove(struct roll *roll, const struct class *class);
+void roll_done(struct roll *roll);
+/* It has said what it has: from here on, or some turns later, it is linked to what it fits. */
+void placement_match_device(struct engine *engine, struct device *device);
+void placement_match(struct engine *engine); /* what is left of that: once a turn */
 
 /* --- placement.c --- */
 enum misfit {

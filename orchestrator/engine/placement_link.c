@@ -19,7 +19,7 @@ static uint32_t push_placement(struct placement ***list, size_t *count, size_t *
     return (uint32_t)(*count)++;
 }
 
-static void link_placement(struct class *class, struct device *device)
+void placement_link(struct class *class, struct device *device)
 {
     struct placement *placement = mem_alloc(sizeof *placement);
     placement->class = class;
@@ -156,36 +156,18 @@ void placement_tell(struct engine *engine)
     engine->told -= left;
 }
 
-static void forget_device(struct engine *engine, struct device *device)
+void placement_forget_last(struct engine *engine, struct device *device)
 {
-    keep_drop(engine, device);
-    while (device->placements_count > 0) {
-        struct placement *placement = device->placements[device->placements_count - 1];
-        struct class *class = placement->class;
-        unlink_placement(placement);
-        placement_class_changed(engine, class);
-    }
-}
-
-void placement_match_device(struct engine *engine, struct device *device)
-{
-    forget_device(engine, device);
-    size_t at = 0;
-    uint64_t id = 0;
-    void *value = NULL;
-    while (map_each(&engine->classes, &at, &id, &value)) {
-        struct class *class = value;
-        if (class->is_linked && placement_fits(class, device)) {
-            link_placement(class, device);
-        }
-    }
-    placement_device_changed(engine, device);
+    struct placement *placement = device->placements[device->placements_count - 1];
+    struct class *class = placement->class;
+    unlink_placement(placement);
+    placement_class_changed(engine, class);
 }
 
 static void try_device(struct engine *engine, struct class *class, struct device *device)
 {
-    if (placement_fits(class, device)) {
-        link_placement(class, device);
+    if (!device->is_matching && placement_fits(class, device)) {
+        placement_link(class, device);
         placement_refresh(engine, class->placements[class->placements_count - 1]);
     }
 }
@@ -193,6 +175,7 @@ static void try_device(struct engine *engine, struct class *class, struct device
 void placement_link_class(struct engine *engine, struct class *class)
 {
     class->is_linked = true;
+    roll_add(&engine->roll, class);
     struct device *only = class->same_at != 0 ? engine->devices_list[class->same_at - 1]
                                               : fleet_find(engine, class->record.plan.device);
     if (only != NULL) {
@@ -208,6 +191,9 @@ void placement_unlink_class(struct engine *engine, struct class *class)
 {
     if (class->keeps != NULL) {
         keep_drop(engine, class->keeps);
+    }
+    if (class->is_linked) {
+        roll_remove(&engine->roll, class);
     }
     class->is_linked = false;
     while (class->placements_count > 0) {

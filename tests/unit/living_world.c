@@ -261,10 +261,17 @@ static void answer(struct living *living)
     }
 }
 
-/* The classes that a device's change was told in one turn are bounded, whatever the turn had. */
+/* The classes that a device's change was told in one turn, or that were matched with one, and what was moved
+   for a share that had changed, are bounded, whatever the turn had. */
 static void end_turn(struct living *living)
 {
-    assert_true(living->engine->told <= 3 * (size_t)living->engine->config.slice);
+    const struct engine *engine = living->engine;
+    assert_true(engine->told <= 3 * (size_t)engine->config.slice);
+    assert_true(engine->matched <= engine->config.slice / 2 + 1);
+    if (engine->first != NULL && engine->first->lanes_count > 16) {
+        size_t changes = living->assigned_count + living->slots;
+        assert_true(engine->lanes_moved <= engine->config.slice + 16 + changes);
+    }
     engine_turn_end(living->engine);
 }
 
@@ -345,6 +352,8 @@ void living_return(struct living *living, bool died, const struct msg_held *held
                      .arch = STR("x"),
                      .hostname = STR("desktop"),
                      .slots = living->slots,
+                     .labels = &living->label,
+                     .labels_count = living->label.key.length > 0,
                      .executors = executors,
                      .executors_count = 1 },
     };

@@ -31,6 +31,7 @@ struct living {
     struct device_record device; /* texts are the engine's */
     int64_t last_id;             /* the highest of any kind */
     uint32_t revisions;
+    struct msg_pair label; /* that the device says it has; no key: none */
     uint32_t slots;
     uint32_t slice;         /* 0: as much as the daemon's */
     size_t looks_max;       /* of an edit; likewise */

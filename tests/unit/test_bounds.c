@@ -72,6 +72,84 @@ static void a_device_that_many_classes_wait_for_tells_them_over_several_turns(vo
     living_free(living);
 }
 
+static void close_channel(struct living *living)
+{
+    struct event event = { .kind = EVENT_CHANNEL_CLOSED };
+    event.channel_closed.channel = LIVING_CHANNEL;
+    event.channel_closed.reason = STR("cut");
+    living_turn(living, &event, 1);
+}
+
+/* A task of a class of its own, ready at once. */
+static void add_task_of_class(struct living *living, struct str selector)
+{
+    struct plan_class class = LIVING_ANY;
+    class.selector = selector;
+    struct edit_operation operation = living_addition(0);
+    operation.write.class = &class;
+    const struct edit edit = living_batch(&operation, 1);
+    assert_int_equal(living_edit(living, &edit), ERR_NONE);
+}
+
+static void expect_linked(const struct living *living, const char *unfit)
+{
+    size_t at = 0;
+    uint64_t id = 0;
+    void *value = NULL;
+    while (map_each(&living->engine->classes, &at, &id, &value)) {
+        const struct class *class = value;
+        bool fits = !str_equal(class->record.plan.selector, str_of(unfit));
+        assert_int_equal(class->placements_count, fits);
+    }
+}
+
+static void a_device_that_comes_back_with_something_else_is_matched_over_several_turns(void **state)
+{
+    (void)state;
+    enum { SLICE = 4, A_TURN = SLICE / 2 + 1, TURNS = 2 * CLASSES / A_TURN };
+    struct living *living = living_new_slow(CLASSES / 2, SLICE);
+    struct plan_class classes[CLASSES];
+    struct plan_task tasks[CLASSES] = { 0 };
+    struct plan plan = plan_of_many_classes(tasks, CLASSES, classes);
+    living_submit(living, &plan);
+    living_settle(living);
+    const struct device *device = living->engine->devices_list[0];
+    expect_linked(living, "");
+    /* The same once more: there is nothing to look for. */
+    close_channel(living);
+    living_connect(living, false);
+    assert_false(device->is_matching);
+    assert_int_equal(device->placements_count, CLASSES);
+    living_settle(living);
+    close_channel(living);
+    living->label = (struct msg_pair){ STR("zone"), STR("z7") };
+    living_connect(living, false);
+    assert_true(device->is_matching);
+    int turns = 2;
+    for (size_t before = device->placements_count; device->is_matching; turns++) {
+        if (turns == TURNS / 3 ||
+            turns == 2 * TURNS / 3) { /* while it forgets, and while it looks */
+            add_task_of_class(living, turns == TURNS / 3 ? STR("a!=b") : STR("c!=d"));
+        } else {
+            living_turn(living, NULL, 0);
+        }
+        size_t after = device->placements_count;
+        assert_in_range(before < after ? after - before : before - after, 0, A_TURN);
+        assert_true(!device->is_matching || living->assigned_count == 0);
+        before = after;
+        living_check(living);
+        if (device->is_matching) {
+            assert_true(engine_next_deadline(living->engine) <= living->now.boot_ms);
+        }
+    }
+    assert_in_range(turns, TURNS, TURNS + 5);
+    living_settle(living);
+    expect_linked(living, "zone!=z7");
+    assert_int_equal(device->used, CLASSES / 2);
+    living_compare(living);
+    living_free(living);
+}
+
 static void a_class_looks_for_devices_when_a_task_of_it_is_ready(void **state)
 {
     (void)state;
@@ -524,6 +602,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_that_many_classes_wait_for_tells_them_over_several_turns),
+        cmocka_unit_test(
+            a_device_that_comes_back_with_something_else_is_matched_over_several_turns),
         cmocka_unit_test(a_class_looks_for_devices_when_a_task_of_it_is_ready),
         cmocka_unit_test(a_plan_with_many_classes_is_taken_in_by_slices),
         cmocka_unit_test(a_lost_device_gives_its_attempts_up_by_slices),
