@@ -184,6 +184,15 @@ struct checkpointer *checkpointer_new(sqlite3 *writer, const char *path)
     return self;
 }
 
+void checkpointer_wait(struct checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (self->phase == PHASE_ASKED) {
+        pthread_cond_wait(&self->changed, &self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
 void checkpointer_free(struct checkpointer *self)
 {
     if (self == NULL) {
@@ -275,15 +284,19 @@ enum err checkpointer_committed(struct checkpointer *self, struct reason *reason
 {
     if (self->length < self->length_before) {
         begin_marks(self); /* the log has begun anew */
+        self->length_before = 0;
     }
+    int added = self->length - self->length_before;
     self->length_before = self->length;
     int rest = 0;
     int rc = SQLITE_OK;
     bool wait = self->length >= self->wait_at;
     enum phase phase = exchange(self, wait, &rest, &rc);
     bool ask_now = phase != PHASE_ASKED && self->length >= self->ask_at;
-    /* Nothing left: the log begins anew, or has, by itself. */
-    bool end_now = wait || (phase == PHASE_DONE && rest > 0 && rest <= CHECKPOINT_REST_FRAMES);
+    /* Nothing left: the log begins anew, or has, by itself. The thread has not seen what this commit has
+       added. */
+    bool end_now =
+        wait || (phase == PHASE_DONE && rest > 0 && rest <= CHECKPOINT_REST_FRAMES + added);
     if (wait) {
         self->wait_at = self->length + CHECKPOINT_HARD_FRAMES;
     }

@@ -13,7 +13,8 @@
 
 enum {
     CHECKPOINT_SOFT_FRAMES = 8000, /* the log is this much longer: the thread is asked */
-    CHECKPOINT_REST_FRAMES = 256,  /* at most this is left: the writer ends it within its turn */
+    /* At most this is left, and what the last commit has added: the writer ends it within its turn. */
+    CHECKPOINT_REST_FRAMES = 256,
     /* The thread does not keep up: the writer waits for it and does all that is left. */
     CHECKPOINT_HARD_FRAMES = 2 * CHECKPOINT_SOFT_FRAMES,
     /* No long read is begun beyond that (checkpointer_make_room()). */
@@ -29,6 +30,9 @@ struct checkpointer *checkpointer_new(sqlite3 *writer, const char *path);
 
 /* Waits for a checkpoint that runs. To be called before the writer's connection is closed. */
 void checkpointer_free(struct checkpointer *self);
+
+/* Until the thread has done what it was asked for. */
+void checkpointer_wait(struct checkpointer *self);
 
 /* After each commit of the writer. Fails when a checkpoint has failed since the last call: the disk cannot
    be trusted any more. */
