@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/sys/thread.h"
+#include "orchestrator/store/log_room.h"
 #include "orchestrator/store/sqlite_db.h"
 
 enum { ROOM_LOOK_MS = 20 }; /* between two looks of who waits to read */
@@ -30,6 +31,7 @@ struct checkpointer {
     int length_before;
     int ask_at;
     int wait_at;
+    struct log_room room;
     /* Under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -178,6 +180,7 @@ struct checkpointer *checkpointer_new(sqlite3 *writer, const char *path)
     self->writer = writer;
     self->path = mem_copy_text(path);
     begin_marks(self);
+    log_room_init(&self->room, writer, CHECKPOINT_HARD_FRAMES);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
     sqlite3_wal_hook(writer, note_length, self); /* takes the place of the automatic checkpoint */
@@ -284,6 +287,7 @@ enum err checkpointer_committed(struct checkpointer *self, struct reason *reason
 {
     if (self->length < self->length_before) {
         begin_marks(self); /* the log has begun anew */
+        log_room_again(&self->room);
         self->length_before = 0;
     }
     int added = self->length - self->length_before;
@@ -313,5 +317,8 @@ enum err checkpointer_committed(struct checkpointer *self, struct reason *reason
     if (end_now) {
         rc = sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     }
-    return has_failed(rc) ? refuse(rc, reason) : ERR_NONE;
+    if (has_failed(rc)) {
+        return refuse(rc, reason);
+    }
+    return log_room_keep(&self->room, self->length, added, reason);
 }

@@ -8,6 +8,7 @@
        store_sqlite_wake.c   those of a constellation that comes back
        store_sqlite_read.c   what the evaluator, the assignment and the API read
        checkpoint.c          the log into the database, beside the turns
+       log_room.c            the log's length, ahead of need
        reader.c              a second connection, for reading in a thread
        sqlite_db.c           statements and results */
 #ifndef ORCHESTRATOR_STORE_STORE_SQLITE_H

@@ -12,6 +12,9 @@ asterism_test(unit_checkpoint
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_checkpoint.c
         ${CMAKE_SOURCE_DIR}/tests/unit/watched_vfs.c ${store_bench}
     LINK store engine base PkgConfig::SQLITE)
+asterism_test(unit_log_room
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_log_room.c
+    LINK store engine sys base PkgConfig::SQLITE)
 set(store_sample ${CMAKE_SOURCE_DIR}/tests/unit/store_sample.c ${store_bench})
 asterism_test(unit_store_plan
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_plan.c ${store_sample}
