@@ -1,4 +1,6 @@
 /* What keys there are, told with one that is not: the nearest, and all of a small plan. */
+#include <string.h>
+
 #include "orchestrator/api/edit_draft.h"
 #include "orchestrator/spec/spec_nearest.h"
 
@@ -10,12 +12,19 @@ enum {
 
 static void read_keys(struct edit_drafts *drafts)
 {
-    struct str *keys = arena_array(drafts->arena, HINT_KEYS_MAX, sizeof(*keys));
+    size_t room = HINT_PAGE;
+    struct str *keys = arena_array(drafts->arena, room, sizeof(*keys));
     int64_t ids[HINT_PAGE];
     int64_t after = 0;
     size_t count = 0;
     size_t got = HINT_PAGE;
     while (got == HINT_PAGE && count + HINT_PAGE <= HINT_KEYS_MAX) {
+        if (count + HINT_PAGE > room) { /* most plans fit into the first page */
+            struct str *more = arena_array(drafts->arena, HINT_KEYS_MAX, sizeof(*more));
+            memcpy(more, keys, count * sizeof(*keys));
+            keys = more;
+            room = HINT_KEYS_MAX;
+        }
         enum err err =
             edit_lookup_keys(drafts->store, drafts->constellation_id, after, drafts->arena,
                              keys + count, ids, HINT_PAGE, &got, drafts->reason);
