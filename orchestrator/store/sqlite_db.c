@@ -1,6 +1,8 @@
 /* Statements and results: the plumbing between the store's files and SQLite. */
 #include "orchestrator/store/sqlite_db.h"
 
+#include <string.h>
+
 #include "common/base/check.h"
 #include "orchestrator/store/store_sqlite.h"
 
@@ -44,10 +46,21 @@ const char *store_sqlite_data_dir(const struct store *store)
     return ((const struct store_sqlite *)(const void *)store)->data_dir;
 }
 
+/* Where a text may be found by its address, which costs less than its hash: most are constants. */
+static struct recent_statement *recent_of(struct store_sqlite *self, const char *sql)
+{
+    return &self->recent[hash_uint64((uint64_t)(uintptr_t)sql) % STORE_RECENT_STATEMENTS];
+}
+
 sqlite3_stmt *store_sqlite_statement(struct store *store, const char *sql, struct reason *reason)
 {
     struct store_sqlite *self = checked(store);
-    sqlite3_stmt *statement = strmap_get(&self->statements, str_of(sql));
+    struct recent_statement *recent = recent_of(self, sql);
+    sqlite3_stmt *statement = recent->statement;
+    if (recent->sql != sql || strcmp(sqlite3_sql(statement), sql) != 0) {
+        statement = strmap_get(&self->statements, str_of(sql));
+        *recent = (struct recent_statement){ statement == NULL ? NULL : sql, statement };
+    }
     if (statement != NULL) {
         sqlite3_reset(statement);
         sqlite3_clear_bindings(statement);

@@ -41,15 +41,21 @@ struct new_edge {
 enum { ROW_STATEMENTS_MAX = 40, EDGES_AT_ONCE = 16 };
 enum { STORE_HOLD_TASKS_AT_ONCE = 64 }; /* of a hold that ends; what else it names goes in slices */
 
+enum { STORE_RECENT_STATEMENTS = 64 };
+
 struct store_sqlite {
     struct store store;
     sqlite3 *db;
     struct checkpointer *checkpointer; /* NULL until the store is open */
     char *data_dir;
     int lock_fd;
-    bool began;       /* the turn has written: SQLite's transaction is open */
-    bool is_snapshot; /* a reader's: nothing is written */
-    struct strmap statements;
+    bool began;               /* the turn has written: SQLite's transaction is open */
+    bool is_snapshot;         /* a reader's: nothing is written */
+    struct strmap statements; /* by their texts */
+    struct recent_statement {
+        const char *sql;
+        sqlite3_stmt *statement;
+    } recent[STORE_RECENT_STATEMENTS];      /* some of them, by where their texts stand */
     sqlite3_stmt *rows[ROW_STATEMENTS_MAX]; /* of store_sqlite_row.c, prepared at the opening */
     struct output_files *files;
     struct id_range *ranges;
