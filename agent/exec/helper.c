@@ -71,30 +71,42 @@ static bool receive_signals(struct helper *helper)
     return getppid() == helper->agent_pid;
 }
 
-static int wait_ms(const struct helper *helper)
+/* How long the reports that there are may wait. They travel in company, for each time that the agent is
+   woken costs as much as several of them: until as many slots wait for the agent as starts wait for us,
+   and a start that is news by itself until the end of a small process may go along with it. */
+static int64_t reports_wait_ms(const struct helper *helper)
+{
+    if (helper->pending == NULL && helper->reports_ended == 0) {
+        return HELPER_STARTED_MS;
+    }
+    return helper->pending_count <= helper->reports_ended ? 0 : HELPER_FLUSH_MS;
+}
+
+static bool reports_are_due(const struct helper *helper, int64_t now)
+{
+    return now - helper->reports_since_ms >= reports_wait_ms(helper);
+}
+
+static int look_ms(const struct helper *helper, int64_t now)
 {
     if (helper->pending != NULL) {
         return 0;
     }
-    return helper->dead != NULL ? 100 : -1; /* an end may be overdue */
-}
-
-/* Reports travel in company while there is other work, for each time that the agent is woken costs as
-   much as several of them. They go when as many slots wait for the agent as starts wait for us. */
-static bool reports_are_due(const struct helper *helper, int64_t now)
-{
-    return helper->pending_count <= helper->reports_ended ||
-           now - helper->reports_since_ms >= HELPER_FLUSH_MS;
+    int64_t wait = helper->dead != NULL ? 100 : -1; /* an end may be overdue */
+    if (helper->reports.length > 0) {
+        wait = helper->reports_since_ms + reports_wait_ms(helper) - now;
+    }
+    return (int)wait;
 }
 
 /* False: the agent is gone. */
-static bool look(struct helper *helper)
+static bool look(struct helper *helper, int64_t now)
 {
     struct pollfd fds[2] = {
         { .fd = helper->socket_fd, .events = POLLIN },
         { .fd = helper->signal_fd, .events = POLLIN },
     };
-    int ready = poll(fds, 2, wait_ms(helper));
+    int ready = poll(fds, 2, look_ms(helper, now));
     if (ready < 0 && errno != EINTR) {
         return false;
     }
@@ -120,7 +132,7 @@ static void run(struct helper *helper)
         }
         if (helper->pending == NULL || now - looked_ms >= HELPER_LOOK_MS) {
             looked_ms = now;
-            if (!look(helper)) {
+            if (!look(helper, now)) {
                 return;
             }
         }

@@ -16,6 +16,7 @@
 enum {
     HELPER_GIVE_UP_MS = 5000,   /* how long an end waits for what cannot be killed */
     HELPER_FLUSH_MS = 20,       /* reports wait so long for company while there is work */
+    HELPER_STARTED_MS = 5,      /* the start of a process waits so long for its end */
     HELPER_LOOK_MS = 2,         /* while there are starts to make we look up so often */
     HELPER_FAREWELL_MS = 10000, /* how long the last killing may take */
 };
