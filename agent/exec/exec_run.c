@@ -51,7 +51,8 @@ static void run_enlist(struct run *run)
 {
     struct exec *exec = run->attempt.exec;
     if (exec->unwatched == NULL) {
-        attempt_arm(&exec->watch, RUN_WATCH_MS + (int64_t)(exec->attempts.count / RUN_WATCH_SHARE));
+        int64_t ms = RUN_WATCH_MS + (int64_t)(exec->attempts.count / RUN_WATCH_SHARE);
+        attempt_arm(&exec->watch, ms < RUN_WATCH_MAX_MS ? ms : RUN_WATCH_MAX_MS);
     } else {
         exec->unwatched->unwatched_at = &run->unwatched_next;
     }

@@ -13,6 +13,7 @@ enum {
        an end is known later: a millisecond more for each so many. */
     RUN_WATCH_MS = 2,
     RUN_WATCH_SHARE = 4,
+    RUN_WATCH_MAX_MS = 20,
 };
 
 struct run {
