@@ -26,7 +26,7 @@ enum err engine_wake(struct engine *engine, const struct constellation_record *r
     CHECK(constellation_state_is_final(record->state));
     CHECK(map_get(&engine->constellations, (uint64_t)record->id) == NULL &&
           asleep_find_waking(engine, record->id) == NULL);
-    if (engine->live_tasks + engine->waking_tasks + record->tasks > ENGINE_LIVE_TASKS_MAX) {
+    if (!constellation_has_room(engine, record->tasks)) {
         return reason_set(reason, ERR_LIMIT,
                           "too many unfinished tasks; try again when some have ended");
     }

@@ -28,6 +28,9 @@ struct bulk {
     struct hold *hold;
     enum phase phase;
     struct bulk_record record;
+    uint32_t tasks_left; /* that it still adds: room is kept for them */
+    uint32_t classes;    /* likewise; of one that is loaded it is not known */
+    uint32_t policies;
     bool has_request;
     uint64_t request;
     struct bulk *next;
@@ -59,6 +62,9 @@ void bulk_free(struct engine *engine, struct constellation *constellation)
         }
         *at = bulk->next;
         constellation->bulk = NULL;
+        engine->tasks_due -= bulk->tasks_left;
+        engine->classes_due -= bulk->classes;
+        engine->policies_due -= bulk->policies;
         mem_free(bulk);
     }
 }
@@ -158,17 +164,26 @@ static bool is_as_checked(const struct event *event, const struct constellation 
 /* What the check could not know of: what others have taken meanwhile. */
 static enum edit_code room_for(struct engine *engine, const struct event *event)
 {
-    if (engine->live_tasks + event->bulk_admit.tasks_added > ENGINE_LIVE_TASKS_MAX) {
+    if (!constellation_has_room(engine, event->bulk_admit.tasks_added)) {
         return EDIT_CODE_TOO_MANY_TASKS;
     }
     for (int i = 0; i < 2; i++) {
-        if (engine->classes.count + event->bulk_admit.classes <= ENGINE_CLASSES_MAX &&
-            engine->policies.count + event->bulk_admit.policies <= ENGINE_CLASSES_MAX) {
+        if (placement_has_room(engine, event->bulk_admit.classes, event->bulk_admit.policies)) {
             return EDIT_CODE_NONE;
         }
         placement_sweep(engine);
     }
     return EDIT_CODE_TOO_MANY_CLASSES;
+}
+
+static void keep_room(struct engine *engine, struct bulk *bulk, const struct event *event)
+{
+    bulk->tasks_left = event->bulk_admit.tasks_added;
+    bulk->classes = event->bulk_admit.classes;
+    bulk->policies = event->bulk_admit.policies;
+    engine->tasks_due += bulk->tasks_left;
+    engine->classes_due += bulk->classes;
+    engine->policies_due += bulk->policies;
 }
 
 static void save(struct engine *engine, const struct bulk *bulk)
@@ -229,6 +244,7 @@ void bulk_admit(struct engine *engine, const struct event *event)
         .reopens = reopens,
     };
     engine->config.next_task_id += (int64_t)event->bulk_admit.tasks_added;
+    keep_room(engine, bulk, event);
     save(engine, bulk);
 }
 
@@ -315,6 +331,8 @@ void bulk_part(struct engine *engine, const struct event *event)
         edit_renew_part(engine, edit);
     } else {
         edit_make_part(engine, edit);
+        bulk->tasks_left -= (uint32_t)edit->tasks_added;
+        engine->tasks_due -= edit->tasks_added;
     }
     record->next++;
     if (record->next == record->parts && record->renews && !record->is_renewing) {
@@ -328,12 +346,28 @@ void bulk_part(struct engine *engine, const struct event *event)
     }
 }
 
+/* They were loaded last: nobody else adds any meanwhile. */
+static uint32_t tasks_made(const struct bulk *bulk)
+{
+    const struct constellation *constellation = bulk->constellation;
+    uint32_t count = 0;
+    while (count < bulk->record.tasks_added && count < constellation->tasks &&
+           constellation_task(constellation, constellation->tasks - 1 - count)->record.id >=
+               bulk->record.first_task_id) {
+        count++;
+    }
+    return count;
+}
+
 void engine_load_bulk(struct engine *engine, const struct bulk_record *record)
 {
     struct hold *hold = map_get(&engine->holds, (uint64_t)record->id);
     CHECK(hold != NULL && hold->constellation->record.id == record->constellation_id);
     enum phase phase = record->next < record->parts ? PHASE_MADE : PHASE_ORDERED;
-    enlist(engine, hold, phase)->record = *record;
+    struct bulk *bulk = enlist(engine, hold, phase);
+    bulk->record = *record;
+    bulk->tasks_left = record->tasks_added - tasks_made(bulk);
+    engine->tasks_due += bulk->tasks_left;
 }
 
 void bulk_resume(struct engine *engine, struct hold *hold)

@@ -91,6 +91,12 @@ void constellation_queue_job(struct engine *engine, struct constellation *conste
     engine->jobs_last = constellation;
 }
 
+bool constellation_has_room(const struct engine *engine, uint64_t tasks)
+{
+    return engine->live_tasks + engine->waking_tasks + engine->tasks_due + tasks <=
+           ENGINE_LIVE_TASKS_MAX;
+}
+
 bool constellation_is_being_changed(const struct constellation *constellation)
 {
     return constellation->reopening != NULL || constellation->bulk != NULL;

@@ -95,6 +95,8 @@ struct constellation {
     uint64_t mark;
 };
 
+/* Whether so many more tasks may come, beside those that are on their way in or about to come back. */
+bool constellation_has_room(const struct engine *engine, uint64_t tasks);
 /* What is half made is made whole first: nobody may reopen or edit it meanwhile. */
 bool constellation_is_being_changed(const struct constellation *constellation);
 struct constellation *constellation_new(struct engine *engine,

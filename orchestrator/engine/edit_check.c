@@ -376,8 +376,7 @@ void edit_check_size(struct batch *batch)
                      STR("nothing would be left: cancel the constellation instead"));
         return;
     }
-    if (tasks > engine->config.plan_tasks_max ||
-        engine->live_tasks + engine->waking_tasks + added > ENGINE_LIVE_TASKS_MAX) {
+    if (tasks > engine->config.plan_tasks_max || !constellation_has_room(engine, added)) {
         batch_refuse(batch, NULL, EDIT_CODE_TOO_MANY_TASKS,
                      tasks > engine->config.plan_tasks_max
                          ? STR("a constellation may have 1,000,000 tasks")

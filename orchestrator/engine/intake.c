@@ -15,6 +15,7 @@ void intake_free(struct engine *engine, struct intake *intake)
     if (intake != NULL) {
         engine->classes_due -= intake->classes_wanted - intake->classes_count;
         engine->policies_due -= intake->policies_wanted - intake->policies_count;
+        engine->tasks_due -= intake->tasks_wanted - intake->tasks_in;
         for (size_t i = 0; i < intake->classes_count; i++) {
             intake->classes[i]->tasks--;
         }
@@ -81,6 +82,8 @@ static struct intake *intake_new(struct engine *engine, const struct event *even
     intake->policies_wanted = plan->policies_count;
     engine->classes_due += plan->classes_count;
     engine->policies_due += plan->policies_count;
+    intake->tasks_wanted = (uint32_t)plan->tasks_count;
+    engine->tasks_due += intake->tasks_wanted;
     return intake;
 }
 
@@ -112,7 +115,7 @@ void intake_submit(struct engine *engine, const struct event *event)
     const struct plan *plan = event->submit.plan;
     CHECK(plan->tasks_count > 0 && plan->tasks_count <= PLAN_TASKS_MAX &&
           plan->edges_count <= PLAN_EDGES_MAX);
-    if (engine->live_tasks + engine->waking_tasks + plan->tasks_count > ENGINE_LIVE_TASKS_MAX) {
+    if (!constellation_has_room(engine, plan->tasks_count)) {
         refuse(engine, event, "too many unfinished tasks; try again when some have ended");
         return;
     }
@@ -161,6 +164,7 @@ static void add_task(struct engine *engine, struct constellation *constellation)
         .flags = (uint16_t)(plan->flags | (plan->hold.length > 0 ? TASK_APPROVAL : 0)),
     };
     struct task *task = constellation_add_task(engine, constellation, &record);
+    engine->tasks_due--;
     order_take_task(constellation, task);
     engine_mark(engine, &task->mark);
     struct effect *effect = effects_add(engine->effects, EFFECT_ADD_TASK);

@@ -28,6 +28,7 @@ struct intake {
     size_t uid_length;
     char *actor;
     size_t actor_length;
+    uint32_t tasks_wanted;
     uint32_t tasks_in;
     uint32_t edges_in;
     struct order_build *order; /* of a plan that is not written along its edges; last of all */

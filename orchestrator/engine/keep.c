@@ -6,7 +6,7 @@
 
 enum {
     LOOKS_A_TURN = 16 * ENGINE_SLICE, /* at classes that may wait for a device */
-    REVIEWS_A_TURN = 64,              /* of devices that are kept, in turns */
+    ROWS_A_REVIEW = 64,               /* of a slice: so a few devices that are kept, in turns */
 };
 
 static bool waits(const struct class *class)
@@ -64,6 +64,7 @@ static void enlist(struct engine *engine, struct device *device)
     device->kept_previous = engine->kept_last;
     *(engine->kept_last == NULL ? &engine->kept_first : &engine->kept_last->kept_next) = device;
     engine->kept_last = device;
+    engine->kept_count++;
 }
 
 static void delist(struct engine *engine, struct device *device)
@@ -72,6 +73,7 @@ static void delist(struct engine *engine, struct device *device)
     struct device *after = device->kept_next;
     *(before == NULL ? &engine->kept_first : &before->kept_next) = after;
     *(after == NULL ? &engine->kept_last : &after->kept_previous) = before;
+    engine->kept_count--;
 }
 
 void keep_drop(struct engine *engine, struct device *device)
@@ -160,11 +162,18 @@ void keep_look_again(struct engine *engine)
     }
 }
 
+/* Whatever has happened in this turn may have ended the reason to keep a device: then all are looked at, over
+   several turns if they are many. */
 size_t keep_review(struct engine *engine)
 {
     const struct device *last = engine->kept_last;
     struct device *device = engine->kept_first;
-    for (int i = 0; i < REVIEWS_A_TURN && device != NULL; i++) {
+    if (engine->effects->count > 0) {
+        engine->reviews_left = engine->kept_count;
+    }
+    size_t budget = engine->config.slice / ROWS_A_REVIEW + 1;
+    engine->reviews_left -= budget < engine->reviews_left ? budget : engine->reviews_left;
+    for (; budget > 0 && device != NULL; budget--) {
         struct device *next = device == last ? NULL : device->kept_next;
         bool is_open = device->ready && !device->record.draining;
         if (is_open && device->kept_for->waits && could_go(engine, device->kept_for)) {

@@ -48,7 +48,7 @@ struct engine {
     struct constellation *jobs_last;
     struct reopening *reopening_first;
     struct bulk *bulks_first;
-    int64_t bulks_moved_boot_ms; /* when one of them was taken a step further, or loaded */
+    int64_t bulks_moved_boot_ms;        /* when one of them was taken a step further, or loaded */
     struct constellation *ended_first;  /* freed when the turn ends, if they are final still */
     struct constellation *waking_first; /* asleep.c */
     struct constellation *leaving_first;
@@ -61,7 +61,9 @@ struct engine {
     struct strmap policy_keys;
     int64_t next_class_id;
     int64_t next_policy_id;
-    size_t classes_due; /* that plans which are going in may bring */
+    uint64_t
+        tasks_due; /* that plans which are going in, and edits that are made in parts, still bring */
+    size_t classes_due; /* that they may bring */
     size_t policies_due;
 
     struct map devices; /* id → device */
@@ -101,6 +103,8 @@ struct engine {
     struct heap active;        /* of class.active */
     uint32_t waiting_classes;  /* that have class.waits */
     struct device *kept_first; /* have device.kept_for */
+    size_t kept_count;
+    size_t reviews_left; /* of those, before all have been looked at since something has happened */
     struct device *kept_last;
     struct device *freed_first; /* have device.is_freed */
     struct heap backoff;        /* of task.node */

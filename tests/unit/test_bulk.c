@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/engine/model.h"
 #include "tests/unit/living_plan.h"
 
 enum { TASKS = 4, DEADLINE_MS = 10000, QUEUE_MS = 1000 };
@@ -184,12 +185,78 @@ static void what_is_tried_while_a_rerun_is_made_hides_nothing_from_it(void **sta
     living_end(living);
 }
 
+/* Of what it adds nothing is there yet: others may not take the room for that, nor is it admitted without. */
+static void what_an_edit_is_still_to_add_has_its_room_kept(void **state)
+{
+    (void)state;
+    for (int is_short = 0; is_short < 2; is_short++) {
+        struct living *living = world(1, 1, 0);
+        struct edit_operation operations[] = { living_addition(0), living_addition(1),
+                                               living_addition(2) };
+        struct plan_class classes[] = { LIVING_ANY, LIVING_ANY };
+        classes[0].selector = STR("a!=b");
+        classes[1].selector = STR("c!=d");
+        operations[1].write.class = &classes[0];
+        operations[2].write.class = &classes[1];
+        const struct edit edit = living_batch(operations, 3);
+        struct event event = living_bulk_begin(&edit);
+        living_turn(living, &event, 1);
+        event = living_bulk_check(living, &edit, living->hold_id, 1);
+        assert_int_equal(event.bulk_admit.classes, 3);
+        struct engine *engine = living->engine;
+        uint64_t waking = ENGINE_LIVE_TASKS_MAX - 1 - 3 + (uint64_t)is_short;
+        engine->waking_tasks = waking;
+        living_turn(living, &event, 1);
+        if (is_short == 1) {
+            assert_string_equal(living->why, "too_many_tasks");
+            assert_int_equal(living->bulk.id, 0);
+            assert_int_equal(engine->tasks_due, 0);
+        } else {
+            assert_int_equal(living->bulk.next, 1);
+            assert_int_equal(engine->tasks_due, 2);
+            assert_int_equal(engine->classes_due, 3);
+            assert_false(constellation_has_room(engine, 1));
+            engine->waking_tasks = 0;
+            living_restart(living); /* which makes the next part */
+            engine = living->engine;
+            assert_int_equal(engine->tasks_due + engine->live_tasks, 4);
+            living_settle(living);
+            assert_int_equal(engine->live_tasks, 4);
+        }
+        engine->waking_tasks = 0;
+        assert_int_equal(engine->tasks_due, 0);
+        assert_int_equal(engine->classes_due, 0);
+        assert_int_equal(engine->policies_due, 0);
+        living_end(living);
+    }
+}
+
+static void nor_do_plans_come_in_together_that_would_not_fit_together(void **state)
+{
+    (void)state;
+    struct living *living = living_new_slow(1, 1);
+    const struct plan_task tasks[] = { LIVING_TASK, LIVING_TASK, LIVING_TASK };
+    const struct plan plan = living_plan(tasks, 3, NULL, 0);
+    living->engine->waking_tasks = ENGINE_LIVE_TASKS_MAX - 5;
+    struct event events[] = { living_submission(&plan), living_submission(&plan) };
+    living_turn(living, events, 2);
+    assert_int_equal(living->err, ERR_LIMIT);
+    assert_int_equal(living->engine->tasks_due + living->engine->live_tasks, 3);
+    living_settle(living);
+    assert_int_equal(living->engine->tasks_due, 0);
+    assert_int_equal(living->engine->live_tasks, 3);
+    living->engine->waking_tasks = 0;
+    living_end(living);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_ready_is_cancelled_when_all_parts_are_made),
         cmocka_unit_test(what_was_ready_too_long_is_cancelled_when_all_parts_are_made),
         cmocka_unit_test(what_is_tried_while_a_rerun_is_made_hides_nothing_from_it),
+        cmocka_unit_test(what_an_edit_is_still_to_add_has_its_room_kept),
+        cmocka_unit_test(nor_do_plans_come_in_together_that_would_not_fit_together),
         cmocka_unit_test(a_deadline_that_has_passed_is_none_for_what_an_edit_reopens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
