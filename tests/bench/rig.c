@@ -149,6 +149,11 @@ void rig_edit(struct rig *rig, struct edit *edit)
 
 void rig_connect(struct rig *rig, uint32_t slots)
 {
+    rig_return(rig, slots, NULL, 0);
+}
+
+void rig_return(struct rig *rig, uint32_t slots, const struct msg_held *held, size_t held_count)
+{
     static const struct str executors[] = { { "noop", 4 } };
     struct msg hello = { .kind = MSG_HELLO };
     hello.hello = (struct msg_hello){
@@ -157,6 +162,8 @@ void rig_connect(struct rig *rig, uint32_t slots)
         .boot_id = STR("boot"),
         .process_id = 1,
         .journal_id = STR("bench"),
+        .held = held,
+        .held_count = held_count,
         .profile = { .os = STR("linux"),
                      .arch = STR("x"),
                      .hostname = STR("bench"),

@@ -33,8 +33,9 @@ void rig_settle(struct rig *rig); /* until no work is left */
 /* Takes the plan in; it is constellation_id from then on. */
 void rig_submit(struct rig *rig, const struct plan *plan);
 void rig_edit(struct rig *rig, struct edit *edit); /* it must be accepted */
-/* A device with channel 1. */
+/* A device with channel 1; and one that comes back with what it has. */
 void rig_connect(struct rig *rig, uint32_t slots);
+void rig_return(struct rig *rig, uint32_t slots, const struct msg_held *held, size_t held_count);
 void rig_finish(struct rig *rig, uint64_t fence); /* exit code 0 */
 
 extern const struct plan_class rig_class; /* no-op tasks */

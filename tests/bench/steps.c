@@ -121,7 +121,8 @@ static void cancel_many(struct rig *rig)
     big_free(big);
 }
 
-/* A device with 4,096 attempts is not heard of, until they are given up. */
+/* A device with 4,096 attempts is not heard of, until they are given up; then it comes back with all of
+   them. */
 static void lose_many(struct rig *rig)
 {
     struct big *big = big_new(TASKS, 0);
@@ -134,6 +135,12 @@ static void lose_many(struct rig *rig)
     rig_turn(rig, &event);
     pass_time(rig, 1000000);
     rig_settle(rig);
+    struct msg_held *held = mem_array(SLOTS, sizeof *held);
+    for (size_t i = 0; i < SLOTS; i++) {
+        held[i] = (struct msg_held){ .fence = rig->fences[i], .state = HELD_RUNNING };
+    }
+    rig_return(rig, SLOTS, held, SLOTS);
+    mem_free(held);
     big_free(big);
 }
 
@@ -201,6 +208,7 @@ static void turn_against_order(struct rig *rig)
     event.bulk_admit.bulk_id = 1;
     event.bulk_admit.parts = 1;
     event.bulk_admit.operations = 1;
+    event.bulk_admit.edit = &edit;
     event.bulk_admit.actor = edit.author;
     rig_turn(rig, &event);
     const struct edit_section last = { .bulk_id = 1, .is_last = true };

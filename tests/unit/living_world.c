@@ -358,6 +358,7 @@ void living_return(struct living *living, bool died, const struct msg_held *held
                      .executors_count = 1 },
     };
     living_say(living, &msg);
+    living->hello_effects = living->effects_count;
     struct device_view view;
     assert_true(engine_find_device(living->engine, STR("desktop"), living->now, &view));
     living->session = view.record->session;

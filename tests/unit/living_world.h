@@ -57,6 +57,7 @@ struct living {
     struct edit_result edit;
     bool has_edit;
     size_t effects_count;   /* of the last request's step */
+    size_t hello_effects;   /* of the last Hello's */
     struct effects checked; /* of the last edit that was checked apart */
 };
 

@@ -232,6 +232,32 @@ static void a_lost_device_gives_its_attempts_up_by_slices(void **state)
 
 /* One task behind all of them stays skipped, since one is not tried again: all that leads to it is looked
    at for each of the others. */
+/* Welcome says what becomes of each of them, and so must wait for the rows of all. There are no more than
+   MSG_HELD_MAX. */
+static void a_device_that_comes_back_costs_three_rows_an_attempt(void **state)
+{
+    (void)state;
+    enum { TASKS = 50, ROWS_AN_ATTEMPT = 3, ROWS_A_HELLO = 4 };
+    struct living *living = living_new(TASKS);
+    struct plan_task tasks[TASKS] = { 0 };
+    struct plan plan = plan_of(tasks, TASKS, NULL, 0);
+    living_submit(living, &plan);
+    struct msg_held held[TASKS];
+    for (int64_t id = 1; id <= TASKS; id++) {
+        held[id - 1] = (struct msg_held){ living_task(living, id)->fence, HELD_RUNNING };
+    }
+    close_channel(living);
+    living_pass(living, living->engine->config.lost_after_ms);
+    living_turn(living, NULL, 0);
+    living_settle(living);
+    living_expect_state(living, TASKS, TASK_WAITING);
+    living_return(living, false, held, TASKS);
+    assert_in_range(living->hello_effects, TASKS * ROWS_AN_ATTEMPT,
+                    TASKS * ROWS_AN_ATTEMPT + ROWS_A_HELLO);
+    living_expect_state(living, TASKS, TASK_RUNNING);
+    living_end(living);
+}
+
 static void a_retry_counts_what_it_looks_at(void **state)
 {
     (void)state;
@@ -607,6 +633,7 @@ int main(void)
         cmocka_unit_test(a_class_looks_for_devices_when_a_task_of_it_is_ready),
         cmocka_unit_test(a_plan_with_many_classes_is_taken_in_by_slices),
         cmocka_unit_test(a_lost_device_gives_its_attempts_up_by_slices),
+        cmocka_unit_test(a_device_that_comes_back_costs_three_rows_an_attempt),
         cmocka_unit_test(a_retry_counts_what_it_looks_at),
         cmocka_unit_test(finally_tasks_run_again_after_a_rerun_that_a_restart_has_met),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
