@@ -2,7 +2,6 @@
    stands one lock, and nothing of SQLite's. */
 #include "orchestrator/store/checkpoint.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -73,21 +72,22 @@ static int pass(sqlite3 *db, int *ret_moved)
     return rc;
 }
 
-/* Each pass finds what the writer has written during the last one, until that is little or does not
-   become less: somebody reads an old state, or the writer is as fast as the thread. */
+/* Each pass finds what the writer has written during the last one, until that is little, or until one has
+   found nothing that it may move: somebody reads an old state. Not becoming less is no reason to stop:
+   the writer would come to the hard mark, and there has to do all of it. */
 static void checkpoint(struct checkpointer *self, sqlite3 *db)
 {
-    int rest = INT_MAX;
+    int moved_before = 0;
     for (bool again = true; again;) {
         int moved = 0;
         int rc = pass(db, &moved);
         pthread_mutex_lock(&self->lock);
-        int rest_before = rest;
-        rest = self->written - moved;
+        int rest = self->written - moved;
         self->moved = moved;
         self->rc = has_failed(rc) ? rc : SQLITE_OK;
         again = rc == SQLITE_OK && !self->stopping && !self->waited_for &&
-                rest > CHECKPOINT_REST_FRAMES && rest < rest_before - rest_before / 4;
+                rest > CHECKPOINT_REST_FRAMES && moved > moved_before;
+        moved_before = moved;
         pthread_mutex_unlock(&self->lock);
     }
 }

@@ -219,6 +219,27 @@ static void what_comes_while_the_thread_ends_does_not_keep_the_log_from_beginnin
     assert_in_range(watched_vfs_own(), 0, CHECKPOINT_REST_FRAMES + COMMIT_FRAMES_MAX);
 }
 
+static void a_writer_as_fast_as_the_thread_does_not_come_to_the_hard_mark(void **state)
+{
+    struct rig *rig = *state;
+    int each = CHECKPOINT_REST_FRAMES / COMMIT_ROWS + 1; /* during a pass: too much for an end */
+    watched_vfs_hold(true);
+    do {
+        commit_times(rig, 1);
+    } while (log_frames(rig) < CHECKPOINT_SOFT_FRAMES);
+    unsigned before = log_number(rig);
+    for (int passes = 0; passes < 4; passes++) {
+        watched_vfs_wait_for_held();
+        commit_times(rig, each);
+        watched_vfs_let_one_pass();
+    }
+    watched_vfs_hold(false);
+    checkpointer_wait(rig->checkpointer);
+    commit_times(rig, 2);
+    assert_true(log_number(rig) > before);
+    assert_in_range(watched_vfs_own(), 0, CHECKPOINT_REST_FRAMES + COMMIT_FRAMES_MAX);
+}
+
 static void *let_go(void *context)
 {
     (void)context;
@@ -433,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(the_log_of_a_writer_that_never_pauses_stays_bounded),
         ROW(what_comes_while_the_thread_ends_does_not_keep_the_log_from_beginning_anew),
+        ROW(a_writer_as_fast_as_the_thread_does_not_come_to_the_hard_mark),
         ROW(a_thread_that_does_not_keep_up_is_waited_for),
         ROW(a_long_read_keeps_its_state_and_the_log_begins_anew_after_it),
         ROW(a_long_read_of_a_long_log_is_begun_when_it_does_not_hold_the_log),

@@ -11,11 +11,14 @@ static struct {
     sqlite3_vfs *real;
     sqlite3_io_methods methods;
     int (*real_write)(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at);
+    int (*real_sync)(sqlite3_file *file, int flags);
     pthread_t owner;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool failing;
     bool holding;
+    bool hold_at_sync;
+    bool held;
     size_t own;
     size_t others;
     size_t opened;
@@ -31,12 +34,26 @@ static int watched_write(sqlite3_file *file, const void *data, int bytes, sqlite
         watch.others++;
         pthread_cond_broadcast(&watch.changed);
         while (watch.holding) {
+            watch.held = true;
+            pthread_cond_broadcast(&watch.changed);
             pthread_cond_wait(&watch.changed, &watch.lock);
         }
+        watch.held = false;
         fails = watch.failing;
     }
     pthread_mutex_unlock(&watch.lock);
     return fails ? SQLITE_IOERR_WRITE : watch.real_write(file, data, bytes, at);
+}
+
+static int watched_sync(sqlite3_file *file, int flags)
+{
+    pthread_mutex_lock(&watch.lock);
+    if (watch.hold_at_sync && !pthread_equal(pthread_self(), watch.owner)) {
+        watch.hold_at_sync = false;
+        watch.holding = true;
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return watch.real_sync(file, flags);
 }
 
 static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
@@ -50,6 +67,8 @@ static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
             watch.methods = *file->pMethods;
             watch.real_write = watch.methods.xWrite;
             watch.methods.xWrite = watched_write;
+            watch.real_sync = watch.methods.xSync;
+            watch.methods.xSync = watched_sync;
         }
         watch.opened++;
         pthread_mutex_unlock(&watch.lock);
@@ -68,6 +87,8 @@ void watched_vfs_start(void)
     watch.owner = pthread_self();
     watch.failing = false;
     watch.holding = false;
+    watch.hold_at_sync = false;
+    watch.held = false;
     watch.own = 0;
     watch.others = 0;
     watch.opened = 0;
@@ -91,7 +112,27 @@ void watched_vfs_hold(bool hold)
 {
     pthread_mutex_lock(&watch.lock);
     watch.holding = hold;
+    watch.hold_at_sync = false;
     pthread_cond_broadcast(&watch.changed);
+    pthread_mutex_unlock(&watch.lock);
+}
+
+void watched_vfs_let_one_pass(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.held = false;
+    watch.holding = false;
+    watch.hold_at_sync = true;
+    pthread_cond_broadcast(&watch.changed);
+    pthread_mutex_unlock(&watch.lock);
+}
+
+void watched_vfs_wait_for_held(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    while (!watch.held) {
+        pthread_cond_wait(&watch.changed, &watch.lock);
+    }
     pthread_mutex_unlock(&watch.lock);
 }
 

@@ -14,6 +14,9 @@ void watched_vfs_stop(void);
 void watched_vfs_fail(bool fail);       /* as a broken disk does */
 void watched_vfs_hold(bool hold);       /* they wait, until nobody holds them any more */
 void watched_vfs_wait_for_others(void); /* until there is one, or one is held */
+void watched_vfs_wait_for_held(void);   /* until one is */
+void watched_vfs_let_one_pass(
+    void); /* to the next sync of the database; from there on they wait again */
 
 size_t watched_vfs_opened(void); /* databases */
 size_t watched_vfs_own(void);    /* pages written by the thread that started; from 0 at each call */
