@@ -20,7 +20,14 @@ struct bench {
     double longest_work_ms; /* but for the commit */
     double longest_commit_ms;
     double longest_floor_ms; /* one transaction of a bare database of the floors */
+    /* Of all daemons, and of the bare databases: how many, and how many of them beyond LONG_TURN_MS. */
+    double turns;
+    double turns_long;
+    size_t floor_commits;
+    size_t floor_commits_long;
 };
+
+enum { LONG_TURN_MS = 20 }; /* no turn is to take longer */
 
 /* A benchmark that cannot be run is an error, not a slow figure: says why and ends the process. The
    programs that it has started end with it. */

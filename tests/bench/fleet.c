@@ -178,7 +178,11 @@ static void note_longest_turn(struct fleet *fleet)
     double turn_ms = http_metric(fleet->http, "asterism_turn_max_seconds") * 1000;
     double commit_ms = http_metric(fleet->http, "asterism_commit_max_seconds") * 1000;
     double work_ms = http_metric(fleet->http, "asterism_turn_work_max_seconds") * 1000;
+    double turns = http_metric(fleet->http, "asterism_turn_seconds_count");
     struct bench *bench = fleet->bench;
+    bench->turns += turns;
+    bench->turns_long +=
+        turns - http_metric(fleet->http, "asterism_turn_seconds_bucket{le=\"0.02\"}");
     if (work_ms > bench->longest_work_ms) {
         bench->longest_work_ms = work_ms;
     }

@@ -111,6 +111,8 @@ static double transact(struct floor_db *db, size_t rows)
     }
     step(db, db->commit);
     double took = now_s() - began;
+    db->bench->floor_commits++;
+    db->bench->floor_commits_long += took * 1000 > LONG_TURN_MS;
     if (took * 1000 > db->bench->longest_floor_ms) {
         db->bench->longest_floor_ms = took * 1000;
     }

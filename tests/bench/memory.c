@@ -30,12 +30,16 @@ void figure_longest_turn(struct bench *bench)
     }
     struct figure figure = { .name = "longest_turn", .unit = "ms", .kind = FIGURE_COST };
     figure.value = bench->longest_turn_ms;
-    figure.target = 20;
+    figure.target = LONG_TURN_MS;
     /* A turn ends with its commit, and a disk that stalls stalls it. How long it stalled a bare database
        in the same run eases the verdict. */
     figure_floor(&figure, "longest_without_commit_ms", bench->longest_work_ms);
     figure_floor(&figure, "longest_commit_ms", bench->longest_commit_ms);
     figure_floor(&figure, "longest_floor_commit_ms", bench->longest_floor_ms);
+    figure_floor(&figure, "turns", bench->turns);
+    figure_floor(&figure, "turns_over_20_ms", bench->turns_long);
+    figure_floor(&figure, "floor_commits", (double)bench->floor_commits);
+    figure_floor(&figure, "floor_commits_over_20_ms", (double)bench->floor_commits_long);
     if (bench->longest_floor_ms > figure.target) {
         figure.machine = figure.target / bench->longest_floor_ms;
     }
