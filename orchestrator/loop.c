@@ -34,7 +34,7 @@ struct moment loop_now(void)
     return (struct moment){ clock_boot_ms(), clock_wall_ms() };
 }
 
-void loop_post(struct loop *loop, const struct event *event)
+static void loop_post(struct loop *loop, const struct event *event)
 {
     if (loop->in_turn) {
         engine_step(loop->engine, event, &loop->effects);

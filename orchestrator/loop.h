@@ -49,7 +49,6 @@ struct loop {
 /* *ret_ran becomes true when it got as far as running: a failure after that is the store's. */
 enum err loop_run(const struct daemon_config *config, bool *ret_ran, struct reason *reason);
 
-void loop_post(struct loop *loop, const struct event *event);
 struct moment loop_now(void);
 
 /* turn.c: everything that has arrived, one transaction. A failure is the store's. */

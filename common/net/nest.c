@@ -11,7 +11,7 @@
 #include "common/net/nest_private.h"
 #include "common/net/ws_context.h"
 
-int64_t nest_monotonic_ms(void)
+static int64_t nest_monotonic_ms(void)
 {
     struct timespec now;
     CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);

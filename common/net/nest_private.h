@@ -18,6 +18,4 @@ struct nest {
     struct ws_context *ws_context; /* shared by all ws_clients of this nest; NULL until the first */
 };
 
-int64_t nest_monotonic_ms(void);
-
 #endif

@@ -99,7 +99,6 @@ void edit_needs_map_init(struct edit_needs_map *map, const struct edit_draft_nee
 const struct edit_draft_need *edit_needs_map_take(struct edit_needs_map *map,
                                                   const struct spec_need *need, bool alike);
 void edit_needs_map_done(struct edit_needs_map *map);
-bool edit_needs_alike(const struct spec_need *a, const struct spec_need *b, struct arena *arena);
 
 /* Whether there is, or will be, a task of this key. */
 bool edit_drafts_have(struct edit_drafts *drafts, struct str key);

@@ -24,7 +24,8 @@ static bool shown_equal(struct str a, struct str a_arguments, struct str b, stru
     return are_equal;
 }
 
-bool edit_needs_alike(const struct spec_need *a, const struct spec_need *b, struct arena *arena)
+static bool edit_needs_alike(const struct spec_need *a, const struct spec_need *b,
+                             struct arena *arena)
 {
     return a->when == b->when && str_equal(a->task, b->task) &&
            shown_equal(a->condition, a->arguments, b->condition, b->arguments, arena);

@@ -73,7 +73,8 @@ static void take_slot(struct engine *engine, struct attempt *attempt, struct cla
     placement_device_changed(engine, attempt->device);
 }
 
-void attempt_begun(struct engine *engine, struct attempt *attempt)
+/* What the agent has begun weighs nothing any more. */
+static void attempt_begun(struct engine *engine, struct attempt *attempt)
 {
     struct device *device = attempt->device;
     bool was_full = device->unstarted_bytes >= ENGINE_ASSIGN_BYTES_MAX;

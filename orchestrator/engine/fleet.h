@@ -97,7 +97,6 @@ void session_channel_closed(struct engine *engine, uint64_t channel, struct str 
 /* Sends an Error, closes, forgets the channel. */
 void session_close(struct engine *engine, struct device *device, enum msg_error_code code,
                    struct str why);
-void session_ack(struct engine *engine, struct device *device, uint64_t fence);
 void session_flush_acks(struct engine *engine);
 
 #endif

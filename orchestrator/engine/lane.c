@@ -9,7 +9,8 @@
    when many have been moved in a turn the rest of it moves one each time. */
 enum { LANES_MOVED = 16 };
 
-bool task_before(const struct heap_node *a, const struct heap_node *b)
+/* The order of lane.ready. */
+static bool task_before(const struct heap_node *a, const struct heap_node *b)
 {
     const struct task *x = HEAP_OWNER(a, const struct task, node);
     const struct task *y = HEAP_OWNER(b, const struct task, node);

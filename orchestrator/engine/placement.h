@@ -82,8 +82,6 @@ enum misfit {
 enum misfit placement_misfit(const struct class *class, const struct device *device,
                              struct str *ret_what);
 bool placement_fits(const struct class *class, const struct device *device);
-/* What the agent has begun weighs nothing any more. */
-void attempt_begun(struct engine *engine, struct attempt *attempt);
 void placement_class_changed(struct engine *engine, struct class *class);
 /* The same, without a look at those that wait for what it waits for: limit.c has its own. */
 void placement_reposition(struct engine *engine, struct class *class);

@@ -49,7 +49,7 @@ void session_refuse(struct engine *engine, uint64_t channel, enum msg_error_code
     history->text = engine_text(engine, "%.*s: %s", STR_ARG(name), why);
 }
 
-void session_ack(struct engine *engine, struct device *device, uint64_t fence)
+static void session_ack(struct engine *engine, struct device *device, uint64_t fence)
 {
     if (device->channel == 0) {
         return; /* it will ask again in its next Hello */

@@ -128,8 +128,6 @@ bool task_awaits_approval_only(const struct task *task);
 bool task_must_stop(const struct task *task);
 /* The same of one that has not started; but what is half made is made whole first. */
 bool task_must_not_start(const struct task *task);
-bool task_before(const struct heap_node *a,
-                 const struct heap_node *b);                        /* the order of lane.ready */
 void task_ready_too_long(struct engine *engine, struct task *task); /* its timer has fired */
 bool task_wakes_before(const struct heap_node *a, const struct heap_node *b);
 bool task_times_out_before(const struct heap_node *a, const struct heap_node *b);

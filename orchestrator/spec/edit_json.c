@@ -93,7 +93,7 @@ static void add_node(struct buf *json, const struct spec_node *node, enum meanin
     }
 }
 
-void edit_json_node(struct buf *json, const struct spec_node *node)
+static void edit_json_node(struct buf *json, const struct spec_node *node)
 {
     add_node(json, node, MEANS_DATA);
 }
@@ -187,7 +187,8 @@ void edit_json_merge(struct str object, struct str set, struct arena *arena, str
     buf_append_text(json, "}");
 }
 
-bool edit_json_equal(const struct spec_node *a, const struct spec_node *b)
+/* True when both write the same value. */
+static bool edit_json_equal(const struct spec_node *a, const struct spec_node *b)
 {
     if (a->kind != b->kind || a->length != b->length) {
         return false;

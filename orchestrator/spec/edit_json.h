@@ -6,10 +6,8 @@
 #include "common/base/buf.h"
 #include "orchestrator/spec/spec_tree.h"
 
-/* Appends a value as JSON on one line. */
-void edit_json_node(struct buf *json, const struct spec_node *node);
-/* The same of the keys of a task, and of a list of operations: what a spec would take as the text that it
-   was written with (`run: [sleep, 007]`, `task: 7`) is text. */
+/* Appends the keys of a task, or a list of operations, as JSON on one line: what a spec would take as the
+   text that it was written with (`run: [sleep, 007]`, `task: 7`) is text. */
 void edit_json_task(struct buf *json, const struct spec_node *node);
 void edit_json_operations(struct buf *json, const struct spec_node *node);
 
@@ -27,8 +25,5 @@ void edit_json_merge(struct str object, struct str set, struct arena *arena, str
 /* What edit_json_merge() would have to set to make `before` of `after`: "{}" if they are the same. */
 void edit_json_difference(struct str after, struct str before, struct arena *arena,
                           struct buf *json);
-
-/* True when both write the same value. */
-bool edit_json_equal(const struct spec_node *a, const struct spec_node *b);
 
 #endif

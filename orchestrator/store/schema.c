@@ -207,7 +207,8 @@ static const char *const step_1[] = {
 
 static const char *const *const steps[] = { step_1 };
 
-int schema_version(void)
+/* The newest that this program knows. */
+static int schema_version(void)
 {
     return (int)(sizeof steps / sizeof steps[0]);
 }

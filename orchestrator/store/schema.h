@@ -10,8 +10,6 @@
 /* Marks a file as ours in its header ("Astr"), so that another program's database is not migrated. */
 #define SCHEMA_APPLICATION_ID 0x41737472
 
-int schema_version(void); /* the newest that this program knows */
-
 /* Runs the steps that this database lacks, each in a transaction of its own. ERR_VERSION: written by
    a newer program. ERR_CORRUPT: not a database of ours, or a damaged one. */
 enum err schema_migrate(sqlite3 *db, struct reason *reason);

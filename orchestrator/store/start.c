@@ -46,7 +46,7 @@ enum err meta_read(sqlite3 *db, const char *key, int64_t *ret_value, struct reas
     return read_number(db, "SELECT value FROM meta WHERE key = ?", key, ret_value, reason);
 }
 
-enum err meta_write(sqlite3 *db, const char *key, int64_t value, struct reason *reason)
+static enum err meta_write(sqlite3 *db, const char *key, int64_t value, struct reason *reason)
 {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(db,

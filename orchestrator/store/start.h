@@ -14,7 +14,6 @@ enum err start_record(sqlite3 *db, const struct store_seed *seed, struct store_s
 
 /* Single values of the meta table. A missing one is 0. */
 enum err meta_read(sqlite3 *db, const char *key, int64_t *ret_value, struct reason *reason);
-enum err meta_write(sqlite3 *db, const char *key, int64_t value, struct reason *reason);
 /* Sees to it that ids up to these are never given again, though their rows go. */
 struct spent_ids {
     int64_t constellation_id;

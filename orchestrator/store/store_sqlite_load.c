@@ -100,7 +100,7 @@ static enum err load_constellation_row(struct loader *loader, sqlite3_stmt *row)
     return err;
 }
 
-enum err load_task_row(struct loader *loader, sqlite3_stmt *row)
+static enum err load_task_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct task_record record;
     enum err err = task_row_read(row, 1, &record);
@@ -191,7 +191,7 @@ static enum err settle_output(struct store_sqlite *self, struct attempt_record *
     return rc == SQLITE_DONE ? ERR_NONE : ERR_IO;
 }
 
-enum err load_attempt_row(struct loader *loader, sqlite3_stmt *row)
+static enum err load_attempt_row(struct loader *loader, sqlite3_stmt *row)
 {
     struct attempt_record record;
     enum err err = attempt_row_read(row, 0, &record);

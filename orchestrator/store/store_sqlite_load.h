@@ -16,9 +16,7 @@ struct loader {
 /* One row each: its columns as record_row.h has them; of tasks and edges behind the constellation's id. */
 enum err load_class_row(struct loader *loader, sqlite3_stmt *row);
 enum err load_policy_row(struct loader *loader, sqlite3_stmt *row);
-enum err load_task_row(struct loader *loader, sqlite3_stmt *row);
 enum err load_edge_row(struct loader *loader, sqlite3_stmt *row);
-enum err load_attempt_row(struct loader *loader, sqlite3_stmt *row);
 enum err load_limit_row(struct loader *loader, sqlite3_stmt *row);
 enum err load_hold_row(struct loader *loader, sqlite3_stmt *row);
 

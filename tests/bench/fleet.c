@@ -108,7 +108,7 @@ void fleet_wait_daemon(struct fleet *fleet)
     fleet->http = http_new(fleet->url);
 }
 
-void fleet_add_agent(struct fleet *fleet, unsigned slots)
+static void fleet_add_agent(struct fleet *fleet, unsigned slots)
 {
     if (fleet->agents_count == FLEET_AGENTS_MAX) {
         bench_die("too many agents");

@@ -22,7 +22,6 @@ struct fleet {
 
 /* A daemon, answering, and this many agents, connected. */
 void fleet_start(struct fleet *fleet, struct bench *bench, size_t agents, unsigned slots);
-void fleet_add_agent(struct fleet *fleet, unsigned slots);
 void fleet_wait_connected(struct fleet *fleet, size_t count);
 /* SIGKILL; then the same database with the same port. Returns now_s() just before the exec. */
 void fleet_kill_daemon(struct fleet *fleet);

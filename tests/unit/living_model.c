@@ -65,7 +65,7 @@ bool model_has_started(const struct model *model, int task)
     return model->tasks[task].attempts > model->tasks[task].first;
 }
 
-bool model_is_held(const struct model *model, int task)
+static bool model_is_held(const struct model *model, int task)
 {
     for (int h = 0; h < model->holds_top; h++) {
         const struct model_hold *hold = &model->holds[h];

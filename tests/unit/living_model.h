@@ -104,10 +104,9 @@ int model_add_edge(struct model *model, int from, int to, enum edge_when when, b
 bool model_is_final(enum task_state state);
 bool model_has_started(const struct model *model, int task);
 bool model_is_spared(const struct model *model, int task); /* no stop is meant for it */
-bool model_is_held(const struct model *model, int task);
-bool model_is_ready(const struct model *model, int task); /* whether or not it is held */
-bool model_may_run(const struct model *model, int task);  /* a slot is all that it lacks */
-void model_run(struct model *model);                      /* until nothing changes */
+bool model_is_ready(const struct model *model, int task);  /* whether or not it is held */
+bool model_may_run(const struct model *model, int task);   /* a slot is all that it lacks */
+void model_run(struct model *model);                       /* until nothing changes */
 void model_finish(struct model *model, int task, enum task_state state);
 bool model_cancel(struct model *model);
 struct model_hold *model_hold(struct model *model, enum hold_scope scope, enum hold_origin origin,

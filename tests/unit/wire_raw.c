@@ -7,7 +7,7 @@
 
 enum { TYPE_VARINT = 0, TYPE_FIXED64 = 1, TYPE_BYTES = 2 };
 
-void raw_varint(struct buf *to, uint64_t value)
+static void raw_varint(struct buf *to, uint64_t value)
 {
     do {
         uint8_t byte = (uint8_t)(value & 0x7f) | (value > 0x7f ? 0x80 : 0);

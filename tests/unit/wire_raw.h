@@ -5,7 +5,6 @@
 #include "common/base/buf.h"
 #include "proto/msg/msg.h"
 
-void raw_varint(struct buf *to, uint64_t value);
 void raw_number(struct buf *to, unsigned field, uint64_t value); /* varint */
 void raw_fixed64(struct buf *to, unsigned field, uint64_t value);
 void raw_bytes(struct buf *to, unsigned field, const void *data, size_t bytes);
