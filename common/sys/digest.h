@@ -9,7 +9,6 @@
 
 enum {
     DIGEST_BYTES = 32,
-    DIGEST_HEX_BYTES = 2 * DIGEST_BYTES + 1, /* with the NUL */
 };
 
 void digest_sha256(const void *data, size_t bytes, uint8_t ret_digest[DIGEST_BYTES]);

@@ -166,8 +166,6 @@ const char *wait_kind_name(enum wait_kind kind)
         return "hold";
     case WAIT_FINALLY:
         return "finally";
-    case WAIT_CONDITION:
-        return "condition";
     case WAIT_RESOURCES:
         return "resources";
     case WAIT_LIMIT:
@@ -240,9 +238,6 @@ bool wait_words(struct api *api, const struct view_rows *rows, struct buf *words
             buf_printf(words, "runs last: %" PRIu32 " %s left", wait.count,
                        wait.count == 1 ? "other is" : "others are");
         }
-        break;
-    case WAIT_CONDITION:
-        buf_append_text(words, "a condition is about to be evaluated");
         break;
     case WAIT_RESOURCES:
         buf_append_text(words, "no device that fits has enough left");

@@ -65,8 +65,6 @@ struct anchor {
     size_t capacity;
 };
 
-/* For what names nothing of a constellation: no limit, no other task, and is not spread. */
-struct class *placement_class(struct engine *engine, const struct plan_class *plan);
 /* wanted.id is not looked at. The constellation's id, and those of tasks, are set where the plan asks
    for something of it; for STRATEGY_SPREAD too. */
 struct class *placement_class_of(struct engine *engine, const struct class_record *wanted);

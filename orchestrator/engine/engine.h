@@ -180,10 +180,6 @@ const struct task_record *engine_task(const struct engine *engine, int64_t const
 /* How many dependencies a task has, counted up to `max`; 0: there is no such task. */
 size_t engine_count_needs(const struct engine *engine, int64_t constellation_id, int64_t task_id,
                           size_t max);
-/* The dependencies on a task, one a call: start with *at = 0, nothing may be stepped in between. False:
-   there are no more, or it is not live. */
-bool engine_each_dependent(const struct engine *engine, int64_t constellation_id, int64_t task_id,
-                           uint32_t *at, struct edge_record *ret_edge);
 /* What a person is told: task_state_name(), or "ready". */
 const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
                               int64_t task_id);
@@ -227,7 +223,6 @@ enum wait_kind {
     WAIT_TURN,         /* a slot is free: it is about to be assigned */
     WAIT_HELD,         /* `holds`: the first few that hold it, `count` all */
     WAIT_FINALLY,      /* for all that is not finally; count of them */
-    WAIT_CONDITION,    /* a condition is about to be evaluated */
     WAIT_RESOURCES,    /* count devices fit and are connected, none has enough left: `unmet` */
     WAIT_LIMIT,        /* a named limit is taken: its index in count */
     WAIT_DRAINED,      /* count devices fit, all that are connected are draining */

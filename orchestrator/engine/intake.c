@@ -28,7 +28,6 @@ void intake_free(struct engine *engine, struct intake *intake)
         }
         mem_free(intake->classes);
         mem_free(intake->policies);
-        mem_free(intake->uid);
         mem_free(intake->actor);
         mem_free(intake);
     }
@@ -70,8 +69,6 @@ static struct intake *intake_new(struct engine *engine, const struct event *even
     struct intake *intake = mem_alloc(sizeof *intake);
     intake->plan = plan;
     intake->request = event->submit.request;
-    intake->uid = mem_copy(event->submit.uid.data, event->submit.uid.length);
-    intake->uid_length = event->submit.uid.length;
     intake->actor = mem_copy(event->submit.actor.data, event->submit.actor.length);
     intake->actor_length = event->submit.actor.length;
     intake->classes = mem_array(plan->classes_count, sizeof(struct class *));

@@ -24,8 +24,6 @@ struct intake {
     size_t classes_wanted;
     size_t policies_wanted;
     int64_t first_task_id;
-    char *uid;
-    size_t uid_length;
     char *actor;
     size_t actor_length;
     uint32_t tasks_wanted;

@@ -228,13 +228,6 @@ struct class *placement_class_of(struct engine *engine, const struct class_recor
     return class;
 }
 
-struct class *placement_class(struct engine *engine, const struct plan_class *plan)
-{
-    struct class_record wanted = placement_wanted(plan, 0, 0, 0);
-    CHECK(plan->limits_count == 0 && plan->strategy != STRATEGY_SPREAD);
-    return placement_class_of(engine, &wanted);
-}
-
 /* Field by field: padding has no say in whether two are alike. */
 enum { POLICY_NUMBERS = 15 };
 

@@ -65,22 +65,6 @@ size_t engine_count_needs(const struct engine *engine, int64_t constellation_id,
     return count;
 }
 
-bool engine_each_dependent(const struct engine *engine, int64_t constellation_id, int64_t task_id,
-                           uint32_t *at, struct edge_record *ret_edge)
-{
-    const struct task *task = find_task(engine, constellation_id, task_id);
-    if (task == NULL) {
-        return false;
-    }
-    *at = *at == 0 ? task->first_out : constellation_edge(task->constellation, *at - 1)->next_out;
-    if (*at == 0) {
-        return false;
-    }
-    *ret_edge =
-        decision_record(task->constellation, constellation_edge(task->constellation, *at - 1));
-    return true;
-}
-
 const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
                               int64_t task_id)
 {

@@ -163,18 +163,6 @@ enum err condition_check(struct condition_engine *engine, struct str text, size_
     return err;
 }
 
-bool condition_placeholder_next(struct str text, size_t *at, struct str *ret_whole)
-{
-    struct condition_word word;
-    while (condition_lex(text, at, &word, NULL) == ERR_NONE && word.kind != CONDITION_END) {
-        if (word.kind == CONDITION_PLACEHOLDER) {
-            *ret_whole = word.text;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* All of it, but for blanks at its ends, a decimal number. */
 static bool find_number(struct str text, struct str *ret_number)
 {

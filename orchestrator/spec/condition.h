@@ -32,11 +32,6 @@ void condition_engine_free(struct condition_engine *engine);
 enum err condition_check(struct condition_engine *engine, struct str text, size_t *ret_offset,
                          struct reason *reason);
 
-/* Walks the placeholders of a condition that was checked: *at, 0 to begin with, moves behind the one
-   found. *ret_whole is "${{ … }}" as it stands there; what is in it is for the caller to parse and
-   resolve. False: no more. */
-bool condition_placeholder_next(struct str text, size_t *at, struct str *ret_whole);
-
 /* What the expression sees of the predecessor. */
 struct condition_inputs {
     struct str state; /* "succeeded", "failed", … */

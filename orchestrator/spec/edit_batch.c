@@ -224,7 +224,6 @@ static void read_key(struct edit_reader *reader, const struct spec_node *name, s
     if (str_is(key, "base_revision")) {
         if (edit_take_integer(reader, value, "base_revision", 0, UINT32_MAX, &number)) {
             batch->base_revision = (uint32_t)number;
-            batch->has_base = true;
         }
     } else if (str_is(key, "author")) {
         read_author(reader, value, batch);

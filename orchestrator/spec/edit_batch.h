@@ -59,8 +59,7 @@ struct batch_expect {
 };
 
 struct batch {
-    uint32_t base_revision; /* 0: whatever the head is */
-    bool has_base;
+    uint32_t base_revision;       /* 0: whatever the head is */
     enum author_kind author_kind; /* 0: not given */
     struct str author;
     struct str reason;
@@ -80,9 +79,5 @@ enum err batch_read(struct str text, enum spec_format format, struct arena *aren
 /* Of what the daemon has written itself: {"operations": […]}, as many as there are. */
 enum err batch_read_inverse(struct str json, struct arena *arena, struct batch *ret_batch,
                             struct edit_faults *faults);
-
-const char *batch_kind_name(enum batch_kind kind); /* "add_task", … */
-/* The keys of an operation, for the JSON Schema: NULL after the last. `required` is a bit each. */
-const char *const *batch_keys(enum batch_kind kind, uint32_t *ret_required);
 
 #endif

@@ -39,17 +39,6 @@ static const struct {
 static const char operation_names[] = "add_task, remove_task, update_task, add_dependency, "
                                       "update_dependency, remove_dependency, set";
 
-const char *batch_kind_name(enum batch_kind kind)
-{
-    return kinds[kind].name;
-}
-
-const char *const *batch_keys(enum batch_kind kind, uint32_t *ret_required)
-{
-    *ret_required = kinds[kind].required;
-    return kinds[kind].keys;
-}
-
 static bool take_when(struct edit_reader *reader, const struct spec_node *node, const char *place,
                       enum edge_when *ret_when)
 {

@@ -13,7 +13,6 @@ enum spec_where {
     SPEC_WHERE_RETRY,
     SPEC_WHERE_TIMEOUTS,
     SPEC_WHERE_NEED,
-    SPEC_WHERE_COUNT,
 };
 
 /* One bit each in draft.seen. */

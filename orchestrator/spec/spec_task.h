@@ -63,22 +63,4 @@ void spec_render_condition(struct str condition, struct str arguments, struct bu
 /* A view of what was read. */
 struct spec_task_view spec_view_of_one(const struct spec_one *one, const struct spec_scope *scope);
 
-/* A whole constellation, as a spec that reads back as the same plan: begin, each task, end. */
-struct spec_top_view {
-    struct str name;
-    struct str description;
-    int64_t deadline_ms;
-    bool fail_fast;
-    const struct plan_limit *limits;
-    size_t limits_count;
-};
-struct spec_export {
-    struct buf *json;
-    bool has_task;
-};
-void spec_export_begin(struct spec_export *export, const struct spec_top_view *top,
-                       struct buf *json);
-void spec_export_task(struct spec_export *export, const struct spec_task_view *view);
-void spec_export_end(struct spec_export *export);
-
 #endif

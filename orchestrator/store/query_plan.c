@@ -5,28 +5,6 @@
 #include "orchestrator/store/query_task.h"
 #include "orchestrator/store/record_row.h"
 
-enum err query_plan_ids(struct store *store, int64_t constellation_id, const struct str *keys,
-                        size_t keys_count, int64_t *ret_ids, struct reason *reason)
-{
-    sqlite3_stmt *row = store_sqlite_statement(
-        store, "SELECT id FROM task_text WHERE constellation_id = ?1 AND key = ?2", reason);
-    if (row == NULL) {
-        return ERR_IO;
-    }
-    enum err err = ERR_NONE;
-    sqlite3_bind_int64(row, 1, constellation_id);
-    for (size_t i = 0; i < keys_count; i++) {
-        sqlite_bind_text(row, 2, keys[i]);
-        bool found = query_step(store, row, &err, reason);
-        if (err != ERR_NONE) {
-            return err;
-        }
-        ret_ids[i] = found ? sqlite3_column_int64(row, 0) : 0;
-        sqlite3_reset(row);
-    }
-    return ERR_NONE;
-}
-
 /* The key of a task that a class names; empty when there is none, or no more. */
 static enum err read_key(struct store *store, int64_t task_id, struct arena *arena,
                          struct str *ret_key, struct reason *reason)
@@ -102,7 +80,7 @@ enum err query_plan_task(struct store *store, int64_t id, struct arena *arena,
         err = read_key(store, class.other_task_id, arena, &task.other_device, reason);
     }
     if (err == ERR_NONE) {
-        err = query_plan_needs(store, id, 0, arena, &task.needs, reason);
+        err = query_plan_needs(store, id, arena, &task.needs, reason);
     }
     if (err == ERR_NONE) {
         *ret_task = task;

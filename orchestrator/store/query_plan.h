@@ -5,10 +5,6 @@
 
 #include "orchestrator/store/query.h"
 
-/* Ids in the order of the keys; 0 for a key that no task of the constellation has. */
-enum err query_plan_ids(struct store *store, int64_t constellation_id, const struct str *keys,
-                        size_t keys_count, int64_t *ret_ids, struct reason *reason);
-
 struct query_edge {
     struct edge_record record;
     struct str from; /* keys */
@@ -23,21 +19,9 @@ struct query_edges {
     size_t count;
 };
 
-/* The first `limit` dependencies of a task on others, as they were written; 0: all. */
-enum err query_plan_needs(struct store *store, int64_t task_id, size_t limit, struct arena *arena,
+/* The dependencies of a task on others, as they were written. */
+enum err query_plan_needs(struct store *store, int64_t task_id, struct arena *arena,
                           struct query_edges *ret_edges, struct reason *reason);
-/* Those between two tasks, and one. ERR_NOT_FOUND: no such dependency. Who depends on a task is asked of
-   the engine (engine_task_dependents()): rows are found by the task that waits. */
-enum err query_plan_between(struct store *store, int64_t from_id, int64_t to_id,
-                            struct arena *arena, struct query_edges *ret_edges,
-                            struct reason *reason);
-enum err query_plan_edge(struct store *store, int64_t edge_id, struct arena *arena,
-                         struct query_edge *ret_edge, struct reason *reason);
-/* The dependencies of a whole constellation behind `after`, in the order of their ids; fewer than
-   `limit` at the end. */
-enum err query_plan_edges(struct store *store, int64_t constellation_id, int64_t after,
-                          size_t limit, struct arena *arena, struct query_edges *ret_edges,
-                          struct reason *reason);
 
 /* One task with all that its text says. */
 struct query_plan_task {

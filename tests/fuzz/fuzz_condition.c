@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "orchestrator/spec/condition.h"
+#include "orchestrator/spec/condition_lex.h"
 #include "orchestrator/spec/condition_sql.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,6 +66,18 @@ static void check_wall(struct str text)
     sqlite3_finalize(statement);
 }
 
+static bool next_placeholder(struct str text, size_t *at, struct str *ret_whole)
+{
+    struct condition_word word;
+    while (condition_lex(text, at, &word, NULL) == ERR_NONE && word.kind != CONDITION_END) {
+        if (word.kind == CONDITION_PLACEHOLDER) {
+            *ret_whole = word.text;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_answer(struct str text, const struct condition_inputs *inputs)
 {
     struct condition_value values[CONDITION_PLACEHOLDERS_MAX + 1] = {
@@ -73,7 +86,7 @@ static void check_answer(struct str text, const struct condition_inputs *inputs)
     size_t count = 0;
     size_t at = 0;
     struct str whole;
-    while (count <= CONDITION_PLACEHOLDERS_MAX && condition_placeholder_next(text, &at, &whole)) {
+    while (count <= CONDITION_PLACEHOLDERS_MAX && next_placeholder(text, &at, &whole)) {
         values[count] = (struct condition_value){
             .type = CONDITION_VALUE_TEXT,
             .text = count % 2 == 0 ? inputs->stdout_data : whole,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "orchestrator/engine/model.h"
 #include "tests/scenario/script.h"
 
 enum { OPERATIONS_MAX = 64, ADDED_MAX = 16, EXPECTS_MAX = 8 };
@@ -87,13 +88,16 @@ static bool change_edge(struct script *script, struct batch *batch, enum edit_ki
     operation->edge.edge_id = INT32_MAX;
     int64_t from = world_task(&script->world, script->words[1]);
     int64_t to = world_task(&script->world, script->words[2]);
-    struct edge_record edge;
-    for (uint32_t at = 0; engine_each_dependent(script->world.engine, batch->edit.constellation_id,
-                                                from, &at, &edge);) {
-        bool is_it = kind == EDIT_UPDATE_EDGE || !has_kind || edge.when == plan.when;
-        if (edge.to_id == to && is_it) {
-            operation->edge.edge_id = edge.id;
+    const struct constellation *constellation =
+        map_get(&script->world.engine->constellations, (uint64_t)batch->edit.constellation_id);
+    const struct task *task = constellation_find_task(constellation, to);
+    for (uint32_t at = task == NULL ? 0 : task->first_in; at != 0;) {
+        const struct edge *edge = constellation_edge(constellation, at - 1);
+        bool is_it = kind == EDIT_UPDATE_EDGE || !has_kind || edge->when == plan.when;
+        if (constellation_task(constellation, edge->from)->record.id == from && is_it) {
+            operation->edge.edge_id = edge->id;
         }
+        at = edge->next_in;
     }
     return true;
 }

@@ -162,11 +162,11 @@ bool command_state(struct script *script)
 
 bool command_waits(struct script *script)
 {
-    static const char *const kinds[] = { "nothing",   "dependencies", "inputs",    "backoff",
-                                         "no-device", "offline",      "slots",     "blocked",
-                                         "stopping",  "disconnected", "turn",      "held",
-                                         "finally",   "condition",    "resources", "limit",
-                                         "drained",   "decision" };
+    static const char *const kinds[] = { "nothing",   "dependencies", "inputs", "backoff",
+                                         "no-device", "offline",      "slots",  "blocked",
+                                         "stopping",  "disconnected", "turn",   "held",
+                                         "finally",   "resources",    "limit",  "drained",
+                                         "decision" };
     int64_t constellation = 0;
     int64_t task = 0;
     if (!find_task(script, &constellation, &task)) {

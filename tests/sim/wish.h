@@ -19,9 +19,8 @@ struct wish {
     const struct sim_task **adds; /* by their number in the edit */
     const char *what;
     uint32_t sends;
-    bool is_repeated; /* on purpose */
-    bool is_sent;     /* to the daemon that is up now, and not answered */
-    bool is_stored;   /* carried out, in a transaction that was committed */
+    bool is_sent;   /* to the daemon that is up now, and not answered */
+    bool is_stored; /* carried out, in a transaction that was committed */
     bool is_answered;
     uint32_t revision;     /* that an edit has made */
     bool is_large;         /* goes the way of an edit of many operations (daemon_bulk.c) */

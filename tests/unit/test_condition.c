@@ -13,6 +13,7 @@
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "orchestrator/spec/condition.h"
+#include "orchestrator/spec/condition_lex.h"
 
 static struct condition_engine *engine;
 static struct condition_inputs inputs;
@@ -265,6 +266,18 @@ static void the_value_of_a_placeholder_is_never_sql(void **state)
     }
 }
 
+static bool next_placeholder(struct str text, size_t *at, struct str *ret_whole)
+{
+    struct condition_word word;
+    while (condition_lex(text, at, &word, NULL) == ERR_NONE && word.kind != CONDITION_END) {
+        if (word.kind == CONDITION_PLACEHOLDER) {
+            *ret_whole = word.text;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void placeholders_are_found_in_order(void **state)
 {
     (void)state;
@@ -272,13 +285,13 @@ static void placeholders_are_found_in_order(void **state)
         STR("'a' = ${{ params.a }} and exit_code in(${{ each.b }},${{tasks.c.output.d}})");
     struct str whole;
     size_t at = 0;
-    assert_true(condition_placeholder_next(text, &at, &whole));
+    assert_true(next_placeholder(text, &at, &whole));
     assert_true(str_is(whole, "${{ params.a }}"));
-    assert_true(condition_placeholder_next(text, &at, &whole));
+    assert_true(next_placeholder(text, &at, &whole));
     assert_true(str_is(whole, "${{ each.b }}"));
-    assert_true(condition_placeholder_next(text, &at, &whole));
+    assert_true(next_placeholder(text, &at, &whole));
     assert_true(str_is(whole, "${{tasks.c.output.d}}"));
-    assert_false(condition_placeholder_next(text, &at, &whole));
+    assert_false(next_placeholder(text, &at, &whole));
     assert_int_equal(condition_check(engine, text, NULL, &reason), ERR_NONE);
 }
 

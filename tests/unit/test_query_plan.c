@@ -136,19 +136,17 @@ static void a_task_is_read_with_all_that_its_text_says(void **state)
 static void keys_become_ids_in_the_turn_that_adds_them(void **state)
 {
     struct bench *bench = *state;
-    static const struct str keys[] = {
-        { "report", 6 }, { "none", 4 }, { "new", 3 }, { "scan", 4 }
-    };
+    struct store *store = bench->world->store;
     static const struct plan_task text = { .key = { "new", 3 } };
     static const struct task_record task = { .id = 40, .class_id = 2, .policy_id = 3, .state = 1 };
-    int64_t ids[4];
+    int64_t id = 0;
     sample_add_task(&bench->world->effects, &task, &text);
     world_apply(bench->world);
-    assert_int_equal(query_plan_ids(bench->world->store, 1, keys, 4, ids, NULL), ERR_NONE);
-    assert_int_equal(ids[0], 13);
-    assert_int_equal(ids[1], 0);
-    assert_int_equal(ids[2], 40);
-    assert_int_equal(ids[3], 11);
+    assert_int_equal(query_task_id(store, 1, STR("report"), &id, NULL), ERR_NONE);
+    assert_int_equal(id, 13);
+    assert_int_equal(query_task_id(store, 1, STR("new"), &id, NULL), ERR_NONE);
+    assert_int_equal(id, 40);
+    assert_int_equal(query_task_id(store, 1, STR("none"), &id, NULL), ERR_NOT_FOUND);
     world_commit(bench->world);
 }
 
@@ -157,7 +155,6 @@ static void cursors_go_over_what_was_submitted_and_what_edits_have_added(void **
     struct bench *bench = *state;
     struct query_constellation constellation;
     struct query_task_state states[8];
-    struct query_edges edges;
     int64_t ids[8];
     size_t count = 0;
     add_late(bench, 3);
@@ -181,62 +178,28 @@ static void cursors_go_over_what_was_submitted_and_what_edits_have_added(void **
     assert_int_equal(count, 4);
     assert_int_equal(states[0].id, 13);
     assert_int_equal(states[3].id, 42);
-    assert_int_equal(query_plan_edges(bench->world->store, 1, 22, 3, &bench->arena, &edges, NULL),
-                     ERR_NONE);
-    assert_int_equal(edges.count, 3);
-    assert_int_equal(edges.list[0].record.id, 23);
-    assert_int_equal(edges.list[2].record.id, 51);
-    assert_true(str_is(edges.list[2].to, "late1"));
-    assert_int_equal(query_plan_edges(bench->world->store, 1, 51, 3, &bench->arena, &edges, NULL),
-                     ERR_NONE);
-    assert_int_equal(edges.count, 1);
 }
 
-static void dependencies_are_found_by_their_ends(void **state)
+static void why_a_dependency_was_decided_so_goes_with_its_decision(void **state)
 {
     struct bench *bench = *state;
-    struct query_edges edges;
-    struct query_edge edge;
+    struct store *store = bench->world->store;
+    struct query_edges needs;
     struct effect *effect = effects_add(&bench->world->effects, EFFECT_EDGE_REASON);
     effect->edge_reason.edge_id = 22;
     effect->edge_reason.text = STR("number is not a number");
     world_commit(bench->world);
-    assert_int_equal(query_plan_between(bench->world->store, 11, 13, &bench->arena, &edges, NULL),
-                     ERR_NONE);
-    assert_int_equal(edges.count, 1);
-    assert_int_equal(edges.list[0].record.id, 22);
-    assert_true(str_is(edges.list[0].reason, "number is not a number"));
-    assert_int_equal(query_plan_between(bench->world->store, 13, 11, &bench->arena, &edges, NULL),
-                     ERR_NOT_FOUND);
-    /* Undecided again: why it was decided so is forgotten with it. */
+    assert_int_equal(query_plan_needs(store, 13, &bench->arena, &needs, NULL), ERR_NONE);
+    assert_int_equal(needs.count, 2);
+    assert_int_equal(needs.list[0].record.id, 22);
+    assert_true(str_is(needs.list[0].reason, "number is not a number"));
     sample_edge(&bench->world->effects, EFFECT_SAVE_EDGE, &bench->sample.edges[1], NULL);
     world_commit(bench->world);
-    assert_int_equal(query_plan_edge(bench->world->store, 22, &bench->arena, &edge, NULL),
-                     ERR_NONE);
-    assert_int_equal(edge.reason.length, 0);
-    assert_true(str_is(edge.condition, "number > ?1"));
-    assert_int_equal(query_plan_edge(bench->world->store, 99, &bench->arena, &edge, NULL),
-                     ERR_NOT_FOUND);
-}
-
-static void who_depends_on_a_task_is_asked_of_the_engine(void **state)
-{
-    struct bench *bench = *state;
-    struct engine_config config = { .epoch = 1, .lease_ms = 60000, .ping_ms = 20000 };
-    struct engine *engine = engine_new(&config);
-    assert_int_equal(store_load(bench->world->store, engine, NULL), ERR_NONE);
-    uint32_t at = 0;
-    unsigned seen = 0;
-    struct edge_record edge;
-    while (engine_each_dependent(engine, 1, 11, &at, &edge)) {
-        assert_int_equal(edge.from_id, 11);
-        seen |= 1U << (edge.id - 21);
-    }
-    assert_int_equal(seen, 3);
-    at = 0;
-    assert_false(engine_each_dependent(engine, 1, 13, &at, &edge));
-    assert_false(engine_each_dependent(engine, 9, 13, &at, &edge));
-    engine_free(engine);
+    assert_int_equal(query_plan_needs(store, 13, &bench->arena, &needs, NULL), ERR_NONE);
+    assert_int_equal(needs.list[0].reason.length, 0);
+    assert_true(str_is(needs.list[0].condition, "number > ?1"));
+    assert_int_equal(query_plan_needs(store, 99, &bench->arena, &needs, NULL), ERR_NONE);
+    assert_int_equal(needs.count, 0);
 }
 
 static void limits_and_the_description_are_read(void **state)
@@ -531,8 +494,7 @@ int main(void)
         IN_A_BENCH(a_task_is_read_with_all_that_its_text_says),
         IN_A_BENCH(keys_become_ids_in_the_turn_that_adds_them),
         IN_A_BENCH(cursors_go_over_what_was_submitted_and_what_edits_have_added),
-        IN_A_BENCH(dependencies_are_found_by_their_ends),
-        IN_A_BENCH(who_depends_on_a_task_is_asked_of_the_engine),
+        IN_A_BENCH(why_a_dependency_was_decided_so_goes_with_its_decision),
         IN_A_BENCH(limits_and_the_description_are_read),
         IN_A_BENCH(a_removed_task_keeps_its_name_for_the_events),
         IN_A_BENCH(revisions_are_listed_newest_first_in_pages),

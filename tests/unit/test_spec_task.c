@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/spec/spec_task.h"
 #include "orchestrator/spec/spec_text.h"
 #include "tests/unit/spec_check.h"
 #include "tests/unit/spec_round.h"

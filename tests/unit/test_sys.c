@@ -182,7 +182,7 @@ static void digests_are_the_published_ones(void **state)
 {
     (void)state;
     uint8_t digest[DIGEST_BYTES];
-    char hex[DIGEST_HEX_BYTES];
+    char hex[2 * DIGEST_BYTES + 1];
     digest_sha256("abc", 3, digest);
     digest_hex(digest, sizeof digest, hex);
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
