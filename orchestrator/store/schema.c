@@ -161,7 +161,7 @@ static const char *const step_1[] = {
     "CREATE TABLE bulk_answer(id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"
     " body_hash BLOB NOT NULL, status INTEGER NOT NULL, response TEXT NOT NULL,"
     " created_wall_ms INTEGER NOT NULL) STRICT",
-    /* The parts of such an edit, and the text of its revision, in pieces: id = PIECE_ID of piece.h. */
+    /* The parts of such an edit, and the text of its revision, in pieces: id = piece_id() of store_ops.h. */
     "CREATE TABLE piece(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
     /* Pieces that nobody needs any more: they go in slices. */
     "CREATE TABLE piece_doomed(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT",
