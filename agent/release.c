@@ -1,7 +1,6 @@
 /* Carrying out a turn's effects after its commit: messages into the connection, attempts to the
    executors. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "agent/agent.h"
 #include "common/sys/log.h"

@@ -1,6 +1,4 @@
 /* `cancel` and `delete`. */
-#include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/http.h"

@@ -1,6 +1,5 @@
 /* `devices`: who can run what. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/http.h"

@@ -2,7 +2,6 @@
 #include "cli/edit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/http.h"

@@ -1,6 +1,4 @@
 /* `explain` and `attention`: what a task waits for, and what waits for a person. */
-#include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/output.h"

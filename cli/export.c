@@ -1,6 +1,5 @@
 /* `export` and `schema`: texts of the daemon's that are made to be kept in files. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "cli/cli.h"
 #include "cli/http.h"

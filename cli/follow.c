@@ -1,7 +1,6 @@
 #include "cli/follow.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "common/sys/clock.h"

@@ -1,6 +1,5 @@
 /* `graph`: the DAG as text, or for Graphviz. */
 #include <langinfo.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"

@@ -4,7 +4,6 @@
 #include "cli/graph_draw.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #include "common/base/mem.h"
 

@@ -1,6 +1,5 @@
 /* `list`: constellations, the newest first. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/http.h"

@@ -1,7 +1,6 @@
 /* Output of running tasks: one change stream says what runs, a tail for each stream of it brings the
    bytes. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,6 +1,5 @@
 /* `plan`: how long a plan is, how wide, and how much of it runs at once. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/output.h"

@@ -1,5 +1,4 @@
 /* What the daemon said no to, as words on stderr and as an exit code; and JSON's small helpers. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"

@@ -1,6 +1,5 @@
 /* `show`: a constellation and its tasks, or one task with its attempts. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"

@@ -1,5 +1,4 @@
 /* What `each` has made of one task, many at a time: one line. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/output.h"

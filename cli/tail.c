@@ -1,7 +1,5 @@
 #include "cli/tail.h"
 
-#include <string.h>
-
 #include "cli/cli.h"
 #include "cli/follow.h"
 #include "common/sys/clock.h"

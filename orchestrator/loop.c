@@ -3,8 +3,6 @@
 
 #include <event2/event.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"

@@ -1,8 +1,6 @@
 /* What is done with attempts: assigned, started, stopped, ended, judged by a Welcome, acknowledged. */
 #include "agent/engine/agent_state.h"
 
-#include <string.h>
-
 enum { SIGNAL_KILL = 9 }; /* SIGKILL everywhere; this floor sees no system headers */
 
 static void stop(struct agent_attempt *attempt, enum outcome outcome, int64_t grace_ms,

@@ -1,5 +1,4 @@
 /* The journal's prepared statements: one row written, removed or read. */
-#include <string.h>
 
 #include "agent/journal/journal_private.h"
 #include "common/base/check.h"

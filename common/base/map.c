@@ -1,7 +1,5 @@
 #include "common/base/map.h"
 
-#include <string.h>
-
 #include "common/base/check.h"
 #include "common/base/mem.h"
 

@@ -3,7 +3,6 @@
 #include "common/net/nest.h"
 
 #include <event2/event.h>
-#include <string.h>
 #include <time.h>
 
 #include "common/base/check.h"

@@ -2,7 +2,6 @@
    machine is suspended, so that a deadline would come late by the length of the sleep. */
 #include "common/net/nest.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <sys/timerfd.h>
 #include <time.h>

@@ -2,7 +2,6 @@
    then each commit's events are written as they come, encoded once for all. A reader that does not
    keep up falls back to the table, so nothing is lost to it and nothing is queued for it. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/mem.h"

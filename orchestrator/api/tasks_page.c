@@ -2,7 +2,6 @@
    wait for is said in it. Where only the engine can tell which ones are wanted (ready, or waiting and
    not ready), they are picked in the loop, between two reads. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/handlers.h"

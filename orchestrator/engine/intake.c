@@ -1,6 +1,5 @@
 /* Taking in a plan: its rows go into the store a slice a turn, invisible until the last one, with which
    the constellation becomes running and the submission is answered. */
-#include <string.h>
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"

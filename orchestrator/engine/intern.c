@@ -1,5 +1,4 @@
 /* Requirement classes and policies, each once, however many tasks agree in it. */
-#include <string.h>
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"

@@ -1,6 +1,5 @@
 /* Placement: requirement classes, the devices that fit them, and the pairing of ready tasks with free
    devices. A class that no free device fits is not looked at, however many tasks wait in it. */
-#include <string.h>
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"

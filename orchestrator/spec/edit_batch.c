@@ -2,7 +2,6 @@
 #include "orchestrator/spec/edit_batch.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "orchestrator/spec/edit_json.h"
 #include "orchestrator/spec/edit_operation.h"

@@ -1,8 +1,6 @@
 /* See edit_json.h. */
 #include "orchestrator/spec/edit_json.h"
 
-#include <string.h>
-
 #include "common/base/check.h"
 #include "orchestrator/spec/spec_json.h"
 

@@ -1,8 +1,6 @@
 /* One operation: its keys by a table, each to its place. See edit_operation.h. */
 #include "orchestrator/spec/edit_operation.h"
 
-#include <string.h>
-
 #include "orchestrator/spec/edit_json.h"
 #include "orchestrator/spec/spec_read.h"
 #include "orchestrator/spec/spec_report.h"

@@ -1,6 +1,5 @@
 #include "orchestrator/spec/spec.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/check.h"

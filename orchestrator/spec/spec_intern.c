@@ -1,7 +1,5 @@
 #include "orchestrator/spec/spec_intern.h"
 
-#include <string.h>
-
 /* scratch holds what identifies the item. */
 static bool intern(struct spec_intern *intern, const void *item, size_t bytes, uint32_t *ret_index)
 {

@@ -1,5 +1,4 @@
 /* Other tasks by name: those that `needs` names and those that placeholders refer to. */
-#include <string.h>
 
 #include "orchestrator/spec/spec_nearest.h"
 #include "orchestrator/spec/spec_read.h"

@@ -2,12 +2,10 @@
    and refused with what to do. */
 #include "orchestrator/store/store_sqlite.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "orchestrator/store/data_dir.h"

@@ -1,7 +1,6 @@
 /* The floor of processes: how fast one or two processes can start /bin/true, one after the other. */
 #include <signal.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 /* A hop in a chain: the result of a task goes in, the assignment of the next one comes out, and
    between them stands one commit. Timed at the socket of an agent in this process; the floors are
    measured between its chains. */
-#include <stdio.h>
 
 #include "common/base/err.h"
 #include "common/base/mem.h"

@@ -1,7 +1,6 @@
 /* The living plan in the engine alone: random edits, a plan of a million tasks that edits have grown, a
    chain as long, and what follows from a result in a small and in a large plan. */
 #include <malloc.h>
-#include <stdio.h>
 
 #include "common/base/mem.h"
 #include "tests/bench/bench.h"

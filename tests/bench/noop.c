@@ -1,5 +1,4 @@
 /* Tasks that do nothing, end to end: two agents, durable commits. */
-#include <stdio.h>
 
 #include "tests/bench/fleet.h"
 #include "tests/bench/floors.h"

@@ -1,7 +1,6 @@
 #include "tests/e2e/aip.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>

@@ -1,6 +1,5 @@
 #include "tests/e2e/process.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,7 +1,6 @@
 #include "tests/sim/host.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/mem.h"
 #include "tests/sim/world.h"

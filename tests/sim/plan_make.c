@@ -1,7 +1,6 @@
 #include "tests/sim/plan_make.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "proto/wire.h"
 #include "tests/sim/condition_row.h"

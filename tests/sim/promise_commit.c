@@ -1,7 +1,6 @@
 /* The checker: every row that is committed, segment by segment, against what was known before. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/mem.h"
 #include "tests/sim/promise_plan.h"

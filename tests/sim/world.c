@@ -1,7 +1,5 @@
 #include "tests/sim/world.h"
 
-#include <string.h>
-
 #include "common/base/mem.h"
 
 #define COUNTER_NAME(name, words) [COUNT_##name] = (words),

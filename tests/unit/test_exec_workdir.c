@@ -1,5 +1,4 @@
 /* The pool of work directories: what makes one fit for another attempt, and what does not. */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>

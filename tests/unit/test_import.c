@@ -1,7 +1,6 @@
 /* Constellations of UFO³ as they are written, and what they become. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>

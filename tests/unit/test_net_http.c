@@ -1,6 +1,5 @@
 /* The HTTP side of the daemon: over real sockets, what is served and what is refused. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/mem.h"
 #include "orchestrator/store/query_hold.h"
