@@ -1,16 +1,18 @@
 /* The inside of the SQLite store, shared by its own files only:
-       store_sqlite.c        the turn: begin at the first write, commit
-       store_sqlite_open.c   the lock, the checks, the start's row
-       store_sqlite_row.c    effects to rows
-       store_sqlite_change.c those of a plan that changes, and of holds
-       store_sqlite_bulk.c   those of edits of many operations
-       store_sqlite_load.c   rows to the engine, at the start
-       store_sqlite_wake.c   those of a constellation that comes back
-       store_sqlite_read.c   what the evaluator, the assignment and the API read
-       checkpoint.c          the log into the database, beside the turns
-       log_room.c            the log's length, ahead of need
-       reader.c              a second connection, for reading in a thread
-       sqlite_db.c           statements and results */
+       store_sqlite.c           the turn: begin at the first write, commit
+       store_sqlite_open.c      the lock, the checks, the start's row
+       store_sqlite_statement.c one prepared statement a kind of row
+       store_sqlite_row.c       effects to rows: plans
+       store_sqlite_attempt.c   those of what runs
+       store_sqlite_change.c    those of a plan that changes, and of holds
+       store_sqlite_bulk.c      those of edits of many operations
+       store_sqlite_load.c      rows to the engine, at the start
+       store_sqlite_wake.c      those of a constellation that comes back
+       store_sqlite_read.c      what the evaluator, the assignment and the API read
+       checkpoint.c             the log into the database, beside the turns
+       log_room.c               the log's length, ahead of need
+       reader.c                 a second connection, for reading in a thread
+       sqlite_db.c              statements and results */
 #ifndef ORCHESTRATOR_STORE_STORE_SQLITE_H
 #define ORCHESTRATOR_STORE_STORE_SQLITE_H
 
@@ -56,7 +58,7 @@ struct store_sqlite {
         const char *sql;
         sqlite3_stmt *statement;
     } recent[STORE_RECENT_STATEMENTS];      /* some of them, by where their texts stand */
-    sqlite3_stmt *rows[ROW_STATEMENTS_MAX]; /* of store_sqlite_row.c, prepared at the opening */
+    sqlite3_stmt *rows[ROW_STATEMENTS_MAX]; /* of store_sqlite_row.h, prepared at the opening */
     struct output_files *files;
     struct id_range *ranges;
     size_t ranges_count;
