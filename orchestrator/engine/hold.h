@@ -48,6 +48,8 @@ void hold_task_ended(struct engine *engine,
 /* The one of a task with this origin (HOLD_APPROVAL, HOLD_FAILURE), or NULL. */
 struct hold *hold_of_root(const struct constellation *constellation, int64_t task_id,
                           enum hold_origin origin);
+struct hold *
+hold_pause(const struct constellation *constellation); /* the one of a pause, or NULL */
 /* One on all of the constellation that names tasks (its kinds stand at HOLD_RERUN). */
 struct hold *hold_reopening(struct engine *engine, struct constellation *constellation,
                             enum hold_origin kind, const uint32_t *tasks, size_t count,
