@@ -5,6 +5,9 @@ set(house_sources ${CMAKE_SOURCE_DIR}/tests/unit/api_house.c ${CMAKE_SOURCE_DIR}
 set(trial_sources ${CMAKE_SOURCE_DIR}/tests/unit/trial.c ${house_sources})
 asterism_test(unit_api
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api.c ${house_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_api_documents
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_documents.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON PkgConfig::YAML)
 asterism_test(unit_api_streams
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_streams.c ${house_sources}

@@ -111,6 +111,23 @@ void world_free(struct store_world *world)
     mem_free(world);
 }
 
+int world_set_up(void **state)
+{
+    *state = world_new(true);
+    return 0;
+}
+
+int world_tear_down(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+void world_path(const struct store_world *world, const char *name, char path[128])
+{
+    snprintf(path, 128, "%s/%s", world->directory, name);
+}
+
 void world_apply(struct store_world *world)
 {
     struct reason reason = { { 0 } };

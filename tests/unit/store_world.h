@@ -32,10 +32,16 @@ struct store_world {
 
 struct store_world *world_new(bool is_sqlite);
 void world_free(struct store_world *world);
+/* Of a test: its state is a world on SQLite. */
+int world_set_up(void **state);
+int world_tear_down(void **state);
 void world_open(struct store_world *world);
 void world_close(struct store_world *world); /* what is not committed is lost */
 void world_reopen(struct store_world *world);
 enum err world_try_open(struct store_world *world, struct reason *reason);
+
+void world_path(const struct store_world *world, const char *name,
+                char path[128]); /* in its directory */
 
 void world_add_sample(struct store_world *world); /* adds the effects and applies them */
 void world_apply(struct store_world *world);      /* begins the turn if there is none */

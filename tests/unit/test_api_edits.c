@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "common/sys/file.h"
 #include "tests/unit/trial.h"
 
 #define CHAIN                                                                                      \
@@ -343,46 +342,6 @@ static void a_finished_constellation_goes_on_when_tasks_are_added(void **state)
     answer_done(&answer);
 }
 
-static void the_document_has_every_code(void **state)
-{
-    (void)state;
-    static const char *const others[] = { "duplicate_key",
-                                          "ambiguous_dependency",
-                                          "made_by_reference",
-                                          "bad_condition",
-                                          "unknown_limit",
-                                          "unknown_operation",
-                                          "unknown_key",
-                                          "missing_key",
-                                          "wrong_type",
-                                          "bad_value",
-                                          "out_of_range",
-                                          "too_large",
-                                          "empty",
-                                          "syntax",
-                                          "not_text",
-                                          "invalid_edit",
-                                          "edit_refused" };
-    struct buf text = { 0 };
-    struct reason reason;
-    assert_int_equal(file_read("docs/editing.md", 1 << 20, &text, &reason), ERR_NONE);
-    for (int code = EDIT_CODE_CONFLICT; code < EDIT_CODES_END; code++) {
-        char quoted[64];
-        snprintf(quoted, sizeof(quoted), "`%s`", edit_code_name((enum edit_code)code));
-        if (strstr(buf_text(&text), quoted) == NULL) {
-            fail_msg("docs/editing.md lacks %s", quoted);
-        }
-    }
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        char quoted[64];
-        snprintf(quoted, sizeof(quoted), "`%s`", others[i]);
-        if (strstr(buf_text(&text), quoted) == NULL) {
-            fail_msg("docs/editing.md lacks %s", quoted);
-        }
-    }
-    buf_done(&text);
-}
-
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, trial_tear_down)
 
 int main(void)
@@ -403,7 +362,6 @@ int main(void)
         ROW(the_order_of_operations_does_not_matter),
         ROW(a_reference_makes_its_dependency_and_gives_it_up),
         ROW(a_finished_constellation_goes_on_when_tasks_are_added),
-        cmocka_unit_test(the_document_has_every_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@
 #include "orchestrator/store/idempotency.h"
 #include "orchestrator/store/log_room.h"
 #include "orchestrator/store/sqlite_db.h"
+#include "tests/unit/sqlite_number.h"
 #include "tests/unit/store_world.h"
 #include "tests/unit/watched_vfs.h"
 
@@ -57,16 +58,6 @@ static sqlite3 *connect(const struct rig *rig)
     return db;
 }
 
-static int64_t number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
-}
-
 static int open_rig(void **state)
 {
     watched_vfs_start();
@@ -86,7 +77,7 @@ static int open_rig(void **state)
              "PRAGMA wal_checkpoint(TRUNCATE)",
              ROWS);
     run(rig->db, fill);
-    assert_int_equal(number(rig->db, "SELECT count(*) FROM t"), ROWS);
+    assert_int_equal(sqlite_number(rig->db, "SELECT count(*) FROM t"), ROWS);
     const char *sql = "UPDATE t SET n = ?2 WHERE id = ?1";
     assert_int_equal(sqlite3_prepare_v2(rig->db, sql, -1, &rig->update, NULL), SQLITE_OK);
     rig->checkpointer = checkpointer_new(rig->db, rig->path);
@@ -270,12 +261,12 @@ static void a_long_read_keeps_its_state_and_the_log_begins_anew_after_it(void **
     commit_times(rig, 1);
     sqlite3 *reader = connect(rig);
     run(reader, "BEGIN");
-    int64_t seen = number(reader, "SELECT sum(n) FROM t");
+    int64_t seen = sqlite_number(reader, "SELECT sum(n) FROM t");
     unsigned before = log_number(rig);
     commit_times(rig, 2 * COMMITS_TO_HARD);
     assert_true(file_frames(rig) > 2 * CHECKPOINT_HARD_FRAMES);
     assert_int_equal(log_number(rig), before);
-    assert_int_equal(number(reader, "SELECT sum(n) FROM t"), seen);
+    assert_int_equal(sqlite_number(reader, "SELECT sum(n) FROM t"), seen);
     run(reader, "COMMIT");
     sqlite3_close(reader);
     int64_t longest = file_frames(rig);
@@ -300,7 +291,7 @@ static void a_long_read_of_a_long_log_is_begun_when_it_does_not_hold_the_log(voi
     atomic_bool stop = false;
     assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
     run(reader, "BEGIN");
-    int64_t seen = number(reader, "SELECT sum(n) FROM t");
+    int64_t seen = sqlite_number(reader, "SELECT sum(n) FROM t");
     commit_times(rig, COMMITS_TO_HARD);
     run(reader, "COMMIT");
     checkpointer_read_ended(rig->checkpointer, reader);
@@ -308,7 +299,7 @@ static void a_long_read_of_a_long_log_is_begun_when_it_does_not_hold_the_log(voi
     /* The writer is idle: it need not have ended the log. */
     assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
     run(reader, "BEGIN");
-    assert_true(number(reader, "SELECT sum(n) FROM t") > seen);
+    assert_true(sqlite_number(reader, "SELECT sum(n) FROM t") > seen);
     unsigned before = log_number(rig);
     commit_times(rig, 1);
     assert_true(log_number(rig) > before);
@@ -323,7 +314,7 @@ static void no_long_read_is_begun_while_a_long_log_cannot_be_moved(void **state)
     sqlite3 *reader = connect_reader(rig);
     atomic_bool stop = true; /* so that it looks once */
     run(other, "BEGIN");
-    number(other, "SELECT sum(n) FROM t");
+    sqlite_number(other, "SELECT sum(n) FROM t");
     commit_times(rig, COMMITS_TO_HARD);
     assert_false(checkpointer_make_room(rig->checkpointer, reader, &stop));
     run(other, "COMMIT");
@@ -356,10 +347,10 @@ static void a_close_waits_for_the_checkpoint_that_runs(void **state)
     shut(rig);
     pthread_join(helper, NULL);
     rig->db = connect(rig);
-    assert_int_equal(number(rig->db, "SELECT count(*) FROM t WHERE n > 0"),
+    assert_int_equal(sqlite_number(rig->db, "SELECT count(*) FROM t WHERE n > 0"),
                      rig->commits * COMMIT_ROWS);
-    assert_int_equal(number(rig->db, "SELECT count(*) FROM pragma_integrity_check"
-                                     " WHERE integrity_check = 'ok'"),
+    assert_int_equal(sqlite_number(rig->db, "SELECT count(*) FROM pragma_integrity_check"
+                                            " WHERE integrity_check = 'ok'"),
                      1);
 }
 
@@ -441,7 +432,7 @@ static void a_turn_after_a_failed_checkpoint_fails_and_nothing_committed_is_lost
     watched_vfs_fail(false);
     world_reopen(world);
     sqlite3 *db = store_sqlite_handle(world->store);
-    assert_int_equal(number(db, "SELECT count(*) FROM idempotency"), turns);
+    assert_int_equal(sqlite_number(db, "SELECT count(*) FROM idempotency"), turns);
     mem_free(text);
     world_free(world);
     watched_vfs_stop();

@@ -22,6 +22,7 @@
 #include "common/sys/file.h"
 #include "orchestrator/store/checkpoint.h"
 #include "orchestrator/store/log_room.h"
+#include "tests/unit/sqlite_number.h"
 
 enum {
     PAGE_BYTES = 4096,
@@ -48,16 +49,6 @@ static void run(sqlite3 *db, const char *sql)
     }
 }
 
-static int64_t number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
-}
-
 static sqlite3 *connect(const char *path)
 {
     sqlite3 *db = NULL;
@@ -74,7 +65,7 @@ static void open_database(struct rig *rig)
         "CREATE TABLE IF NOT EXISTS count(n INTEGER NOT NULL);"
         "CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, n INTEGER NOT NULL,"
         " fill BLOB NOT NULL)");
-    if (number(rig->db, "SELECT count(*) FROM count") == 0) {
+    if (sqlite_number(rig->db, "SELECT count(*) FROM count") == 0) {
         char fill[200];
         snprintf(fill, sizeof fill,
                  "INSERT INTO count VALUES(0);"
@@ -84,7 +75,7 @@ static void open_database(struct rig *rig)
         run(rig->db, fill);
     }
     run(rig->db, "PRAGMA wal_checkpoint(TRUNCATE)");
-    rig->commits = number(rig->db, "SELECT n FROM count");
+    rig->commits = sqlite_number(rig->db, "SELECT n FROM count");
     rig->checkpointer = checkpointer_new(rig->db, rig->path);
 }
 
@@ -246,10 +237,10 @@ static void expect_all_of_a_copy(const struct rig *rig, const struct buf *databa
     put(copy.path, database->data, database->length);
     put(copy.log, log->data, (size_t)bytes);
     copy.db = connect(copy.path);
-    assert_int_equal(number(copy.db, "SELECT n FROM count"), rig->commits);
-    assert_int_equal(number(copy.db, "SELECT max(n) FROM t"), rig->commits);
-    assert_int_equal(number(copy.db, "SELECT count(*) FROM pragma_integrity_check"
-                                     " WHERE integrity_check = 'ok'"),
+    assert_int_equal(sqlite_number(copy.db, "SELECT n FROM count"), rig->commits);
+    assert_int_equal(sqlite_number(copy.db, "SELECT max(n) FROM t"), rig->commits);
+    assert_int_equal(sqlite_number(copy.db, "SELECT count(*) FROM pragma_integrity_check"
+                                            " WHERE integrity_check = 'ok'"),
                      1);
     sqlite3_close(copy.db);
     unlink(copy.path);
@@ -323,9 +314,9 @@ static void a_kill_anywhere_in_a_log_with_room_loses_nothing(void **state)
         }
         close(ends[0]);
         sqlite3 *db = connect(rig->path);
-        assert_in_range(number(db, "SELECT n FROM count"), told, told + 1);
-        told = number(db, "SELECT n FROM count");
-        assert_int_equal(number(db, "SELECT max(n) FROM t"), told);
+        assert_in_range(sqlite_number(db, "SELECT n FROM count"), told, told + 1);
+        told = sqlite_number(db, "SELECT n FROM count");
+        assert_int_equal(sqlite_number(db, "SELECT max(n) FROM t"), told);
         sqlite3_close(db);
     }
     open_database(rig);

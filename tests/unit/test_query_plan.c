@@ -16,6 +16,7 @@
 #include "orchestrator/store/query_task.h"
 #include "orchestrator/store/retention.h"
 #include "orchestrator/store/sqlite_db.h"
+#include "tests/unit/sqlite_number.h"
 #include "tests/unit/store_sample.h"
 
 struct bench {
@@ -46,12 +47,7 @@ static int close_bench(void **state)
 
 static int64_t number(struct bench *bench, const char *sql)
 {
-    sqlite3_stmt *row = NULL;
-    sqlite3 *db = store_sqlite_handle(bench->world->store);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
-    int64_t value = sqlite3_step(row) == SQLITE_ROW ? sqlite3_column_int64(row, 0) : -1;
-    sqlite3_finalize(row);
-    return value;
+    return sqlite_number(store_sqlite_handle(bench->world->store), sql);
 }
 
 /* Tasks 40 … behind task 13, as an edit adds them. */
