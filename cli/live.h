@@ -27,7 +27,7 @@ struct live {
     struct strmap tasks;   /* key → struct live_task */
     bool has_snapshot;
     bool was_over; /* by the first snapshot: nothing of it is news */
-    bool ended; /* the stream said so */
+    bool ended;    /* the stream said so */
     /* Told of each task whose state, device or attempt is new; NULL: nobody wants to know. */
     void (*changed)(void *context, const struct live_task *task);
     void (*constellation_changed)(void *context, const char *state);

@@ -91,7 +91,7 @@ static void a_restored_database_that_agents_have_overtaken_waits_for_acceptance(
     fleet_daemon_start(fleet);
     fleet_agent_start(fleet, agent);
     EVENTUALLY(LIMIT_MS, ask_status(fleet, "GET", "/readyz", NULL) == 503);
-    assert_true(file_count(agent->process.err, "code=receipt") > 0);
+    EVENTUALLY(LIMIT_MS, file_count(agent->process.err, "code=receipt") > 0);
     cli_expect(fleet, 3, "restore --accept", "submit", spec, NULL);
     fleet_daemon_stop(fleet);
     struct said said = asterismd(fleet, "restore", "--accept", "--data-dir", fleet->data_dir, NULL);
