@@ -229,32 +229,59 @@ enum { TEXT_BYTES_A_ROW = 16 * 1024 };
 
 #define REVISIONS_OF(id) "BETWEEN (" id " << 32) AND (" id " << 32) + 4294967295"
 
-/* The oldest of its constellation. */
-static enum err drop_revision(struct pass *pass, int64_t row_id, int64_t bytes)
+/* One that was made in parts has its text in pieces: see piece_id(). */
+static enum err drop_revision_row(struct pass *pass, int64_t row_id, int64_t bytes, int64_t bulk_id)
 {
-    _Static_assert(REVISION_NUMBER_BITS == 32, "see the SQL");
-    const int64_t constellation_id = row_id >> REVISION_NUMBER_BITS;
-    pass->budget -= 2 + bytes / TEXT_BYTES_A_ROW;
-    /* One that was made in parts has its text in pieces: see piece_id(). */
+    enum err err = ERR_NONE;
+    pass->budget -= 1 + bytes / TEXT_BYTES_A_ROW;
+    if (bulk_id != 0) {
+        err = run(pass,
+                  "INSERT OR REPLACE INTO piece_doomed(first, last)"
+                  " VALUES((?1 << 26) + (1 << 24), ((?1 + 1) << 26) - 1)",
+                  bulk_id, 0);
+    }
+    return err != ERR_NONE ? err : run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
+}
+
+/* Says which is the oldest that is left. */
+static enum err settle_edited(struct pass *pass, int64_t constellation_id)
+{
     enum err err =
         run(pass,
-            "INSERT OR REPLACE INTO piece_doomed(first, last)"
-            " SELECT (bulk_id << 26) + (1 << 24), ((bulk_id + 1) << 26) - 1 FROM revision"
-            " WHERE id = ? AND bulk_id <> 0",
-            row_id, 0);
-    if (err == ERR_NONE) {
-        err = run(pass, "DELETE FROM revision WHERE id = ?", row_id, 0);
-    }
-    if (err == ERR_NONE) {
-        err = run(pass,
-                  "UPDATE edited SET oldest_wall_ms = r.wall_ms FROM (SELECT wall_ms FROM revision"
-                  " WHERE id " REVISIONS_OF("?1") " ORDER BY id LIMIT 1) r WHERE edited.id = ?1",
-                  constellation_id, 0);
-    }
+            "UPDATE edited SET oldest_wall_ms = r.wall_ms FROM (SELECT wall_ms FROM revision"
+            " WHERE id " REVISIONS_OF("?1") " ORDER BY id LIMIT 1) r WHERE edited.id = ?1",
+            constellation_id, 0);
+    pass->budget--;
     if (err == ERR_NONE && sqlite3_changes(pass->self->db) == 0) {
         err = run(pass, "DELETE FROM edited WHERE id = ?", constellation_id, 0);
     }
     return err;
+}
+
+/* The oldest revisions of a constellation, up to the first that is neither too old nor too many. */
+static enum err drop_revisions_of(struct pass *pass, int64_t constellation_id,
+                                  int64_t keep_after_ms, int64_t keep_from)
+{
+    _Static_assert(REVISION_NUMBER_BITS == 32, "see the SQL");
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t row[4] = { 0 };
+        err = read_row(pass,
+                       "SELECT id, wall_ms, bytes, bulk_id FROM revision WHERE id " REVISIONS_OF(
+                           "?1") " ORDER BY id LIMIT 1",
+                       constellation_id, 0, row, 4);
+        if (err != ERR_NONE || (row[1] >= keep_after_ms && (uint32_t)row[0] >= keep_from)) {
+            break;
+        }
+        err = drop_revision_row(pass, row[0], row[2], row[3]);
+    }
+    return err == ERR_NONE || err == ERR_NOT_FOUND ? settle_edited(pass, constellation_id) : err;
+}
+
+static enum err drop_edited(struct pass *pass, int64_t constellation_id, int64_t unused)
+{
+    (void)unused;
+    return drop_revisions_of(pass, constellation_id, INT64_MAX, INT64_MAX);
 }
 
 static enum err drop_text(struct pass *pass, int64_t id, int64_t bytes)
@@ -327,8 +354,7 @@ static const struct listed lists[] = {
     { "SELECT id, fence FROM task_removed WHERE constellation_id = ? LIMIT 1", drop_removed_task },
     { "SELECT id, 0 FROM edge_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_edge },
     { "SELECT id, 0 FROM hold WHERE constellation_id = ? LIMIT 1", drop_hold },
-    { "SELECT id, bytes FROM revision WHERE id " REVISIONS_OF("?1") " ORDER BY id LIMIT 1",
-      drop_revision },
+    { "SELECT id, 0 FROM edited WHERE id = ? LIMIT 1", drop_edited },
     { "SELECT id, length(source) FROM constellation_text WHERE id = ? LIMIT 1", drop_text },
 };
 
@@ -462,31 +488,27 @@ static enum err drop_revisions(struct pass *pass, int64_t now_wall_ms,
                                const struct retention_policy *policy)
 {
     _Static_assert(REVISION_BLOCK == 128, "see the SQL");
-    static const char too_old[] = "SELECT id, bytes FROM revision WHERE id >= (SELECT id << 32"
-                                  " FROM edited WHERE oldest_wall_ms < ?1 ORDER BY oldest_wall_ms"
-                                  " LIMIT 1) ORDER BY id LIMIT 1";
-    static const char too_many[] = "SELECT r.id, r.bytes FROM edited e"
+    static const char too_old[] = "SELECT id FROM edited WHERE oldest_wall_ms < ?1"
+                                  " ORDER BY oldest_wall_ms LIMIT 1";
+    static const char too_many[] = "SELECT e.id, c.revision - ?1 + 1 FROM edited e"
                                    " CROSS JOIN constellation c ON c.id = e.id AND c.revision > ?1"
-                                   " CROSS JOIN revision r ON r.id BETWEEN (e.id << 32)"
-                                   " AND (e.id << 32) + c.revision - ?1"
-                                   " WHERE e.blocks >= ?1 / 128 LIMIT 1";
+                                   " WHERE e.blocks >= ?1 / 128 AND EXISTS (SELECT 1 FROM revision"
+                                   " WHERE id BETWEEN (e.id << 32)"
+                                   " AND (e.id << 32) + c.revision - ?1) LIMIT 1";
     const int64_t keep_after_ms =
         policy->revisions_keep_ms > 0 ? now_wall_ms - policy->revisions_keep_ms : INT64_MIN;
-    for (int i = 0; i < 2; i++) {
-        enum err err = i == 1 && policy->revisions_max <= 0 ? ERR_NOT_FOUND : ERR_NONE;
-        while (err == ERR_NONE && pass->budget > 0) {
-            int64_t row[2] = { 0 };
-            err = read_row(pass, i == 0 ? too_old : too_many,
-                           i == 0 ? keep_after_ms : policy->revisions_max, 0, row, 2);
-            if (err == ERR_NONE) {
-                err = drop_revision(pass, row[0], row[1]);
-            }
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t row[2] = { 0 };
+        err = read_row(pass, too_old, keep_after_ms, 0, row, 1);
+        if (err == ERR_NOT_FOUND && policy->revisions_max > 0) {
+            err = read_row(pass, too_many, policy->revisions_max, 0, row, 2);
         }
-        if (err != ERR_NONE && err != ERR_NOT_FOUND) {
-            return err;
+        if (err == ERR_NONE) {
+            err = drop_revisions_of(pass, row[0], keep_after_ms, row[1]);
         }
     }
-    return ERR_NONE;
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
 /* Removed tasks that never ran and that no event names any more. */
