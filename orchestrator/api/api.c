@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/sys/digest.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/api/poll.h"
 #include "orchestrator/api/worker.h"
 #include "orchestrator/store/query_event.h"
@@ -14,6 +15,9 @@ enum err api_new(const struct api_config *config, struct api **ret_api, struct r
     api->config = *config;
     digest_hex(config->start.lineage, 4, api->lineage);
     jobs_init(&api->jobs);
+    if (api->config.edit_bytes_max == 0) {
+        api->config.edit_bytes_max = EDIT_BYTES_MAX;
+    }
     if (api->config.body_bytes_max == 0) {
         api->config.body_bytes_max = API_BODY_BYTES_MAX;
     }

@@ -90,6 +90,7 @@ struct api_config {
        less sees every turn that there can be in between. */
     size_t wake_slice;
     size_t body_bytes_max; /* 0: API_BODY_BYTES_MAX */
+    size_t edit_bytes_max; /* 0: EDIT_BYTES_MAX */
 };
 
 /* ERR_IO or ERR_CORRUPT with the reason if the store cannot be read. Everything in the config is

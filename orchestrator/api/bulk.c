@@ -40,6 +40,7 @@ enum err bulk_start(struct api *api, struct job *job, struct reason *reason)
     edit->faults = (struct edit_faults){ .arena = &job->arena }; /* they are found once more */
     bulk->now = api_now(api);
     bulk->config = engine_config(api->config.engine);
+    bulk->bytes_max = api->config.edit_bytes_max;
     if (edit->dry_run) {
         bulk->stage = BULK_CHECKED;
         job->next = api->jobs.begun;
@@ -96,6 +97,9 @@ static void answer_failed(struct api *api, struct job *job, enum err err,
     case ERR_BUSY:
     case ERR_TIMEOUT:
         job_answer_problem(api, job, PROBLEM_TOO_MANY, "%s; try again", reason->text);
+        break;
+    case ERR_LIMIT:
+        job_answer_problem(api, job, PROBLEM_BODY_TOO_LARGE, "%s", reason->text);
         break;
     default:
         job_answer_problem(api, job, PROBLEM_INTERNAL, "%s", reason->text);

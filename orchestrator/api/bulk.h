@@ -21,6 +21,7 @@ struct bulk_job {
     bool is_held; /* else it had ended when it was begun */
     /* For the check, which must not look into the engine. */
     struct engine_config config;
+    size_t bytes_max;
     struct moment now;
     /* What came of it: a failure; else faults of the edit; else the answer in job.body and the parts, one
        behind the other, in job.submit.bodies. */

@@ -25,6 +25,7 @@ static enum err load(struct check *check)
     struct engine_config config = bulk->config;
     config.edit_rows_max = UINT32_MAX;
     config.edit_looks_max = SIZE_MAX;
+    config.edit_path_max = check->edit->dry_run ? UINT32_MAX : 1; /* of others it is not told */
     config.ignored_hold_id = bulk->id;
     check->engine = engine_new(&config);
     enum err err = store_sqlite_look(check->store, check->engine, id, check->reason);
@@ -87,7 +88,9 @@ static enum err look(struct check *check)
     if (err != ERR_NONE || edit->refusal.is_given) {
         return err;
     }
-    err = edits_resolve(job, check->store, check->engine, &job->submit.arena, check->reason);
+    struct edit_budget budget = { .reads = SIZE_MAX, .bytes_max = check->bulk->bytes_max };
+    err =
+        edits_resolve(job, check->store, check->engine, &budget, &job->submit.arena, check->reason);
     if (err != ERR_NONE) {
         return err;
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/spec/condition.h"
 #include "orchestrator/spec/edit_json.h"
 
@@ -35,6 +36,40 @@ void edit_drafts_done(struct edit_drafts *drafts)
     condition_engine_free(drafts->conditions);
 }
 
+bool edit_drafts_spend(struct edit_drafts *drafts, size_t reads)
+{
+    struct edit_budget *budget = drafts->budget;
+    if (drafts->err != ERR_NONE) {
+        return false;
+    }
+    if (reads > budget->reads) {
+        budget->reads = 0;
+        drafts->err = reason_set(drafts->reason, ERR_LIMIT, "it reads too much for one turn");
+    } else if (drafts->arena->bytes > budget->bytes_max) {
+        drafts->err =
+            reason_set(drafts->reason, ERR_LIMIT,
+                       "what it changes, with all dependencies, takes more than %zu MiB of memory: "
+                       "make it by several edits",
+                       budget->bytes_max >> 20);
+    } else {
+        budget->reads -= reads;
+    }
+    return drafts->err == ERR_NONE;
+}
+
+static size_t reads_of(struct str text)
+{
+    return 1 + text.length / EDIT_BYTES_A_READ;
+}
+
+/* All that there is of a task, with what leads into it. */
+static bool spend_on_task(struct edit_drafts *drafts, int64_t id)
+{
+    size_t max = drafts->budget->reads;
+    return edit_drafts_spend(
+        drafts, 1 + 2 * engine_count_needs(drafts->engine, drafts->constellation_id, id, max));
+}
+
 static void take_known_needs(struct edit_drafts *drafts, struct edit_draft *draft)
 {
     draft->needs =
@@ -50,24 +85,11 @@ static void take_known_needs(struct edit_drafts *drafts, struct edit_draft *draf
     }
 }
 
-/* A task's text and all that it needs are read from the store: a turn has no time for very many. */
-static enum err read_known(struct edit_drafts *drafts, int64_t id, struct edit_known *ret_known)
-{
-    size_t needs =
-        engine_count_needs(drafts->engine, drafts->constellation_id, id, drafts->needs_left + 1);
-    if (needs > drafts->needs_left) {
-        drafts->is_too_large = true;
-        return ERR_LIMIT;
-    }
-    drafts->needs_left -= needs;
-    return edit_lookup_task(drafts->store, id, drafts->arena, ret_known, drafts->reason);
-}
-
 /* The draft of a task that is there; NULL: there is none (and no fault of it), or the store failed. */
 static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
 {
     struct edit_draft *draft = strmap_get(&drafts->by_key, key);
-    if (draft != NULL || drafts->err != ERR_NONE) {
+    if (draft != NULL || !edit_drafts_spend(drafts, 1)) {
         return draft;
     }
     int64_t id = 0;
@@ -77,8 +99,14 @@ static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
         return NULL;
     }
     struct edit_known known = { 0 };
+    if (err == ERR_NONE && !spend_on_task(drafts, id)) {
+        return NULL;
+    }
     if (err == ERR_NONE) {
-        err = read_known(drafts, id, &known);
+        err = edit_lookup_task(drafts->store, id, drafts->arena, &known, drafts->reason);
+    }
+    if (err == ERR_NONE && !edit_drafts_spend(drafts, reads_of(known.task.body))) {
+        return NULL;
     }
     if (err != ERR_NONE) {
         drafts->err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
@@ -126,6 +154,9 @@ bool edit_drafts_have(struct edit_drafts *drafts, struct str key)
     const struct edit_draft *draft = strmap_get(&drafts->by_key, key);
     if (draft != NULL) {
         return !draft->is_removed;
+    }
+    if (!edit_drafts_spend(drafts, 1)) {
+        return false;
     }
     int64_t id = 0;
     enum err err =
@@ -181,6 +212,9 @@ static bool read_one(struct edit_drafts *drafts, struct edit_draft *draft, struc
     struct spec_scope scope = scope_of(drafts);
     struct spec_problems problems;
     struct spec_one one;
+    if (!edit_drafts_spend(drafts, reads_of(json))) {
+        return false;
+    }
     enum err err = spec_read_one(draft->key, json, &scope, drafts->arena, &one, &problems);
     if (drafts->err != ERR_NONE) {
         return false;
@@ -275,6 +309,9 @@ bool edit_draft_has_references(const struct edit_draft *draft)
 bool edit_draft_reread(struct edit_drafts *drafts, struct edit_draft *draft, struct str set,
                        uint32_t index, const char *place)
 {
+    if (!edit_drafts_spend(drafts, reads_of(set) + draft->needs_count)) {
+        return false;
+    }
     struct str before = edit_draft_render(drafts, draft);
     struct buf json = { 0 };
     edit_json_merge(before, set, &drafts->scratch, &json);

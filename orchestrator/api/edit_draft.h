@@ -34,6 +34,8 @@ struct edit_draft {
     bool has_by_from;      /* else it has not been made */
 };
 
+struct edit_budget;
+
 struct edit_drafts {
     struct store *store;
     const struct engine *engine;
@@ -57,12 +59,13 @@ struct edit_drafts {
     struct str *hint_keys; /* NULL: not read yet */
     size_t hint_keys_count;
     bool has_all_hint_keys;
-    size_t needs_left; /* that may still be read of tasks that are changed */
-    bool is_too_large; /* there are more: then err is ERR_LIMIT */
-    enum err err;      /* of the store: nothing goes on */
+    struct edit_budget *budget;
+    enum err err; /* of the store, or ERR_LIMIT: the budget is used up. Nothing goes on */
     struct reason *reason;
 };
 
+/* What is looked up and read costs. False: there are not so many left, and that is in err. */
+bool edit_drafts_spend(struct edit_drafts *drafts, size_t reads);
 /* NULL: there is no such task and it is among the faults, or the store has failed. */
 struct edit_draft *edit_drafts_find(struct edit_drafts *drafts, struct str key, uint32_t index,
                                     const char *place);

@@ -2,28 +2,32 @@
 #include <string.h>
 
 #include "orchestrator/api/edit_draft.h"
+#include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/spec/spec_nearest.h"
 
 enum {
     HINT_KEYS_MAX = 20000, /* looked at for the nearest one */
-    HINT_LISTED_MAX = 50,  /* of a plan of at most so many all are named */
+    HINT_KEYS_A_TURN = 2000,
+    HINT_LISTED_MAX = 50, /* of a plan of at most so many all are named */
     HINT_PAGE = 500,
 };
 
 static void read_keys(struct edit_drafts *drafts)
 {
+    const size_t max =
+        drafts->budget->reads <= EDIT_READS_A_TURN ? HINT_KEYS_A_TURN : HINT_KEYS_MAX;
     size_t room = HINT_PAGE;
     struct str *keys = arena_array(drafts->arena, room, sizeof(*keys));
     int64_t ids[HINT_PAGE];
     int64_t after = 0;
     size_t count = 0;
     size_t got = HINT_PAGE;
-    while (got == HINT_PAGE && count + HINT_PAGE <= HINT_KEYS_MAX) {
+    while (got == HINT_PAGE && count + HINT_PAGE <= max) {
         if (count + HINT_PAGE > room) { /* most plans fit into the first page */
-            struct str *more = arena_array(drafts->arena, HINT_KEYS_MAX, sizeof(*more));
+            struct str *more = arena_array(drafts->arena, max, sizeof(*more));
             memcpy(more, keys, count * sizeof(*keys));
             keys = more;
-            room = HINT_KEYS_MAX;
+            room = max;
         }
         enum err err =
             edit_lookup_keys(drafts->store, drafts->constellation_id, after, drafts->arena,

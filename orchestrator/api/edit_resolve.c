@@ -82,6 +82,9 @@ static void resolve_expects(struct edit_drafts *drafts, const struct batch *batc
     for (size_t i = 0; i < batch->expects_count && drafts->err == ERR_NONE; i++) {
         const struct batch_expect *expect = &batch->expects[i];
         int64_t id = 0;
+        if (!edit_drafts_spend(drafts, 1)) {
+            break;
+        }
         enum err err = edit_lookup_id(drafts->store, drafts->constellation_id, expect->task, &id,
                                       drafts->reason);
         if (err == ERR_NOT_FOUND) {
@@ -188,16 +191,17 @@ static void finish(struct edit_drafts *drafts, const struct batch *batch,
 }
 
 enum err edit_resolve(struct store *store, const struct engine *engine, int64_t constellation_id,
-                      const struct batch *batch, struct arena *arena, struct edit_faults *faults,
-                      struct edit_resolved *ret_resolved, struct reason *reason)
+                      const struct batch *batch, struct edit_budget *budget, struct arena *arena,
+                      struct edit_faults *faults, struct edit_resolved *ret_resolved,
+                      struct reason *reason)
 {
     struct edit_drafts drafts = {
         .store = store,
         .engine = engine,
         .constellation_id = constellation_id,
+        .budget = budget,
         .arena = arena,
         .faults = faults,
-        .needs_left = engine_config(engine).edit_rows_max,
         .reason = reason,
     };
     drafts.err = edit_lookup_top(store, constellation_id, arena, &drafts.top, reason);
@@ -218,8 +222,7 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
         finish(&drafts, batch, &resolved);
     }
     resolved.edit.dry_run = faults->count > 0;
-    resolved.is_too_large = drafts.is_too_large;
-    enum err err = drafts.is_too_large ? ERR_NONE : drafts.err;
+    enum err err = drafts.err;
     edit_drafts_done(&drafts);
     if (err == ERR_NONE) {
         *ret_resolved = resolved;

@@ -8,7 +8,10 @@
 #include "orchestrator/api/edits.h"
 #include "orchestrator/api/handlers.h"
 
-enum { IF_MATCH_BYTES_MAX = 16 };
+enum {
+    IF_MATCH_BYTES_MAX = 16,
+    PATH_A_READ = 16, /* tasks and dependencies that are gone through in the time of one */
+};
 
 /* "N", as an entity tag is written. */
 static bool read_if_match(struct str text, uint32_t *ret_revision)
@@ -99,13 +102,13 @@ static void sign(struct job *job, const struct batch *batch, struct edit *edit)
 }
 
 enum err edits_resolve(struct job *job, struct store *store, const struct engine *engine,
-                       struct arena *arena, struct reason *reason)
+                       struct edit_budget *budget, struct arena *arena, struct reason *reason)
 {
     struct edit_job *edit = job->data;
     const struct batch *batch = &edit->batch;
-    enum err err = edit_resolve(store, engine, job->constellation_id, batch, arena, &edit->faults,
-                                &edit->resolved, reason);
-    if (err != ERR_NONE || edit->resolved.is_too_large) {
+    enum err err = edit_resolve(store, engine, job->constellation_id, batch, budget, arena,
+                                &edit->faults, &edit->resolved, reason);
+    if (err != ERR_NONE) {
         return err;
     }
     struct edit *wanted = &edit->resolved.edit;
@@ -117,18 +120,28 @@ enum err edits_resolve(struct job *job, struct store *store, const struct engine
     return ERR_NONE;
 }
 
+/* What is tried has its longest path told, for which the whole plan is gone through. */
+static size_t path_size(const struct api *api, const struct job *job)
+{
+    const struct edit_job *edit = job->data;
+    const struct constellation_record *record =
+        engine_constellation(api->config.engine, job->constellation_id);
+    return edit->dry_run ? (size_t)record->tasks + record->edges : 0;
+}
+
 enum err edits_post(struct api *api, struct job *job, struct reason *reason)
 {
     struct edit_job *edit = job->data;
-    if (edit->batch.operations_count > EDIT_TURN_OPERATIONS_MAX) {
+    size_t path = path_size(api, job);
+    struct edit_budget budget = { .reads = EDIT_READS_A_TURN, .bytes_max = SIZE_MAX };
+    if (edit->batch.operations_count > EDIT_TURN_OPERATIONS_MAX || path > EDIT_PATH_SIZE_MAX) {
         return bulk_start(api, job, reason);
     }
-    enum err err = edits_resolve(job, api->config.store, api->config.engine, &job->arena, reason);
+    enum err err =
+        edits_resolve(job, api->config.store, api->config.engine, &budget, &job->arena, reason);
+    api->jobs.work += EDIT_READS_A_TURN - budget.reads + path / PATH_A_READ;
     if (err != ERR_NONE) {
-        return err;
-    }
-    if (edit->resolved.is_too_large) {
-        return bulk_start(api, job, reason);
+        return err == ERR_LIMIT ? bulk_start(api, job, reason) : err;
     }
     struct event event = { .kind = EVENT_EDIT, .now = api_now(api) };
     event.edit.request = job->id;

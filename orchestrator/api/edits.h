@@ -47,7 +47,7 @@ enum err edits_load(struct api *api, struct job *job, struct effects *effects, b
 enum err edits_post(struct api *api, struct job *job, struct reason *reason);
 /* The first half of that: what job.data has of the batch, as an edit of the engine's. */
 enum err edits_resolve(struct job *job, struct store *store, const struct engine *engine,
-                       struct arena *arena, struct reason *reason);
+                       struct edit_budget *budget, struct arena *arena, struct reason *reason);
 enum err edits_answer(struct api *api, struct job *job, const struct effect *effect,
                       struct reason *reason);
 /* With all that is among the faults. */

@@ -192,6 +192,7 @@ void job_answer_problem(struct api *api, struct job *job, enum problem_code code
     vsnprintf(detail.text, sizeof(detail.text), format, args);
     va_end(args);
     code = route_refusal(job->route, code);
+    buf_clear(&job->body); /* of an edit there may be what it would have been told */
     problem_write(&job->body, code, str_of(detail.text), NULL, 0);
     job->content_type = REPLY_PROBLEM;
     answer(api, job, problem_status(code));
@@ -216,7 +217,11 @@ enum err api_turn(struct api *api, struct effects *effects, struct reason *reaso
     /* One that is not done with its turn stands behind those that are there now. */
     size_t count = api->jobs.queued < JOB_TURN_MAX ? api->jobs.queued : JOB_TURN_MAX;
     api->jobs.looked_up = 0;
-    for (size_t i = 0; i < count && api->jobs.first != NULL && err == ERR_NONE; i++) {
+    api->jobs.work = 0;
+    for (size_t i = 0;
+         i < count && api->jobs.first != NULL && err == ERR_NONE && api->jobs.work < JOB_TURN_WORK;
+         i++) {
+        size_t before = effects->count;
         struct job *job = api->jobs.first;
         api->jobs.first = job->next;
         if (api->jobs.first == NULL) {
@@ -225,6 +230,7 @@ enum err api_turn(struct api *api, struct effects *effects, struct reason *reaso
         api->jobs.queued--;
         job->next = NULL;
         err = job->type->run(api, job, effects, reason);
+        api->jobs.work += effects->count - before;
         if (err != ERR_NONE && !job->is_posted && !job->is_answered) {
             job_free(&api->jobs, job); /* the turn has failed: nobody will ask for it */
         }

@@ -15,7 +15,8 @@
 enum {
     JOB_WAITERS_MAX = 16, /* requests that share one change by its Idempotency-Key */
     JOB_KEY_BYTES_MAX = 255,
-    JOB_TURN_MAX = 256, /* run in one turn */
+    JOB_TURN_MAX = 256,   /* run in one turn */
+    JOB_TURN_WORK = 1000, /* and none is begun after so many rows and operations */
     JOB_HASH_BYTES = 32,
 };
 
@@ -98,6 +99,7 @@ struct jobs {
     struct job **last;
     size_t queued;
     size_t looked_up;     /* keys, in this turn */
+    size_t work;          /* rows and operations, likewise */
     struct job *answered; /* to be sent after the commit, in reverse */
     struct job *begun;    /* edits of many operations: to be checked after the commit */
     struct map posted;    /* by id */

@@ -226,7 +226,7 @@ void edit_step(struct engine *engine, const struct event *event)
         edit_check_size(&batch);
     }
     if (edit->dry_run && batch.problems_count == 0) {
-        batch.result.longest_path_before = edit_longest_path(batch.constellation);
+        batch.result.longest_path_before = edit_longest_path(engine, batch.constellation);
     }
     if (!batch.is_too_large) {
         edit_forecast_before(&batch);
@@ -240,7 +240,7 @@ void edit_step(struct engine *engine, const struct event *event)
         take_orders(&batch);
     }
     if (edit->dry_run && !is_refused) {
-        batch.result.longest_path_after = edit_longest_path(batch.constellation);
+        batch.result.longest_path_after = edit_longest_path(engine, batch.constellation);
     }
     if (is_refused || edit->dry_run) {
         edit_unlink(&batch);

@@ -21,9 +21,10 @@ enum {
     EDIT_PROBLEMS_MAX = 100,
     EDIT_PROBLEM_TASKS_MAX = 20,
     EDIT_EXPECTS_MAX = 10000,
-    EDIT_LISTED_MAX = 100,       /* of the tasks that become ready, or are skipped */
-    EDIT_FORECAST_MAX = 65536,   /* dependencies looked at for what follows */
-    EDIT_PATH_SIZE_MAX = 200000, /* tasks and dependencies of a plan whose longest path is told */
+    EDIT_LISTED_MAX = 100,     /* of the tasks that become ready, or are skipped */
+    EDIT_FORECAST_MAX = 65536, /* dependencies looked at for what follows */
+    EDIT_PATH_SIZE_MAX =
+        30000, /* tasks and dependencies of a plan whose longest path a turn tells */
 };
 
 enum edit_kind {

@@ -90,7 +90,7 @@ void edit_unlink(struct batch *batch);
 void edit_forecast_before(struct batch *batch);
 void edit_forecast(struct batch *batch);
 /* By count; 0: the plan is too large for one turn. */
-uint32_t edit_longest_path(const struct constellation *constellation);
+uint32_t edit_longest_path(const struct engine *engine, const struct constellation *constellation);
 void edit_apply(struct batch *batch);
 /* Of a part: what follows from it waits until all are made. */
 void edit_apply_part(struct batch *batch);

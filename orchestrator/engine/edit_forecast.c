@@ -164,9 +164,10 @@ void edit_forecast(struct batch *batch)
     mem_free(outlook.list);
 }
 
-uint32_t edit_longest_path(const struct constellation *constellation)
+uint32_t edit_longest_path(const struct engine *engine, const struct constellation *constellation)
 {
-    if ((uint64_t)constellation->live_tasks + constellation->live_edges > EDIT_PATH_SIZE_MAX) {
+    if ((uint64_t)constellation->live_tasks + constellation->live_edges >
+        engine->config.edit_path_max) {
         return 0;
     }
     struct metrics_work work;

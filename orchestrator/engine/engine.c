@@ -26,6 +26,7 @@ static void set_limits(struct engine_config *config)
     set_limit(&config->reopen_max, ENGINE_REOPEN_MAX);
     set_limit(&config->edit_rows_max, EDIT_ROWS_MAX);
     config->edit_looks_max = config->edit_looks_max == 0 ? EDIT_LOOKS_MAX : config->edit_looks_max;
+    set_limit(&config->edit_path_max, EDIT_PATH_SIZE_MAX);
     CHECK(config->reopen_max <= ENGINE_REOPEN_MAX);
 }
 

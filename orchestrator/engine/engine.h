@@ -62,6 +62,7 @@ struct engine_config {
     uint32_t reopen_max;
     uint32_t edit_rows_max; /* 0: EDIT_ROWS_MAX */
     size_t edit_looks_max;  /* 0: EDIT_LOOKS_MAX */
+    uint32_t edit_path_max; /* 0: EDIT_PATH_SIZE_MAX */
     int64_t
         ignored_hold_id; /* is not loaded: an edit is checked as if its own hold were not there */
 };

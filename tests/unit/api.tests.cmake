@@ -50,3 +50,6 @@ asterism_test(unit_api_revisions
         ${CMAKE_SOURCE_DIR}/tests/unit/plan_model_apply.c
         ${CMAKE_SOURCE_DIR}/tests/unit/plan_model_diff.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
+asterism_test(unit_bulk_meets
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk_meets.c ${trial_sources}
+    LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)

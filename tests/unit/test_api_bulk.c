@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/store/retention.h"
 #include "tests/unit/trial.h"
 
@@ -152,7 +153,7 @@ static void an_edit_of_a_task_that_needs_very_many_goes_the_same_way(void **stat
 static void an_edit_of_one_that_needs_fewer_is_made_in_one_turn(void **state)
 {
     struct trial *trial = *state;
-    add_join(trial, EDIT_ROWS_MAX);
+    add_join(trial, EDIT_READS_A_TURN / 5);
     trial_apply(
         trial,
         "{\"operations\":[{\"op\":\"update_task\",\"task\":\"join\",\"set\":{\"priority\":7}}]}",
