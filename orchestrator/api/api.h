@@ -26,20 +26,20 @@ struct api;
 struct nest;
 
 enum {
-    API_INLINE_PARSE_BYTES_MAX = 1024 * 1024, /* a larger body is parsed by a worker */
-    API_WORKER_JOBS_MAX = 16,                 /* of any worker (worker.h) */
-    API_PARSES_MAX = 4,                       /* large bodies waiting or being parsed; 503 above */
-    API_READS_MAX = API_WORKER_JOBS_MAX,      /* long reads waiting or being read; 503 above */
-    API_CHECKS_MAX = 4,                       /* edits of many operations, likewise */
-    API_BULKS_MAX = 8,                        /* with those that are being made; likewise */
-    API_CHECK_MS_MAX = 60 * 1000,             /* that the check of one may take */
-    API_SMALL_BODY_BYTES_MAX = 64 * 1024,     /* always taken, as far as their number allows */
-    API_BODY_BYTES_MAX = 128 * 1024 * 1024,   /* of all changes under way; 503 above */
-    API_SUBMISSIONS_MAX = 256,                /* not yet answered; 503 above */
-    API_MUTATIONS_MAX = 1024,             /* other changes queued for the next turn; 503 above */
-    API_STREAMS_MAX = 1024,               /* open streams of all kinds; 503 above */
-    API_PAGE_MAX = 1000,                  /* rows in one answer */
-    API_PAGE_BYTES_MAX = 4 * 1024 * 1024, /* a page of tasks ends early above this */
+    API_INLINE_PARSE_BYTES_MAX = 128 * 1024, /* a larger body is parsed by a worker: 0.1 ms a KiB */
+    API_WORKER_JOBS_MAX = 24,                /* of any worker (worker.h) */
+    API_PARSES_MAX = 12,                     /* large bodies waiting or being parsed; 503 above */
+    API_READS_MAX = 16,                      /* long reads waiting or being read; 503 above */
+    API_CHECKS_MAX = 4,                      /* edits of many operations, likewise */
+    API_BULKS_MAX = 8,                       /* with those that are being made; likewise */
+    API_CHECK_MS_MAX = 60 * 1000,            /* that the check of one may take */
+    API_SMALL_BODY_BYTES_MAX = 64 * 1024,    /* always taken, as far as their number allows */
+    API_BODY_BYTES_MAX = 128 * 1024 * 1024,  /* of all changes under way; 503 above */
+    API_SUBMISSIONS_MAX = 256,               /* not yet answered; 503 above */
+    API_MUTATIONS_MAX = 1024,                /* other changes queued for the next turn; 503 above */
+    API_STREAMS_MAX = 1024,                  /* open streams of all kinds; 503 above */
+    API_PAGE_MAX = 1000,                     /* rows in one answer */
+    API_PAGE_BYTES_MAX = 4 * 1024 * 1024,    /* a page of tasks ends early above this */
     API_HISTOGRAM_BUCKETS = 11,
     API_CERTIFICATE_WARN_MS = 14 * 24 * 60 * 60 * 1000, /* before it expires someone is told */
 };

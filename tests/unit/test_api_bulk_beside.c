@@ -64,13 +64,13 @@ static struct str additions(struct trial *trial, const char *after, const char *
     return (struct str){ (const char *)body->data, body->length };
 }
 
-/* It has come in, and the test runs the turns. */
+/* It has come in and been read, and the test runs the turns. */
 static void begin(struct trial *trial, struct client *client, const struct request *request)
 {
     uint64_t requests = trial->house->requests;
     trial->house->is_held = true;
     client_open(trial->house, client, request);
-    while (trial->house->requests == requests) {
+    while (trial->house->requests == requests || worker_count(trial->house->api->parser) > 0) {
         house_pass(trial->house);
     }
     house_turn(trial->house);

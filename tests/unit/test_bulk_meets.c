@@ -254,6 +254,43 @@ static void what_takes_too_much_memory_is_refused(void **state)
     answer_done(&answer);
 }
 
+/* True: the request has been heard, and the thread reads its body. */
+static bool is_read_beside(struct trial *trial, const char *spec)
+{
+    struct client client;
+    const struct request request = { .method = "POST",
+                                     .path = "/api/v1/constellations",
+                                     .headers = "Content-Type: application/yaml\r\n",
+                                     .body = str_of(spec) };
+    const uint64_t requests = trial->house->requests;
+    trial->house->is_held = true;
+    client_open(trial->house, &client, &request);
+    while (trial->house->requests == requests) {
+        house_pass(trial->house);
+    }
+    bool is_beside = worker_count(trial->house->api->parser) > 0;
+    while (worker_count(trial->house->api->parser) > 0) {
+        house_pass(trial->house);
+    }
+    end(trial, &client, 201);
+    return is_beside;
+}
+
+static void what_is_long_or_becomes_many_is_read_beside_the_loop(void **state)
+{
+    struct trial *trial = *state;
+    struct buf *body = &trial->body;
+    assert_false(is_read_beside(trial, "name: few\ntasks:\n  a: {run: [ls]}\n"));
+    assert_true(is_read_beside(trial, "name: many\ntasks:\n  a: {run: [ls], each: {v: [1, 2]}}\n"));
+    assert_true(is_read_beside(trial, "name: many\ntasks:\n"
+                                      "  a: {run: [ls], \"\\x65ach\": {v: [1, 2]}}\n"));
+    buf_append_text(body, "name: long\ntasks:\n");
+    for (int i = 0; i < 6000; i++) {
+        buf_printf(body, "  task%d: {run: [ls, -l]}\n", i);
+    }
+    assert_true(is_read_beside(trial, buf_text(body)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +310,8 @@ int main(void)
                                         trial_tear_down),
         cmocka_unit_test_setup_teardown(what_takes_too_much_memory_is_refused, set_up,
                                         trial_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_long_or_becomes_many_is_read_beside_the_loop,
+                                        set_up, trial_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
