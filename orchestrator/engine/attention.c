@@ -31,8 +31,8 @@ static void look_at_devices(const struct engine *engine, const struct lane *lane
 {
     const struct class *class = lane->class;
     view->since_boot_ms = lane->since_boot_ms;
-    if (engine->match_first != NULL) {
-        view->wait = WAIT_NOTHING; /* a device is just coming, which may be the one */
+    if (engine->match_first != NULL || class->linked != PLACEMENT_ALL) {
+        view->wait = WAIT_NOTHING; /* they are just looking for each other */
         return;
     }
     view->wait = class->placements_count == 0 ? WAIT_NO_DEVICE : WAIT_OFFLINE;

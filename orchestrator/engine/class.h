@@ -22,6 +22,8 @@ struct selector;
 struct strategy_row;
 struct task;
 
+#define PLACEMENT_ALL UINT32_MAX
+
 /* A requirement class: what may run a task, and which ready tasks and free devices that concerns. */
 struct class
 {
@@ -39,6 +41,10 @@ struct class
                             orders them */
     bool is_linked;     /* to them: since a task of it was ready for the first time */
     uint64_t number;    /* on the roll, if it is */
+    uint32_t linked;    /* so many devices of the list have been looked at; or PLACEMENT_ALL */
+    bool link_queued;   /* to look at the rest */
+    struct class *link_next;
+    struct class *link_previous;
     struct placement **placements; /* all devices that match */
     size_t placements_count;
     size_t placements_capacity;

@@ -405,7 +405,7 @@ int64_t engine_next_deadline(const struct engine *engine)
         engine->pending_count > 0 || engine->jobs_first != NULL ||
         engine->reopening_first != NULL || heap_top(&engine->prepare) != NULL ||
         engine->leaving_first != NULL || engine->untold_first != NULL ||
-        engine->match_first != NULL || engine->ranks_first != NULL ||
+        engine->match_first != NULL || engine->link_first != NULL || engine->ranks_first != NULL ||
         (!engine->blocked && (heap_top(&engine->active) != NULL || engine->freed_first != NULL ||
                               engine->reviews_left > 0))) {
         return INT64_MIN; /* a slice is left */

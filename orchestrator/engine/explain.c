@@ -182,8 +182,8 @@ static void explain_placement(const struct engine *engine, const struct task *ta
         class->parked != NULL ? class->parked : limit_in_the_way(engine, class);
     if (engine->blocked) {
         wait->kind = WAIT_BLOCKED;
-    } else if (!class->is_linked || engine->match_first != NULL) {
-        wait->kind = WAIT_TURN; /* a job is about to come to it, or a device */
+    } else if (!class->is_linked || class->linked != PLACEMENT_ALL || engine->match_first != NULL) {
+        wait->kind = WAIT_TURN; /* a job is about to come to it, or it to its devices */
     } else if (class->placements_count == 0) {
         wait->kind = WAIT_NO_DEVICE;
         wait->count = (uint32_t)engine->devices_count;

@@ -80,7 +80,9 @@ struct engine {
     struct roll roll;
     struct device *match_first; /* by match_next */
     struct device *match_last;
-    size_t matched;     /* classes, in this turn */
+    struct class *link_first; /* by link_next */
+    struct class *link_last;
+    size_t matched;     /* pairs that were looked at, in this turn */
     size_t lanes_moved; /* likewise, for a share that has changed */
 
     struct map attempts; /* fence → attempt */

@@ -66,7 +66,10 @@ void roll_remove(struct roll *roll, const struct class *class);
 void roll_done(struct roll *roll);
 /* It has said what it has: from here on, or some turns later, it is linked to what it fits. */
 void placement_match_device(struct engine *engine, struct device *device);
-void placement_match(struct engine *engine); /* what is left of that: once a turn */
+/* Likewise a class, of which a task is ready for the first time. */
+void placement_match_class(struct engine *engine, struct class *class);
+void placement_leave_line(struct engine *engine, struct class *class); /* it is linked no more */
+void placement_match(struct engine *engine); /* what is left of both: once a turn */
 
 /* --- placement.c --- */
 enum misfit {

@@ -1,7 +1,8 @@
 /* Which devices a class has to choose from, and what it is told of them. A class is linked to the devices
-   that fit when a task of it is ready for the first time. When a device changes, all of its classes order
-   it anew: a few at once, many over several turns. Until then a class may take a device for free that
-   has filled up, which is seen when it is about to be used, or know less of one that has room. */
+   that fit when a task of it is ready for the first time (placement_match.c says over how many turns). When
+   a device changes, all of its classes order it anew: a few at once, many over several turns. Until then a
+   class may take a device for free that has filled up, which is seen when it is about to be used, or know
+   less of one that has room. */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
@@ -66,7 +67,8 @@ static uint32_t count_here(const struct engine *engine, const struct placement *
 
 bool placement_is_free(const struct engine *engine, const struct placement *placement)
 {
-    return device_is_assignable(engine, placement->device) &&
+    return placement->class->linked == PLACEMENT_ALL &&
+           device_is_assignable(engine, placement->device) &&
            stock_short(placement->device, placement->class, false) == NULL &&
            !keep_is_off(placement->class, placement->device);
 }
@@ -164,26 +166,21 @@ void placement_forget_last(struct engine *engine, struct device *device)
     placement_class_changed(engine, class);
 }
 
-static void try_device(struct engine *engine, struct class *class, struct device *device)
-{
-    if (!device->is_matching && placement_fits(class, device)) {
-        placement_link(class, device);
-        placement_refresh(engine, class->placements[class->placements_count - 1]);
-    }
-}
-
 void placement_link_class(struct engine *engine, struct class *class)
 {
     class->is_linked = true;
     roll_add(&engine->roll, class);
     struct device *only = class->same_at != 0 ? engine->devices_list[class->same_at - 1]
                                               : fleet_find(engine, class->record.plan.device);
-    if (only != NULL) {
-        try_device(engine, class, only);
-    } else if (class->record.plan.device.length == 0) {
-        for (size_t i = 0; i < engine->devices_count; i++) {
-            try_device(engine, class, engine->devices_list[i]);
-        }
+    if (only == NULL && class->record.plan.device.length == 0) {
+        class->linked = 0;
+        placement_match_class(engine, class);
+        return;
+    }
+    class->linked = PLACEMENT_ALL;
+    if (only != NULL && !only->is_matching && placement_fits(class, only)) {
+        placement_link(class, only);
+        placement_refresh(engine, class->placements[class->placements_count - 1]);
     }
 }
 
@@ -194,6 +191,7 @@ void placement_unlink_class(struct engine *engine, struct class *class)
     }
     if (class->is_linked) {
         roll_remove(&engine->roll, class);
+        placement_leave_line(engine, class);
     }
     class->is_linked = false;
     while (class->placements_count > 0) {

@@ -1,9 +1,10 @@
-/* Which classes a device fits when it says what it has: when it comes for the first time, and when it comes
-   back with something else. There may be 20,000 classes. Those that it fits no more are forgotten and those
-   that it fits are found, so many a turn over all devices; until a device is through, it is given nothing.
+/* Which classes fit which devices. There may be 20,000 of each, so that both find the other over several
+   turns, so many pairs in a turn: a class when a task of it is ready for the first time; a device when it
+   says what it has, for the first time or something else than before, when it forgets first what it fitted.
+   Until one is through, nothing of it is placed.
 
-   Classes are linked in an order of their own, the roll, which a device goes along from its beginning. A
-   class that is linked meanwhile stands at the end, where the device comes to it. */
+   A class goes along the list of devices, a device along the roll, on which the classes stand in the order
+   in which they were linked. Where both are on their way, whoever comes to the other last makes the pair. */
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -109,14 +110,14 @@ static bool match_one(struct engine *engine, struct device *device)
     }
     struct class *class = roll->list[at].class;
     device->matched = roll->list[at].number;
-    if (placement_fits(class, device)) {
+    if (class->linked > device->at && placement_fits(class, device)) { /* else it comes here */
         placement_link(class, device);
     }
     return true;
 }
 
 /* As far as this turn goes. */
-static void match(struct engine *engine, struct device *device)
+static void match_device(struct engine *engine, struct device *device)
 {
     bool is_more = true;
     for (size_t budget = left(engine); budget > 0 && is_more; budget--) {
@@ -138,7 +139,52 @@ void placement_match_device(struct engine *engine, struct device *device)
     device->is_matching = true;
     device->match_forgets = true;
     device->matched = 0;
-    match(engine, device);
+    match_device(engine, device);
+}
+
+static void wait_in_line(struct engine *engine, struct class *class)
+{
+    if (!class->link_queued) {
+        class->link_queued = true;
+        class->link_next = NULL;
+        class->link_previous = engine->link_last;
+        *(engine->link_last == NULL ? &engine->link_first : &engine->link_last->link_next) = class;
+        engine->link_last = class;
+    }
+}
+
+void placement_leave_line(struct engine *engine, struct class *class)
+{
+    if (class->link_queued) {
+        struct class *before = class->link_previous;
+        struct class *after = class->link_next;
+        *(before == NULL ? &engine->link_first : &before->link_next) = after;
+        *(after == NULL ? &engine->link_last : &after->link_previous) = before;
+        class->link_queued = false;
+    }
+}
+
+void placement_match_class(struct engine *engine, struct class *class)
+{
+    for (size_t budget = left(engine); budget > 0 && class->linked < engine->devices_count;
+         budget--) {
+        struct device *device = engine->devices_list[class->linked++];
+        bool comes_to_it =
+            device->is_matching && (device->match_forgets || device->matched < class->number);
+        if (!comes_to_it && placement_fits(class, device)) {
+            placement_link(class, device);
+        }
+        engine->matched++;
+    }
+    if (class->linked < engine->devices_count) {
+        wait_in_line(engine, class);
+        return;
+    }
+    placement_leave_line(engine, class);
+    class->linked = PLACEMENT_ALL;
+    for (size_t i = 0; i < class->placements_count; i++) {
+        placement_refresh(engine, class->placements[i]);
+    }
 }
 
 void placement_match(struct engine *engine)
@@ -146,7 +192,10 @@ void placement_match(struct engine *engine)
     while (engine->match_first != NULL && left(engine) > 0) {
         struct device *device = dequeue(engine);
         if (device->is_matching) { /* else it has been begun again, and got through at once */
-            match(engine, device);
+            match_device(engine, device);
         }
+    }
+    while (engine->link_first != NULL && left(engine) > 0) {
+        placement_match_class(engine, engine->link_first);
     }
 }

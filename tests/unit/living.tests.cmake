@@ -18,7 +18,7 @@ asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_livi
 asterism_test(unit_bounds SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds.c
         ${living_sources}
     LINK store engine msg base)
-asterism_test(unit_keep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_keep.c
+asterism_test(unit_fleet SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_fleet.c
         ${living_sources}
     LINK store engine msg base)
 asterism_test(unit_slices SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_slices.c
