@@ -42,7 +42,7 @@ asterism_test(unit_api_missing
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_missing.c ${house_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
 asterism_test(unit_api_bulk_beside
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk_beside.c ${house_sources}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_bulk_beside.c ${trial_sources}
     LINK api net cnet store engine spec wire sys base PkgConfig::JANSSON)
 asterism_test(unit_api_revisions
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_api_revisions.c

@@ -8,7 +8,6 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/edit_resolve.h"
-#include "orchestrator/store/retention.h"
 #include "tests/unit/trial.h"
 
 enum { MANY = 700 };
@@ -369,28 +368,6 @@ static void a_plan_is_measured_anew_when_an_edit_is_tried_meanwhile(void **state
     answer_done(&answer);
 }
 
-static bool has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind)
-{
-    struct arena arena = { 0 };
-    struct str body;
-    enum err err = store_read_piece(trial->house->store, bulk_id, kind, 0, &arena, &body);
-    assert_true(err == ERR_NONE || err == ERR_NOT_FOUND);
-    arena_done(&arena);
-    return err == ERR_NONE;
-}
-
-static void retain(struct trial *trial, int64_t revisions_max)
-{
-    const struct retention_policy policy = { .revisions_max = revisions_max };
-    struct reason reason = { "" };
-    bool more = true;
-    while (more) {
-        assert_int_equal(store_begin(trial->house->store, &reason), ERR_NONE);
-        assert_int_equal(store_retain(trial->house->store, 1, &policy, &more, &reason), ERR_NONE);
-        assert_int_equal(store_commit(trial->house->store, &reason), ERR_NONE);
-    }
-}
-
 /* The number of such an edit is that of its hold: 1, 2, 3. */
 static void its_pieces_go_with_its_end_and_its_text_with_its_revision(void **state)
 {
@@ -399,16 +376,18 @@ static void its_pieces_go_with_its_end_and_its_text_with_its_revision(void **sta
     trial_expect(trial, "POST", "/undo", "{}", 200);
     trial_expect(trial, "POST", "/edits",
                  additions(trial, MANY, ",{\"op\":\"remove_task\",\"task\":\"nobody\"}"), 422);
-    retain(trial, 10);
+    trial_retain(trial, 10);
     for (int64_t id = 1; id <= 2; id++) {
-        assert_false(has_piece(trial, id, PIECE_PART));
-        assert_true(has_piece(trial, id, PIECE_OPERATIONS));
-        assert_true(has_piece(trial, id, PIECE_INVERSE));
+        assert_false(trial_has_piece(trial, id, PIECE_PART));
+        assert_true(trial_has_piece(trial, id, PIECE_OPERATIONS));
+        assert_true(trial_has_piece(trial, id, PIECE_INVERSE));
     }
-    assert_false(has_piece(trial, 3, PIECE_OPERATIONS));
-    retain(trial, 1);
-    assert_false(has_piece(trial, 1, PIECE_OPERATIONS) || has_piece(trial, 1, PIECE_INVERSE));
-    assert_true(has_piece(trial, 2, PIECE_OPERATIONS) && has_piece(trial, 2, PIECE_INVERSE));
+    assert_false(trial_has_piece(trial, 3, PIECE_OPERATIONS));
+    trial_retain(trial, 1);
+    assert_false(trial_has_piece(trial, 1, PIECE_OPERATIONS) ||
+                 trial_has_piece(trial, 1, PIECE_INVERSE));
+    assert_true(trial_has_piece(trial, 2, PIECE_OPERATIONS) &&
+                trial_has_piece(trial, 2, PIECE_INVERSE));
 }
 
 /* With what was skipped: it waits again. */

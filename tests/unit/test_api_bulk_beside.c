@@ -6,41 +6,15 @@
 
 #include <cmocka.h>
 
-#include "common/base/mem.h"
 #include "orchestrator/api/api_inner.h"
-#include "orchestrator/store/retention.h"
-#include "tests/unit/api_house.h"
+#include "tests/unit/trial.h"
 
-enum { MANY = 700, PATH_BYTES = 320, MINUTE_MS = 60 * 1000 };
-
-struct trial {
-    struct house *house;
-    char id[160];
-    char path[PATH_BYTES];
-    struct buf body;
-};
+enum { MANY = 700, MINUTE_MS = 60 * 1000 };
 
 static int set_up(void **state)
 {
-    struct trial *trial = mem_alloc(sizeof(*trial));
-    trial->house = house_new();
-    *state = trial;
+    *state = trial_new(NULL);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct trial *trial = *state;
-    house_free(trial->house);
-    buf_done(&trial->body);
-    mem_free(trial);
-    return 0;
-}
-
-static const char *path_of(struct trial *trial, const char *rest)
-{
-    snprintf(trial->path, PATH_BYTES, "/api/v1/constellations/%s%s", trial->id, rest);
-    return trial->path;
 }
 
 /* Tasks behind `after`, a chain. So long that they are written in more than one turn. */
@@ -67,10 +41,8 @@ static struct str additions(struct trial *trial, const char *after, const char *
 /* It has come in and been read, and the test runs the turns. */
 static void begin(struct trial *trial, struct client *client, const struct request *request)
 {
-    uint64_t requests = trial->house->requests;
-    trial->house->is_held = true;
-    client_open(trial->house, client, request);
-    while (trial->house->requests == requests || worker_count(trial->house->api->parser) > 0) {
+    client_begin(trial->house, client, request);
+    while (worker_count(trial->house->api->parser) > 0) {
         house_pass(trial->house);
     }
     house_turn(trial->house);
@@ -97,7 +69,7 @@ static void one_that_is_under_way_needs_nobody_and_one_that_stands_still_does(vo
     assert_true(has_item(trial, "no_device", "1 task waits"));
     begin(trial, &client,
           &(struct request){ .method = "POST",
-                             .path = path_of(trial, "/edits"),
+                             .path = house_path(trial->id, "/edits"),
                              .body = additions(trial, "a", "") });
     assert_false(has_item(trial, "no_device", "")); /* it waits for the edit now */
     assert_false(has_item(trial, "edit_stuck", ""));
@@ -137,7 +109,7 @@ static void a_key_that_is_repeated_after_a_restart_gets_the_answer_when_it_is_ma
     struct client client;
     house_submit(house, "name: g\ntasks:\n  a: {noop: true}\n", trial->id);
     struct request request = { .method = "POST",
-                               .path = path_of(trial, "/edits"),
+                               .path = house_path(trial->id, "/edits"),
                                .headers = "Idempotency-Key: once\r\n",
                                .body = additions(trial, "a", "") };
     begin(trial, &client, &request);
@@ -188,7 +160,7 @@ static void what_it_expects_of_others_holds_when_it_becomes_certain(void **state
         house_turn(house);
         begin(trial, &client,
               &(struct request){ .method = "POST",
-                                 .path = path_of(trial, "/edits"),
+                                 .path = house_path(trial->id, "/edits"),
                                  .body = additions(trial, "b",
                                                    ",\"expect\":[{\"task\":\"b\",\"state\":"
                                                    "\"waiting\"},{\"task\":\"a\",\"state\":"
@@ -206,31 +178,9 @@ static void what_it_expects_of_others_holds_when_it_becomes_certain(void **state
             client_wait(house, &client, "a: it is succeeded, with 1 attempts");
         }
         client_close(&client);
-        struct answer answer = house_get(house, path_of(trial, ""));
+        struct answer answer = house_get(house, house_path(trial->id, ""));
         assert_int_equal(answer_number(&answer, "tasks"), ends == 0 ? MANY + 2 : 2);
         answer_done(&answer);
-    }
-}
-
-static bool has_piece(struct trial *trial, enum piece_kind kind)
-{
-    struct arena arena = { 0 };
-    struct str body;
-    enum err err = store_read_piece(trial->house->store, 1, kind, 0, &arena, &body);
-    assert_true(err == ERR_NONE || err == ERR_NOT_FOUND);
-    arena_done(&arena);
-    return err == ERR_NONE;
-}
-
-static void retain(struct trial *trial)
-{
-    const struct retention_policy policy = { .revisions_max = 10 };
-    struct reason reason = { "" };
-    bool more = true;
-    while (more) {
-        assert_int_equal(store_begin(trial->house->store, &reason), ERR_NONE);
-        assert_int_equal(store_retain(trial->house->store, 1, &policy, &more, &reason), ERR_NONE);
-        assert_int_equal(store_commit(trial->house->store, &reason), ERR_NONE);
     }
 }
 
@@ -251,23 +201,24 @@ static void what_is_deleted_while_it_is_loaded_leaves_nothing_of_an_edit(void **
     }
     begin(trial, &client,
           &(struct request){ .method = "POST",
-                             .path = path_of(trial, "/edits"),
+                             .path = house_path(trial->id, "/edits"),
                              .body = additions(trial, "a", "") });
     house->is_held = false;
-    while (!has_piece(trial, PIECE_INVERSE)) {
+    while (!trial_has_piece(trial, 1, PIECE_INVERSE)) {
         house_pass(house); /* a turn at the most */
     }
     assert_null(engine_constellation(house->engine, 1)); /* on its way */
-    begin(trial, &other, &(struct request){ .method = "DELETE", .path = path_of(trial, "") });
+    begin(trial, &other,
+          &(struct request){ .method = "DELETE", .path = house_path(trial->id, "") });
     house->is_held = false;
     client_wait(house, &other, "204 No Content");
     client_wait(house, &client, "\r\n\r\n{\"type\":");
     client_wait(house, &client, "it has been deleted");
     client_close(&client);
     client_close(&other);
-    retain(trial);
+    trial_retain(trial, 10);
     for (int kind = PIECE_PART; kind <= PIECE_INVERSE; kind++) {
-        assert_false(has_piece(trial, (enum piece_kind)kind));
+        assert_false(trial_has_piece(trial, 1, (enum piece_kind)kind));
     }
 }
 
@@ -275,14 +226,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            one_that_is_under_way_needs_nobody_and_one_that_stands_still_does, set_up, tear_down),
+            one_that_is_under_way_needs_nobody_and_one_that_stands_still_does, set_up,
+            trial_tear_down),
         cmocka_unit_test_setup_teardown(
             a_key_that_is_repeated_after_a_restart_gets_the_answer_when_it_is_made, set_up,
-            tear_down),
+            trial_tear_down),
         cmocka_unit_test_setup_teardown(what_it_expects_of_others_holds_when_it_becomes_certain,
-                                        set_up, tear_down),
+                                        set_up, trial_tear_down),
         cmocka_unit_test_setup_teardown(
-            what_is_deleted_while_it_is_loaded_leaves_nothing_of_an_edit, set_up, tear_down),
+            what_is_deleted_while_it_is_loaded_leaves_nothing_of_an_edit, set_up, trial_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,12 +7,15 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/store/retention.h"
 
 struct trial *trial_new(const char *spec)
 {
     struct trial *trial = mem_alloc(sizeof(*trial));
     trial->house = house_new();
-    house_submit(trial->house, spec, trial->id);
+    if (spec != NULL) {
+        house_submit(trial->house, spec, trial->id);
+    }
     return trial;
 }
 
@@ -100,4 +103,26 @@ void trial_begin(struct trial *trial, struct client *client, const char *method,
 {
     struct request request = request_of(trial, method, rest, body);
     client_begin(trial->house, client, &request);
+}
+
+bool trial_has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind)
+{
+    struct arena arena = { 0 };
+    struct str body;
+    enum err err = store_read_piece(trial->house->store, bulk_id, kind, 0, &arena, &body);
+    assert_true(err == ERR_NONE || err == ERR_NOT_FOUND);
+    arena_done(&arena);
+    return err == ERR_NONE;
+}
+
+void trial_retain(struct trial *trial, int64_t revisions_max)
+{
+    const struct retention_policy policy = { .revisions_max = revisions_max };
+    struct reason reason = { "" };
+    bool more = true;
+    while (more) {
+        assert_int_equal(store_begin(trial->house->store, &reason), ERR_NONE);
+        assert_int_equal(store_retain(trial->house->store, 1, &policy, &more, &reason), ERR_NONE);
+        assert_int_equal(store_commit(trial->house->store, &reason), ERR_NONE);
+    }
 }

@@ -11,8 +11,8 @@ struct trial {
     struct buf body; /* for a request that the test puts together */
 };
 
-struct trial *trial_new(const char *spec);
-int trial_tear_down(void **state); /* which is a trial */
+struct trial *trial_new(const char *spec); /* NULL: without a constellation yet */
+int trial_tear_down(void **state);         /* which is a trial */
 
 /* `rest` is what follows the constellation in the path; body NULL: none. */
 struct answer trial_ask(struct trial *trial, const char *method, const char *rest,
@@ -33,5 +33,8 @@ void trial_take_back(struct trial *trial, const char *way, const char *body, int
 /* Asks for the route, which is heard and begins no turn: client_begin(). */
 void trial_begin(struct trial *trial, struct client *client, const char *method, const char *rest,
                  const char *body);
+/* A piece of an edit of many operations, or of its revision's text, is stored. */
+bool trial_has_piece(struct trial *trial, int64_t bulk_id, enum piece_kind kind);
+void trial_retain(struct trial *trial, int64_t revisions_max); /* all that retention does */
 
 #endif
