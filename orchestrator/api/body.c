@@ -26,11 +26,32 @@ static enum err refuse_key(const char *const *known, const char *key, struct rea
                       known[0] == NULL ? "none" : list);
 }
 
+/* At least as many values as there are, if it is JSON: what comes before a comma, and what is in a bracket. */
+static size_t count_values(struct str text)
+{
+    size_t count = 0;
+    bool in_text = false;
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+        if (c == '"') {
+            in_text = !in_text;
+        } else if (in_text) {
+            i += c == '\\';
+        } else {
+            count += c == ',' || c == '[' || c == '{';
+        }
+    }
+    return count;
+}
+
 enum err body_read(struct str text, const char *const *known, json_t **ret_body,
                    struct reason *reason)
 {
     if (text.length > BODY_BYTES_MAX) {
         return reason_set(reason, ERR_LIMIT, "the body has at most %d bytes", BODY_BYTES_MAX);
+    }
+    if (count_values(text) > BODY_VALUES_MAX) {
+        return reason_set(reason, ERR_LIMIT, "the body has at most %d values", BODY_VALUES_MAX);
     }
     json_error_t problem = { .line = 0 };
     json_t *body = text.length == 0

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/api/body.h"
 #include "orchestrator/api/change.h"
 #include "tests/unit/api_house.h"
 
@@ -96,6 +97,49 @@ static void many_keys_are_looked_up_over_several_turns(void **state)
     answer_done(&answer);
     buf_done(&spec);
     buf_done(&hold);
+}
+
+/* What is in a body is counted before it is read: values, and bytes, of which a reason may have many. */
+static void a_body_has_so_many_bytes_values_and_keys(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_submit(house, TWO, id);
+    struct buf body = { NULL, 0, 0 };
+    buf_append_text(&body, "{\"tasks\":[\"a\"");
+    for (int i = 1; i < CHANGE_TASKS_MAX; i++) {
+        buf_append_text(&body, ",\"a\"");
+    }
+    size_t most = body.length;
+    buf_append_text(&body, "],\"reason\":\",[{\\\",[{\"}");
+    struct answer answer = change(house, "POST", id, "/holds", buf_text(&body), 201);
+    answer_done(&answer);
+    body.length = most;
+    buf_append_text(&body, ",\"a\"]}");
+    refuse(house, "POST", id, "/holds", buf_text(&body), 413, "body_too_large");
+
+    buf_clear(&body);
+    buf_append_text(&body, "{\"tasks\":[{}");
+    for (int i = 0; i < BODY_VALUES_MAX / 2 - 2; i++) {
+        buf_append_text(&body, ",[]");
+    }
+    most = body.length;
+    buf_append_text(&body, "]}");
+    refuse(house, "POST", id, "/holds", buf_text(&body), 400, "bad_request");
+    body.length = most;
+    buf_append_text(&body, ",[]]}");
+    refuse(house, "POST", id, "/holds", buf_text(&body), 413, "body_too_large");
+
+    buf_clear(&body);
+    buf_append_text(&body, "{}");
+    while (body.length < BODY_BYTES_MAX) {
+        buf_append_text(&body, " ");
+    }
+    answer = change(house, "POST", id, "/pause", buf_text(&body), 200);
+    answer_done(&answer);
+    buf_append_text(&body, " ");
+    refuse(house, "POST", id, "/pause", buf_text(&body), 413, "body_too_large");
+    buf_done(&body);
 }
 
 static void pausing_twice_is_pausing_once(void **state)
@@ -436,6 +480,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_paused_constellation_begins_nothing_until_it_is_resumed),
         TEST(many_keys_are_looked_up_over_several_turns),
+        TEST(a_body_has_so_many_bytes_values_and_keys),
         TEST(pausing_twice_is_pausing_once),
         TEST(a_held_task_waits_and_the_others_go_on),
         TEST(the_same_key_places_one_hold),
