@@ -208,6 +208,7 @@ static size_t walk_tasks(struct engine *engine, struct constellation *constellat
 {
     while (budget > 0 && constellation->cursor < constellation->tasks) {
         struct task *task = constellation_task(constellation, constellation->cursor++);
+        size_t before = engine->effects->count;
         if (task->removed) {
             /* A free slot costs a look. */
         } else if (constellation->job == JOB_CANCEL) {
@@ -225,7 +226,7 @@ static size_t walk_tasks(struct engine *engine, struct constellation *constellat
         } else {
             task_consider(engine, task);
         }
-        budget--;
+        budget = engine_spend(engine, budget, before);
     }
     if (constellation->cursor == constellation->tasks) {
         if (constellation->job == JOB_EXPIRE) {

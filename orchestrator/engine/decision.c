@@ -249,6 +249,7 @@ static size_t work_pending(struct engine *engine, size_t budget)
 {
     while (budget > 0 && engine->pending_first < engine->pending_count &&
            engine->asked_count < engine->config.evaluate_max) {
+        size_t before = engine->effects->count;
         struct asked at = engine->pending[engine->pending_first++];
         struct edge *edge = constellation_edge(at.constellation, at.edge);
         const struct task *from = constellation_task(at.constellation, edge->from);
@@ -261,7 +262,7 @@ static size_t work_pending(struct engine *engine, size_t budget)
             decide(engine, from, edge, at.edge);
         }
         constellation_settle(engine, at.constellation);
-        budget--;
+        budget = engine_spend(engine, budget, before);
     }
     if (engine->pending_first == engine->pending_count) {
         engine->pending_first = engine->pending_count = 0;
@@ -302,8 +303,9 @@ size_t decision_work(struct engine *engine, size_t budget)
             struct edge *edge = constellation_edge(task->constellation, index);
             engine->decide_edge = edge->next_out;
             if (edge->decision == EDGE_UNDECIDED && !edge->asked) {
+                size_t before = engine->effects->count;
                 decide(engine, task, edge, index);
-                budget--;
+                budget = engine_spend(engine, budget, before);
             }
         }
         if (engine->decide_edge != 0) {

@@ -179,6 +179,13 @@ bool engine_mark(struct engine *engine, uint64_t *mark)
     return true;
 }
 
+size_t engine_spend(const struct engine *engine, size_t budget, size_t effects_before)
+{
+    size_t rows = engine->effects->count - effects_before;
+    rows = rows > 0 ? rows : 1;
+    return budget > rows ? budget - rows : 0;
+}
+
 struct str engine_text(struct engine *engine, const char *format, ...)
 {
     char text[REASON_BYTES_MAX];

@@ -135,6 +135,8 @@ struct str engine_by(struct engine *engine, enum author_kind kind, struct str na
 int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms);
 /* Whether what carries this mark must be put on the list of what is saved; then it is marked. */
 bool engine_mark(struct engine *engine, uint64_t *mark);
+/* What is left of a budget of rows after one look and the effects that have been added to so many. */
+size_t engine_spend(const struct engine *engine, size_t budget, size_t effects_before);
 /* Its effect is on the list, and not applied: it will see what changes now too. */
 bool engine_is_marked(const struct engine *engine, uint64_t mark);
 struct str engine_text(struct engine *engine, const char *format, ...)

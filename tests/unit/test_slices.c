@@ -144,6 +144,31 @@ static void a_rerun_of_many_goes_by_slices_and_all_of_them_run_again(void **stat
     living_free(living);
 }
 
+/* Not of decisions, each of which makes more than one row. */
+static void what_a_failure_skips_is_a_slice_of_rows_a_turn(void **state)
+{
+    (void)state;
+    enum { LAST_LOOK = 16 }; /* what the look that uses it up makes, and what else a turn has */
+    struct living *living = fan();
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 1);
+    size_t rows = 0;
+    for (int turns = 1;; turns++) {
+        assert_true(living->effects.count <= ENGINE_SLICE + LAST_LOOK);
+        rows += living->effects.count;
+        living_check(living);
+        living_compare(living);
+        if (!is_due(living)) {
+            break;
+        }
+        assert_true(turns < 100);
+        living_turn(living, NULL, 0);
+    }
+    assert_int_equal(count_state(living, TASK_SKIPPED), WIDE + 1);
+    assert_int_equal(living->constellation.state, CONSTELLATION_FAILED);
+    assert_true(rows > ENGINE_SLICE + LAST_LOOK);
+    living_free(living);
+}
+
 static void a_restart_goes_on_with_a_rerun_wherever_it_was(void **state)
 {
     (void)state;
@@ -329,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rerun_of_many_goes_by_slices_and_all_of_them_run_again),
+        cmocka_unit_test(what_a_failure_skips_is_a_slice_of_rows_a_turn),
         cmocka_unit_test(a_restart_goes_on_with_a_rerun_wherever_it_was),
         cmocka_unit_test(a_retry_brings_back_all_that_was_skipped_whatever_restarts_there_are),
         cmocka_unit_test(an_edit_brings_back_all_that_was_skipped),
