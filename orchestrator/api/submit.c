@@ -146,6 +146,9 @@ static void parsed(struct api *api, struct work *work)
 static bool is_soon_read(struct str body)
 {
     static const char *const signs[] = { "each", "\\u", "\\U", "\\x" };
+    if (body.length == 0) {
+        return true; /* there may be no place to look at */
+    }
     bool is_plain = body.length <= API_INLINE_PARSE_BYTES_MAX;
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]) && is_plain; i++) {
         is_plain = memmem(body.data, body.length, signs[i], strlen(signs[i])) == NULL;

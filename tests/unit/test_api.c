@@ -94,6 +94,9 @@ static void a_bad_spec_is_refused_with_its_place_and_nothing_is_stored(void **st
     assert_int_equal(json_integer_value(json_object_get(item, "line")), 3);
     assert_string_equal(json_string_value(json_object_get(item, "path")), "/tasks/a/tiemout");
     answer_done(&answer);
+    answer = house_send(house, "POST", "/api/v1/constellations", "");
+    assert_int_equal(answer.status, 422);
+    answer_done(&answer);
     answer = house_get(house, "/api/v1/constellations");
     assert_int_equal(json_array_size(json_object_get(answer.json, "constellations")), 0);
     answer_done(&answer);
