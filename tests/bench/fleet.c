@@ -175,20 +175,25 @@ static void stop_one(pid_t pid, const char *name)
 
 static void note_longest_turn(struct fleet *fleet)
 {
-    double turn_ms = http_metric(fleet->http, "asterism_turn_max_seconds") * 1000;
-    double commit_ms = http_metric(fleet->http, "asterism_commit_max_seconds") * 1000;
-    double work_ms = http_metric(fleet->http, "asterism_turn_work_max_seconds") * 1000;
-    double turns = http_metric(fleet->http, "asterism_turn_seconds_count");
+    enum { TURN, COMMIT, WORK, TURNS, SHORT, COUNT };
+    static const char *const names[COUNT + 1] = {
+        [TURN] = "asterism_turn_max_seconds",
+        [COMMIT] = "asterism_commit_max_seconds",
+        [WORK] = "asterism_turn_work_max_seconds",
+        [TURNS] = "asterism_turn_seconds_count",
+        [SHORT] = "asterism_turn_seconds_bucket{le=\"0.02\"}",
+    };
+    double values[COUNT];
+    http_metrics(fleet->http, names, values);
     struct bench *bench = fleet->bench;
-    bench->turns += turns;
-    bench->turns_long +=
-        turns - http_metric(fleet->http, "asterism_turn_seconds_bucket{le=\"0.02\"}");
-    if (work_ms > bench->longest_work_ms) {
-        bench->longest_work_ms = work_ms;
+    bench->turns += values[TURNS];
+    bench->turns_long += values[TURNS] - values[SHORT];
+    if (values[WORK] * 1000 > bench->longest_work_ms) {
+        bench->longest_work_ms = values[WORK] * 1000;
     }
-    if (turn_ms > bench->longest_turn_ms) {
-        bench->longest_turn_ms = turn_ms;
-        bench->longest_commit_ms = commit_ms;
+    if (values[TURN] * 1000 > bench->longest_turn_ms) {
+        bench->longest_turn_ms = values[TURN] * 1000;
+        bench->longest_commit_ms = values[COMMIT] * 1000;
     }
 }
 

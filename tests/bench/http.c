@@ -156,18 +156,22 @@ double http_wait_succeeded(struct http *http, const char *uid, double every_s)
     }
 }
 
-double http_metric(struct http *http, const char *name)
+void http_metrics(struct http *http, const char *const *names, double *ret_values)
 {
     request(http, "/metrics", NULL, 200);
     const char *text = buf_text(&http->answer);
-    size_t length = strlen(name);
-    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, length) == 0 && line[length] == ' ') {
-            return strtod(line + length, NULL);
+    for (size_t i = 0; names[i] != NULL; i++) {
+        size_t length = strlen(names[i]);
+        const char *line = text;
+        while (line != NULL && (strncmp(line, names[i], length) != 0 || line[length] != ' ')) {
+            line = strchr(line, '\n');
+            line = line != NULL ? line + 1 : NULL;
         }
+        if (line == NULL) {
+            bench_die("/metrics has no %s", names[i]);
+        }
+        ret_values[i] = strtod(line + length, NULL);
     }
-    bench_die("/metrics has no %s", name);
 }
 
 size_t http_connected(struct http *http)

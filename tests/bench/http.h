@@ -23,8 +23,8 @@ double http_post(struct http *http, const char *path, const struct buf *body, lo
 double http_wait_succeeded(struct http *http, const char *uid, double every_s);
 /* The number of tasks of a constellation that have succeeded. */
 int64_t http_succeeded(struct http *http, const char *uid);
-/* The value of a metric without labels. */
-double http_metric(struct http *http, const char *name);
+/* The values of metrics, each by its name with its labels, as they were at one instant; the list ends with NULL. */
+void http_metrics(struct http *http, const char *const *names, double *ret_values);
 /* The number of devices that are connected. */
 size_t http_connected(struct http *http);
 
