@@ -1,6 +1,7 @@
 /* See edit_build.h: the engine's operations. */
 #include "orchestrator/api/edit_build.h"
 
+#include "common/base/check.h"
 #include "proto/wire.h"
 
 static bool is_same(const struct spec_need *a, const struct spec_need *b)
@@ -104,6 +105,7 @@ static void build_needs(struct edit_drafts *drafts, struct edit_draft *draft,
     const struct edit_need_change *changes = edit_need_changes(drafts, draft, &count);
     for (size_t i = 0; i < count; i++) {
         const struct edit_need_change *change = &changes[i];
+        CHECK(change->before != NULL || change->after != NULL);
         struct edit_operation operation = { .index = change->index };
         operation.edge.to = own_task(draft);
         if (change->before != NULL) {

@@ -49,6 +49,9 @@ void edit_hint(struct edit_drafts *drafts, struct edit_fault *fault, struct str 
     if (drafts->hint_keys == NULL) {
         read_keys(drafts);
     }
+    if (drafts->hint_keys == NULL) {
+        return; /* the store has failed */
+    }
     struct spec_nearest nearest;
     spec_nearest_init(&nearest, key);
     struct buf listed = { 0 };

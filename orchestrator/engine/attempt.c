@@ -63,6 +63,7 @@ static void take_slot(struct engine *engine, struct attempt *attempt, struct cla
         stock_reserve(attempt->device, class);
     }
     if (attempt->task != NULL) {
+        CHECK(class != NULL);
         attempt->task->constellation->running++;
         limit_take(engine, class);
         if (class->record.plan.strategy == STRATEGY_SPREAD) {
@@ -99,6 +100,7 @@ static void give_slot(struct engine *engine, struct attempt *attempt)
             stock_return(attempt->device, class);
         }
         if (attempt->task != NULL) {
+            CHECK(class != NULL);
             attempt->task->constellation->running--;
             if (class->record.plan.strategy == STRATEGY_SPREAD) {
                 count_spread(attempt, -1);

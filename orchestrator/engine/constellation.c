@@ -305,6 +305,17 @@ void constellation_note_counts(struct constellation *constellation)
     record->skipped = counts.skipped;
 }
 
+static enum constellation_state verdict_of(const struct constellation *constellation)
+{
+    if (constellation->record.cancel_requested) {
+        return CONSTELLATION_CANCELLED;
+    }
+    if (constellation->failed_hard > 0 || constellation->record.deadline_passed) {
+        return CONSTELLATION_FAILED;
+    }
+    return constellation->cancelled_hard > 0 ? CONSTELLATION_CANCELLED : CONSTELLATION_SUCCEEDED;
+}
+
 void constellation_settle(struct engine *engine, struct constellation *constellation)
 {
     if (constellation->ordinary > 0 || constellation->deciding > 0 ||
@@ -323,15 +334,7 @@ void constellation_settle(struct engine *engine, struct constellation *constella
     struct constellation_record *record = &constellation->record;
     constellation_note_counts(constellation);
     record->finished_wall_ms = engine->now.wall_ms;
-    if (record->cancel_requested) {
-        record->state = CONSTELLATION_CANCELLED;
-    } else if (constellation->failed_hard > 0 || record->deadline_passed) {
-        record->state = CONSTELLATION_FAILED;
-    } else if (constellation->cancelled_hard > 0) {
-        record->state = CONSTELLATION_CANCELLED;
-    } else {
-        record->state = CONSTELLATION_SUCCEEDED;
-    }
+    record->state = verdict_of(constellation);
     constellation_arm(engine, constellation);
     hold_end_all(engine, constellation);
     constellation_save(engine, constellation);

@@ -9,7 +9,7 @@
 
 const char *edit_code_name(enum edit_code code)
 {
-    static const char *const NAMES[EDIT_CODES_END] = {
+    static const char *const names[EDIT_CODES_END] = {
         [EDIT_CODE_NONE] = "none",
         [EDIT_CODE_CONFLICT] = "edit_conflict",
         [EDIT_CODE_STALE] = "stale_revision",
@@ -32,7 +32,7 @@ const char *edit_code_name(enum edit_code code)
         [EDIT_CODE_TOO_LARGE] = "too_large",
         [EDIT_CODE_REOPENING] = "constellation_reopening",
     };
-    return (unsigned)code < EDIT_CODES_END ? NAMES[code] : "none";
+    return (unsigned)code < EDIT_CODES_END ? names[code] : "none";
 }
 
 struct touch *batch_find(const struct batch *batch, uint32_t task)

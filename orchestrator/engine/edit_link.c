@@ -121,27 +121,29 @@ static bool is_same(const struct batch *batch, const struct edge *edge, uint32_t
            str_equal(touch->operation->edge.plan.arguments, operation->edge.plan.arguments);
 }
 
+static bool is_twin(struct batch *batch, uint32_t index, const struct task *from,
+                    const struct task *to, const struct edit_operation *operation,
+                    const struct edge *self)
+{
+    const struct edge *edge = constellation_edge(batch->constellation, index);
+    return edge != self && edge->from == from->index && edge->to == to->index &&
+           is_same(batch, edge, index, operation);
+}
+
 /* Along the shorter of both lists: a step in each in turn. */
 static bool is_double(struct batch *batch, const struct task *from, const struct task *to,
                       const struct edit_operation *operation, const struct edge *self)
 {
-    const struct constellation *constellation = batch->constellation;
     uint32_t out = from->first_out;
     uint32_t in = to->first_in;
     while (out != 0 && in != 0 && batch->looks > 0) {
         batch->looks--;
-        const struct edge *edges[] = { constellation_edge(constellation, out - 1),
-                                       constellation_edge(constellation, in - 1) };
-        const uint32_t indexes[] = { out - 1, in - 1 };
-        for (size_t i = 0; i < 2; i++) {
-            const struct edge *edge = edges[i];
-            if (edge != self && edge->from == from->index && edge->to == to->index &&
-                is_same(batch, edge, indexes[i], operation)) {
-                return true;
-            }
+        if (is_twin(batch, out - 1, from, to, operation, self) ||
+            is_twin(batch, in - 1, from, to, operation, self)) {
+            return true;
         }
-        out = edges[0]->next_out;
-        in = edges[1]->next_in;
+        out = constellation_edge(batch->constellation, out - 1)->next_out;
+        in = constellation_edge(batch->constellation, in - 1)->next_in;
     }
     return false;
 }

@@ -146,8 +146,7 @@ struct event {
             /* The constellation that it was checked against: if it was final, nothing has kept it so. */
             uint32_t revision;
             int64_t finished_wall_ms;
-            const struct edit
-                *edit; /* what it expects is looked at once more; lives for the step */
+            const struct edit *edit; /* for what it expects; lives for the step */
             struct str actor;
         } bulk_admit;
         struct {

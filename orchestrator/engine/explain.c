@@ -182,9 +182,13 @@ static void explain_placement(const struct engine *engine, const struct task *ta
         class->parked != NULL ? class->parked : limit_in_the_way(engine, class);
     if (engine->blocked) {
         wait->kind = WAIT_BLOCKED;
-    } else if (!class->is_linked || class->linked != PLACEMENT_ALL || engine->match_first != NULL) {
-        wait->kind = WAIT_TURN; /* a job is about to come to it, or it to its devices */
-    } else if (class->placements_count == 0) {
+        return;
+    }
+    wait->kind = WAIT_TURN; /* unless something is in its way */
+    if (!class->is_linked || class->linked != PLACEMENT_ALL || engine->match_first != NULL) {
+        return; /* a job is about to come to it, or it to its devices */
+    }
+    if (class->placements_count == 0) {
         wait->kind = WAIT_NO_DEVICE;
         wait->count = (uint32_t)engine->devices_count;
         for (size_t i = 0; i < engine->devices_count && wait->unmet_count < WAIT_LIST_MAX; i++) {
@@ -193,9 +197,7 @@ static void explain_placement(const struct engine *engine, const struct task *ta
     } else if (limit != NULL) {
         wait->kind = WAIT_LIMIT;
         wait->count = limit->record.index;
-    } else if (heap_top(&class->free) != NULL) {
-        wait->kind = WAIT_TURN;
-    } else {
+    } else if (heap_top(&class->free) == NULL) {
         explain_devices(class, wait);
     }
 }

@@ -16,14 +16,14 @@ enum meaning {
 static enum meaning meaning_of(struct str key, enum meaning above)
 {
     static const struct {
-        enum meaning above;
         const char *key;
+        enum meaning above;
         enum meaning meaning;
     } rows[] = {
-        { MEANS_TASK, "run", MEANS_TEXT },       { MEANS_TASK, "env", MEANS_TEXT },
-        { MEANS_TASK, "needs", MEANS_TEXT },     { MEANS_OPERATION, "task", MEANS_TEXT },
-        { MEANS_OPERATION, "from", MEANS_TEXT }, { MEANS_OPERATION, "to", MEANS_TEXT },
-        { MEANS_OPERATION, "spec", MEANS_TASK }, { MEANS_OPERATION, "set", MEANS_TASK },
+        { "run", MEANS_TASK, MEANS_TEXT },       { "env", MEANS_TASK, MEANS_TEXT },
+        { "needs", MEANS_TASK, MEANS_TEXT },     { "task", MEANS_OPERATION, MEANS_TEXT },
+        { "from", MEANS_OPERATION, MEANS_TEXT }, { "to", MEANS_OPERATION, MEANS_TEXT },
+        { "spec", MEANS_OPERATION, MEANS_TASK }, { "set", MEANS_OPERATION, MEANS_TASK },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].above == above && str_is(key, rows[i].key)) {

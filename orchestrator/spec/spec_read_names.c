@@ -81,7 +81,7 @@ bool spec_find_one(struct spec_reader *reader, const struct spec_draft *draft, s
     if (!spec_find(reader, draft, key, node, path, &named)) {
         return false;
     }
-    if (named.index == UINT32_MAX) {
+    if (named.group != NULL) {
         struct str first = spec_report_shorten(spec_key_of(reader, named.group->first - 1));
         key = spec_report_shorten(key);
         spec_report_add(&reader->report, "bad_reference", spec_node_place(node), path, NULL,
