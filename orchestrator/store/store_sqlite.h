@@ -11,6 +11,7 @@
        store_sqlite_read.c      what the evaluator, the assignment and the API read
        checkpoint.c             the log into the database, beside the turns
        log_room.c               the log's length, ahead of need
+       log_file.c               its frames, one write a commit
        reader.c                 a second connection, for reading in a thread
        sqlite_db.c              statements and results */
 #ifndef ORCHESTRATOR_STORE_STORE_SQLITE_H

@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/store/data_dir.h"
+#include "orchestrator/store/log_file.h"
 #include "orchestrator/store/schema.h"
 #include "orchestrator/store/start.h"
 
@@ -47,7 +48,7 @@ static enum err open_database(struct store_sqlite *self, struct reason *reason)
     int rc = sqlite3_open_v2(path, &self->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                                  SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW,
-                             NULL);
+                             log_file_vfs());
     mem_free(path);
     if (rc != SQLITE_OK) {
         return refuse(self, reason);

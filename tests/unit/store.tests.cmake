@@ -25,6 +25,9 @@ asterism_test(unit_checkpoint
 asterism_test(unit_log_room
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_log_room.c ${sqlite_number}
     LINK store engine sys base PkgConfig::SQLITE)
+asterism_test(unit_log_file
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_log_file.c ${sqlite_number}
+    LINK store base PkgConfig::SQLITE)
 set(store_sample ${CMAKE_SOURCE_DIR}/tests/unit/store_sample.c ${store_bench})
 asterism_test(unit_store_plan
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_plan.c ${store_sample}
