@@ -208,7 +208,7 @@ static size_t walk_tasks(struct engine *engine, struct constellation *constellat
 {
     while (budget > 0 && constellation->cursor < constellation->tasks) {
         struct task *task = constellation_task(constellation, constellation->cursor++);
-        size_t before = engine->effects->count;
+        size_t before = engine_rows(engine);
         if (task->removed) {
             /* A free slot costs a look. */
         } else if (constellation->job == JOB_CANCEL) {

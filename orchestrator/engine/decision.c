@@ -5,6 +5,11 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
+enum {
+    NEAR_ROWS = 100, /* as many stand in a page */
+    FAR_ROW_COST = 8,
+};
+
 /* Row by row the table in docs/spec.md. */
 enum edge_decision decision_of(enum edge_when when, enum task_state state)
 {
@@ -103,6 +108,37 @@ void decision_skip(struct engine *engine, struct task *task)
     history->number = because;
 }
 
+static bool is_near(uint64_t a, uint64_t b, uint64_t distance)
+{
+    return (a > b ? a - b : b - a) <= distance;
+}
+
+/* A decision is stored with those of its attempt, or at its edge when no attempt has made it; one that is
+   taken back goes from both. Where all of 2,000 tasks need all of 2,000, the next one is often far from the
+   last there, and a page of its own costs as much as many rows. */
+static void count_far(struct engine *engine, const struct constellation *constellation,
+                      const struct edge_record *edge, uint64_t fence)
+{
+    bool at_attempt = edge->decision != EDGE_UNDECIDED && fence != 0;
+    uint64_t an_attempt = 1 + constellation->live_edges / constellation->live_tasks;
+    bool is_far =
+        (fence != 0 && !is_near(fence, engine->saved_fence, NEAR_ROWS / an_attempt)) ||
+        (!at_attempt && !is_near((uint64_t)edge->id, (uint64_t)engine->saved_edge_id, NEAR_ROWS));
+    engine->far_rows += is_far ? FAR_ROW_COST : 0;
+    engine->saved_edge_id = edge->id;
+    engine->saved_fence = fence;
+}
+
+static void save_edge(struct engine *engine, struct constellation *constellation,
+                      const struct edge *edge)
+{
+    struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
+    effect->edge.constellation_id = constellation->record.id;
+    effect->edge.record = decision_record(constellation, edge);
+    count_far(engine, constellation, &effect->edge.record,
+              constellation_task(constellation, edge->from)->record.fence);
+}
+
 static void settle(struct engine *engine, struct constellation *constellation, struct edge *edge,
                    enum edge_decision decision)
 {
@@ -111,9 +147,7 @@ static void settle(struct engine *engine, struct constellation *constellation, s
     decision_count_out(to, edge);
     edge->decision = (unsigned)decision & 3U;
     decision_count_in(to, edge);
-    struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
-    effect->edge.constellation_id = constellation->record.id;
-    effect->edge.record = decision_record(constellation, edge);
+    save_edge(engine, constellation, edge);
     /* One that is final already stays so; one that has started did so on another way (join: any). */
     if (to->record.state == TASK_WAITING && !task_has_started(to)) {
         task_consider(engine, to);
@@ -127,9 +161,7 @@ void decision_erase(struct engine *engine, struct constellation *constellation, 
     decision_count_out(to, edge);
     edge->decision = EDGE_UNDECIDED;
     decision_count_in(to, edge);
-    struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
-    effect->edge.constellation_id = constellation->record.id;
-    effect->edge.record = decision_record(constellation, edge);
+    save_edge(engine, constellation, edge);
     if (task_has_started(to)) {
         return;
     }
@@ -249,7 +281,7 @@ static size_t work_pending(struct engine *engine, size_t budget)
 {
     while (budget > 0 && engine->pending_first < engine->pending_count &&
            engine->asked_count < engine->config.evaluate_max) {
-        size_t before = engine->effects->count;
+        size_t before = engine_rows(engine);
         struct asked at = engine->pending[engine->pending_first++];
         struct edge *edge = constellation_edge(at.constellation, at.edge);
         const struct task *from = constellation_task(at.constellation, edge->from);
@@ -303,7 +335,7 @@ size_t decision_work(struct engine *engine, size_t budget)
             struct edge *edge = constellation_edge(task->constellation, index);
             engine->decide_edge = edge->next_out;
             if (edge->decision == EDGE_UNDECIDED && !edge->asked) {
-                size_t before = engine->effects->count;
+                size_t before = engine_rows(engine);
                 decide(engine, task, edge, index);
                 budget = engine_spend(engine, budget, before);
             }

@@ -179,9 +179,14 @@ bool engine_mark(struct engine *engine, uint64_t *mark)
     return true;
 }
 
-size_t engine_spend(const struct engine *engine, size_t budget, size_t effects_before)
+size_t engine_rows(const struct engine *engine)
 {
-    size_t rows = engine->effects->count - effects_before;
+    return engine->effects->count + engine->far_rows;
+}
+
+size_t engine_spend(const struct engine *engine, size_t budget, size_t rows_before)
+{
+    size_t rows = engine_rows(engine) - rows_before;
     rows = rows > 0 ? rows : 1;
     return budget > rows ? budget - rows : 0;
 }

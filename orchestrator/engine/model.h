@@ -38,6 +38,9 @@ struct engine {
     uint64_t mark_base;
     uint64_t refused_channel; /* the last one: the rest of its frame follows, and is ignored */
     struct effects *effects;  /* of the step */
+    size_t far_rows; /* what decisions that are stored far from each other cost beside their row */
+    int64_t saved_edge_id; /* the last decision that was saved or erased */
+    uint64_t saved_fence;  /* likewise: of the attempt that has made it */
     bool blocked;
     bool slice_is_used_up; /* of the last TICK */
 
@@ -135,8 +138,11 @@ struct str engine_by(struct engine *engine, enum author_kind kind, struct str na
 int64_t engine_remaining_boot_ms(const struct engine *engine, int64_t wall_ms, int64_t length_ms);
 /* Whether what carries this mark must be put on the list of what is saved; then it is marked. */
 bool engine_mark(struct engine *engine, uint64_t *mark);
-/* What is left of a budget of rows after one look and the effects that have been added to so many. */
-size_t engine_spend(const struct engine *engine, size_t budget, size_t effects_before);
+/* The rows that effects have made so far, those that cost more than others counted as often. */
+size_t engine_rows(const struct engine *engine);
+/* What is left of a budget of rows after one look and the rows that have been made since there were so
+   many. */
+size_t engine_spend(const struct engine *engine, size_t budget, size_t rows_before);
 /* Its effect is on the list, and not applied: it will see what changes now too. */
 bool engine_is_marked(const struct engine *engine, uint64_t mark);
 struct str engine_text(struct engine *engine, const char *format, ...)

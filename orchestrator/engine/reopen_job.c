@@ -408,11 +408,13 @@ size_t reopen_work(struct engine *engine, size_t budget)
             reopening->is_named = false;
             break;
         }
+        size_t far_before = engine->far_rows;
         size_t cost = work_one(engine, reopening);
         if (cost == 0 && constellation->reopening == reopening) {
             let_go(engine, reopening, "it has been made");
             cost = 1;
         }
+        cost += engine->far_rows - far_before;
         budget -= cost < budget ? cost : budget;
     }
     return budget;

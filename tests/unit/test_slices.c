@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -167,6 +168,88 @@ static void what_a_failure_skips_is_a_slice_of_rows_a_turn(void **state)
     assert_int_equal(living->constellation.state, CONSTELLATION_FAILED);
     assert_true(rows > ENGINE_SLICE + LAST_LOOK);
     living_free(living);
+}
+
+/* All of so many need all of as many others, written down as `each` does it: by who needs them. */
+static struct living *grid(uint32_t side, uint32_t slots)
+{
+    struct living *living = living_new(slots);
+    struct plan_edge *edges = mem_array((size_t)side * side, sizeof *edges);
+    for (uint32_t i = 0; i < side * side; i++) {
+        edges[i] = (struct plan_edge){ i % side, side + i / side, .when = EDGE_WHEN_SUCCESS };
+    }
+    struct plan_task *tasks = living_tasks((size_t)2 * side);
+    struct plan plan = living_plan(tasks, (size_t)2 * side, edges, (size_t)side * side);
+    living_submit(living, &plan);
+    mem_free(tasks);
+    mem_free(edges);
+    return living;
+}
+
+/* Of the turn's decisions: those that are stored on another page than the one before. */
+static size_t far_decisions(const struct living *living)
+{
+    enum { A_PAGE = 100 };
+    const struct edge_record *last = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < living->effects.count; i++) {
+        const struct effect *effect = &living->effects.list[i];
+        if (effect->kind == EFFECT_SAVE_EDGE) {
+            const struct edge_record *edge = &effect->edge.record;
+            bool is_far = last == NULL || last->from_id != edge->from_id;
+            is_far = is_far || (edge->fence == 0 && llabs(last->id - edge->id) > A_PAGE);
+            count += is_far;
+            last = edge;
+        }
+    }
+    return count;
+}
+
+/* From the last turn until nothing is due; how many of these decisions there were. */
+static size_t watch_decisions(struct living *living)
+{
+    enum { FAR_A_TURN_MAX = ENGINE_SLICE / 8 };
+    size_t all = 0;
+    for (;;) {
+        size_t count = far_decisions(living);
+        assert_in_range(count, 0, FAR_A_TURN_MAX);
+        all += count;
+        if (!is_due(living)) {
+            return all;
+        }
+        living_turn(living, NULL, 0);
+    }
+}
+
+/* Each of them touches a page of its own, and a page is what a commit writes. */
+static void decisions_that_are_stored_far_apart_are_few_a_turn(void **state)
+{
+    (void)state;
+    enum { SIDE = 400 };
+    struct living *living = grid(SIDE, 1);
+    struct event cancel = living_cancel();
+    living_turn(living, &cancel, 1);
+    assert_in_range(watch_decisions(living), (SIDE - 1) * SIDE, SIDE * SIDE);
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_CANCELLED, 0);
+    assert_int_equal(living->constellation.state, CONSTELLATION_CANCELLED);
+    living_free(living);
+
+    living = grid(SIDE, SIDE);
+    for (int64_t id = 1; id <= SIDE; id++) {
+        living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 0);
+    }
+    living_settle(living);
+    for (int64_t id = SIDE + 1; id <= 2 * SIDE; id++) {
+        living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 0);
+    }
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+    living_revive(living);
+    const int64_t root = 1;
+    struct event event = living_reopening(&root, true);
+    living_turn(living, &event, 1);
+    assert_in_range(watch_decisions(living), SIDE * SIDE, 3 * SIDE * SIDE);
+    assert_int_equal(living_task(living, 2 * SIDE)->round, 2);
+    living_end(living);
 }
 
 static void a_restart_goes_on_with_a_rerun_wherever_it_was(void **state)
@@ -355,6 +438,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rerun_of_many_goes_by_slices_and_all_of_them_run_again),
         cmocka_unit_test(what_a_failure_skips_is_a_slice_of_rows_a_turn),
+        cmocka_unit_test(decisions_that_are_stored_far_apart_are_few_a_turn),
         cmocka_unit_test(a_restart_goes_on_with_a_rerun_wherever_it_was),
         cmocka_unit_test(a_retry_brings_back_all_that_was_skipped_whatever_restarts_there_are),
         cmocka_unit_test(an_edit_brings_back_all_that_was_skipped),
