@@ -176,7 +176,9 @@ static void cancel_render(struct api *api, struct job *job)
     json_out_object_end(&out);
 }
 
-static const struct job_type cancel_job = { cancel_run, cancel_answer, cancel_render };
+static const struct job_type cancel_job = { .run = cancel_run,
+                                            .answer = cancel_answer,
+                                            .render = cancel_render };
 
 void constellations_cancel(struct api *api, const struct api_call *call)
 {
@@ -243,7 +245,7 @@ static enum err delete_run(struct api *api, struct job *job, struct effects *eff
     return ERR_NONE;
 }
 
-static const struct job_type delete_job = { delete_run, NULL, NULL };
+static const struct job_type delete_job = { .run = delete_run };
 
 void constellations_delete(struct api *api, const struct api_call *call)
 {

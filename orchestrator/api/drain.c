@@ -47,7 +47,7 @@ static enum err drain_answer(struct api *api, struct job *job, const struct effe
     return ERR_NONE;
 }
 
-static const struct job_type drain_job = { drain_run, drain_answer, NULL };
+static const struct job_type drain_job = { .run = drain_run, .answer = drain_answer };
 
 static void drain(struct api *api, const struct api_call *call, bool draining)
 {

@@ -157,12 +157,16 @@ enum err edits_post(struct api *api, struct job *job, struct reason *reason)
     return ERR_NONE;
 }
 
+enum err edits_share_turn(struct api *api, struct effects *effects, struct reason *reason)
+{
+    enum err err = store_apply(api->config.store, effects, reason);
+    return err != ERR_NONE ? err : query_share_turn(api->config.store, reason);
+}
+
 enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_live,
                     struct reason *reason)
 {
-    struct store *store = api->config.store;
-    enum err err = store_apply(store, effects, reason);
-    err = err != ERR_NONE ? err : query_share_turn(store, reason);
+    enum err err = edits_share_turn(api, effects, reason);
     return err != ERR_NONE ? err : wake_for(api, job, ret_live, reason);
 }
 
@@ -264,7 +268,7 @@ enum err edits_answer(struct api *api, struct job *job, const struct effect *eff
     return edit->dry_run ? ERR_NONE : job_keep(api, job, reason);
 }
 
-static const struct job_type edit_job_type = { run, edits_answer, NULL };
+static const struct job_type edit_job_type = { .run = run, .answer = edits_answer };
 
 void edits_handle(struct api *api, const struct api_call *call)
 {

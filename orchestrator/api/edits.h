@@ -6,6 +6,9 @@
 #include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/api/job.h"
 
+#define UNDO_WORDS "undo of revision "
+#define REDO_WORDS "redo of revision "
+
 struct bulk_job;
 
 /* Why there is no edit to be made at all. */
@@ -13,6 +16,14 @@ struct edit_refusal {
     bool is_given;
     enum problem_code code;
     struct reason words;
+};
+
+/* The way back over the revisions, from the head, that looks for the one to take back. */
+struct undo_walk {
+    bool is_begun;
+    bool is_over;
+    uint32_t next;     /* the one to look at next */
+    struct map passed; /* those further back that have been taken back */
 };
 
 /* What job.data is of an edit. */
@@ -28,6 +39,7 @@ struct edit_job {
     uint32_t undo;     /* the revision that is asked for; 0: the last that can be */
     uint32_t undone;   /* the one that it was */
     uint32_t last_of;  /* the head as whose last it was found; 0: it was asked for */
+    struct undo_walk walk;
     bool is_redo;
     uint32_t head;         /* before it */
     struct bulk_job *bulk; /* NULL: a turn can make it, as far as is known */
@@ -39,7 +51,9 @@ struct edit_job {
 
 /* NULL: answered. */
 struct job *edits_begin(struct api *api, const struct api_call *call, const struct job_type *type);
-/* In the turn: the constellation is there, with what the turn has done so far. *ret_live false: the job
+/* In the turn: what is read from here on has what the turn has done so far. */
+enum err edits_share_turn(struct api *api, struct effects *effects, struct reason *reason);
+/* The same, and the constellation is there, with what the turn has done so far. *ret_live false: the job
    waits for it (wake.h), or it is gone, and that is answered. */
 enum err edits_load(struct api *api, struct job *job, struct effects *effects, bool *ret_live,
                     struct reason *reason);
@@ -56,6 +70,13 @@ void edits_refuse(struct api *api, struct job *job);
 enum err edits_view(struct job *job, struct store *store, const struct edit_result *result,
                     struct json_out *out, struct reason *reason);
 
+/* undo_choose.c: the revision that one took back; 0: it is neither an undo nor a redo. */
+uint32_t undo_taken_back(const struct revision_record *revision, const char *words);
+/* As an editor does it: what has been undone is passed over, and what has changed nothing. An undo is what
+   can be redone, as long as nothing but redos came after it. *ret_chosen false: it goes on in the next turn;
+   otherwise edit->undone is the one, or 0, and it is that as long as the head is edit->last_of. */
+enum err undo_choose(struct api *api, struct job *job, bool *ret_chosen, struct reason *reason);
+void undo_walk_done(struct undo_walk *walk);
 /* undo_set.c: what a revision has set and its inverse would set back, but is something else by now, is
    added to the faults. */
 void undo_check_set(const struct batch *done, const struct batch *inverse,

@@ -54,8 +54,8 @@ static enum err place_answer(struct api *api, struct job *job, const struct effe
     return job_keep(api, job, reason);
 }
 
-static const struct job_type place_job = { change_run, place_answer, NULL };
-static const struct job_type release_job = { change_run, change_answer, NULL };
+static const struct job_type place_job = { .run = change_run, .answer = place_answer };
+static const struct job_type release_job = { .run = change_run, .answer = change_answer };
 
 /* A hold without tasks is one on all; with them, on them alone unless it says otherwise. */
 static enum err check_scope(const struct change *change, int scope, struct reason *reason)

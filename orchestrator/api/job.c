@@ -63,6 +63,14 @@ static void forget_key(struct jobs *jobs, struct job *job)
     }
 }
 
+static void release(struct job *job)
+{
+    if (job->type->release != NULL && job->data != NULL) {
+        job->type->release(job);
+        job->data = NULL; /* it goes with the arena */
+    }
+}
+
 void job_free(struct jobs *jobs, struct job *job)
 {
     if (job->type == &submit_job) {
@@ -75,6 +83,7 @@ void job_free(struct jobs *jobs, struct job *job)
     }
     jobs->body_bytes -= job->body_bytes;
     forget_key(jobs, job);
+    release(job);
     buf_done(&job->submit.text);
     buf_done(&job->submit.bodies);
     arena_done(&job->submit.arena);
@@ -96,6 +105,7 @@ static void scrap(struct work *work, struct reader *reader)
 
 void job_discard(struct api *api, struct job *job)
 {
+    release(job);
     const struct job_submit *submit = &job->submit;
     if (submit->text.length + submit->bodies.length + submit->arena.bytes + job->arena.bytes >
         SCRAP_BYTES) {

@@ -36,6 +36,8 @@ struct job_type {
     /* After the commit, of one that was answered without a body: from what is on disk then. May be
        NULL. */
     void (*render)(struct api *api, struct job *job);
+    /* Frees what job.data has beside the arena. May be NULL. */
+    void (*release)(struct job *job);
 };
 
 /* What a submission is made from. The plan points into the text and the arena. */

@@ -3,7 +3,7 @@
 #include "orchestrator/api/change.h"
 #include "orchestrator/api/handlers.h"
 
-static const struct job_type reopen_job = { change_run, change_answer, NULL };
+static const struct job_type reopen_job = { .run = change_run, .answer = change_answer };
 
 static enum err read_body(struct str text, struct job *job, struct change *change,
                           struct reason *reason)

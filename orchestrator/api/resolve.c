@@ -25,7 +25,7 @@ static enum err resolve_answer(struct api *api, struct job *job, const struct ef
     return job_keep(api, job, reason);
 }
 
-static const struct job_type resolve_job = { change_run, resolve_answer, NULL };
+static const struct job_type resolve_job = { .run = change_run, .answer = resolve_answer };
 
 static enum err read_body(struct str text, struct change *change, struct reason *reason)
 {

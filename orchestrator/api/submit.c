@@ -279,4 +279,4 @@ static enum err submit_answer(struct api *api, struct job *job, const struct eff
     return job_keep(api, job, reason);
 }
 
-const struct job_type submit_job = { submit_run, submit_answer, NULL };
+const struct job_type submit_job = { .run = submit_run, .answer = submit_answer };

@@ -176,7 +176,7 @@ static enum err create_run(struct api *api, struct job *job, struct effects *eff
     return ERR_NONE;
 }
 
-static const struct job_type create_job = { create_run, NULL, NULL };
+static const struct job_type create_job = { .run = create_run };
 
 void tokens_create(struct api *api, const struct api_call *call)
 {
@@ -241,7 +241,7 @@ static enum err revoke_run(struct api *api, struct job *job, struct effects *eff
     return ERR_NONE;
 }
 
-static const struct job_type revoke_job = { revoke_run, NULL, NULL };
+static const struct job_type revoke_job = { .run = revoke_run };
 
 void tokens_revoke(struct api *api, const struct api_call *call)
 {

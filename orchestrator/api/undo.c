@@ -8,91 +8,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/store/query_revision.h"
 
-enum { UNDO_REASON_BYTES_MAX = 1000, UNDO_SCAN_PAGE = 200 };
-
-#define UNDO_WORDS "undo of revision "
-#define REDO_WORDS "redo of revision "
-
-/* The revision that an undo or a redo took back; 0: it is neither. */
-static uint32_t taken_back(const struct revision_record *revision, const char *words)
-{
-    struct str prefix = str_of(words);
-    if (!str_starts_with(revision->reason, prefix)) {
-        return 0;
-    }
-    struct str rest = { revision->reason.data + prefix.length,
-                        revision->reason.length - prefix.length };
-    size_t digits = 0;
-    while (digits < rest.length && rest.data[digits] >= '0' && rest.data[digits] <= '9') {
-        digits++;
-    }
-    uint64_t number = 0;
-    return str_to_uint64((struct str){ rest.data, digits }, UINT32_MAX, &number) ? (uint32_t)number
-                                                                                 : 0;
-}
-
-/* Whether there is nothing to take back of it. */
-static enum err is_empty(struct api *api, const struct job *job, uint32_t number, bool *ret_empty,
-                         struct reason *reason)
-{
-    return query_revision_is_empty(api->config.store, job->constellation_id, number, ret_empty,
-                                   reason);
-}
-
-enum step { STEP_PASS, STEP_TAKE, STEP_END };
-
-/* What becomes of a revision on the way back; `passed` are those that have been taken back since. What was
-   taken back takes nothing back itself: what it had undone or redone is as it was before it. */
-static enum step step_of(const struct revision_record *revision, bool is_redo, struct map *passed)
-{
-    uint32_t undone = taken_back(revision, UNDO_WORDS);
-    uint32_t redone = taken_back(revision, REDO_WORDS);
-    if (map_get(passed, revision->number) != NULL) {
-        return STEP_PASS;
-    }
-    if (undone != 0 || redone != 0) {
-        map_put(passed, undone != 0 ? undone : redone, passed);
-    }
-    if ((undone != 0) == is_redo) {
-        return STEP_TAKE;
-    }
-    /* Something new has been done since: nothing before it is redone. */
-    return undone == 0 && redone == 0 ? STEP_END : STEP_PASS;
-}
-
-/* From the head back, as an editor does it: what has been undone is passed over, and what has changed
-   nothing. An undo is what can be redone, as long as nothing but redos came after it. */
-static enum err choose(struct api *api, const struct job *job, bool is_redo, uint32_t *ret_number,
-                       struct reason *reason)
-{
-    struct arena arena = { 0 };
-    struct map passed = { 0 };
-    struct query_revision_list wanted = { .first = 1, .last = UINT32_MAX, .limit = UNDO_SCAN_PAGE };
-    bool is_over = false;
-    enum err err = ERR_NONE;
-    *ret_number = 0;
-    while (err == ERR_NONE && *ret_number == 0 && !is_over) {
-        struct query_revisions page;
-        err = query_revision_list(api->config.store, job->constellation_id, &wanted, &arena, &page,
-                                  reason);
-        for (size_t i = 0; err == ERR_NONE && i < page.count && *ret_number == 0 && !is_over; i++) {
-            const struct revision_record *revision = &page.list[i];
-            enum step step = step_of(revision, is_redo, &passed);
-            bool is_nothing = false;
-            if (step != STEP_PASS) {
-                err = is_empty(api, job, revision->number, &is_nothing, reason);
-            }
-            *ret_number = step == STEP_TAKE && !is_nothing ? revision->number : 0;
-            is_over = step == STEP_END && !is_nothing;
-        }
-        is_over = is_over || err != ERR_NONE || page.next == 0;
-        wanted.last = err == ERR_NONE ? page.next : 0;
-        arena_clear(&arena);
-    }
-    map_done(&passed);
-    arena_done(&arena);
-    return err;
-}
+enum { UNDO_REASON_BYTES_MAX = 1000 };
 
 static enum err read_operations(struct str list, struct arena *arena, struct batch *ret_batch,
                                 struct edit_faults *faults)
@@ -152,7 +68,7 @@ static enum err read_inverse(struct job *job, struct store *store, struct arena 
     if (err != ERR_NONE) {
         return err;
     }
-    if (edit->is_redo && taken_back(&revision, UNDO_WORDS) == 0) {
+    if (edit->is_redo && undo_taken_back(&revision, UNDO_WORDS) == 0) {
         refuse(edit, PROBLEM_CONFLICT, "has undone nothing");
         return ERR_NONE;
     }
@@ -185,12 +101,16 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
     if (edit->bulk != NULL) {
         return bulk_run(api, job, effects, reason);
     }
+    bool is_chosen = edit->undo != 0;
     bool live = false;
-    enum err err = edits_load(api, job, effects, &live, reason);
-    edit->undone = edit->undo;
-    if (err == ERR_NONE && live && edit->undone == 0) {
-        edit->last_of = engine_constellation(api->config.engine, job->constellation_id)->revision;
-        err = choose(api, job, edit->is_redo, &edit->undone, reason);
+    enum err err = edits_share_turn(api, effects, reason);
+    if (is_chosen) {
+        edit->undone = edit->undo;
+    } else if (err == ERR_NONE) {
+        err = undo_choose(api, job, &is_chosen, reason);
+    }
+    if (err == ERR_NONE && is_chosen) {
+        err = wake_for(api, job, &live, reason);
     }
     if (err != ERR_NONE || !live) {
         return err;
@@ -218,7 +138,15 @@ static enum err undo_run(struct api *api, struct job *job, struct effects *effec
     return err != ERR_NONE ? err : edits_post(api, job, reason);
 }
 
-static const struct job_type undo_job = { undo_run, edits_answer, NULL };
+static void undo_release(struct job *job)
+{
+    struct edit_job *edit = job->data;
+    undo_walk_done(&edit->walk);
+}
+
+static const struct job_type undo_job = { .run = undo_run,
+                                          .answer = edits_answer,
+                                          .release = undo_release };
 
 static enum err read_body(struct str text, struct job *job, struct edit_job *edit,
                           struct reason *reason)

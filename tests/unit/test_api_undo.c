@@ -90,6 +90,31 @@ static void edits_of_one_task_are_undone_one_after_the_other(void **state)
     buf_done(&before);
 }
 
+/* Each undo passes over all that were undone before it: they are looked at some a turn. */
+static void an_undo_looks_at_a_few_revisions_a_turn(void **state)
+{
+    enum { EDITS = 260, LOOKS_A_TURN = 500 };
+    struct trial *trial = *state;
+    uint64_t turns = trial->house->turns;
+    trial_take_back(trial, "/undo", NULL, 409, 0, 0);
+    const uint64_t turns_of_one = trial->house->turns - turns;
+    for (int i = 0; i < EDITS; i++) {
+        buf_clear(&trial->body);
+        buf_printf(&trial->body,
+                   "{\"operations\": [{\"op\": \"update_task\", \"task\": \"second\","
+                   " \"set\": {\"priority\": %d}}]}",
+                   i + 1);
+        trial_apply(trial, buf_text(&trial->body), i + 2);
+    }
+    for (int i = 0; i < EDITS; i++) {
+        turns = trial->house->turns;
+        trial_take_back(trial, "/undo", NULL, 200, EDITS + i + 2, EDITS - i + 1);
+    }
+    assert_int_equal(trial->house->turns - turns, turns_of_one + (2 * EDITS - 1) / LOOKS_A_TURN);
+    trial_take_back(trial, "/undo", NULL, 409, 0, 0);
+    trial_take_back(trial, "/redo", NULL, 200, 2 * EDITS + 2, 2 * EDITS + 1);
+}
+
 static void the_plan_is_there_as_of_any_revision(void **state)
 {
     struct trial *trial = *state;
@@ -230,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(undo_gives_the_plan_back_and_redo_the_edit),
         ROW(edits_of_one_task_are_undone_one_after_the_other),
+        ROW(an_undo_looks_at_a_few_revisions_a_turn),
         ROW(the_plan_is_there_as_of_any_revision),
         ROW(an_export_submitted_gives_the_same_plan),
         ROW(a_diff_tells_what_has_come_gone_and_changed),
