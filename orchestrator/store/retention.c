@@ -152,6 +152,9 @@ static enum err drop_attempts(struct pass *pass, int64_t task_id, int64_t fence,
             output_file_remove(pass->self->data_dir, (uint64_t)fence);
         }
         err = run(pass, "DELETE FROM output WHERE fence = ?", fence, 0);
+        if (err == ERR_NONE && (uint64_t)fence == pass->self->fence) {
+            err = meta_save_fence(pass->self->db, fence, pass->reason);
+        }
         if (err == ERR_NONE) {
             err = run(pass, "DELETE FROM attempt WHERE fence = ?", fence, 0);
         }

@@ -16,7 +16,7 @@
 #include <stdio.h>
 
 static const char *const step_1[] = {
-    /* Single values: lineage, secret, fence, the ids that are spent, and the like. */
+    /* Single values: lineage, secret, the ids and the fence of what has gone, and the like. */
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
     /* One row a start of the daemon. last_fence: the highest in the database when it had ended. */
     "CREATE TABLE start(epoch INTEGER PRIMARY KEY, start_id BLOB NOT NULL,"

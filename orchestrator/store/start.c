@@ -88,6 +88,11 @@ enum err meta_spend_ids(sqlite3 *db, const struct spent_ids *ids, struct reason 
     return err;
 }
 
+enum err meta_save_fence(sqlite3 *db, int64_t fence, struct reason *reason)
+{
+    return meta_write(db, "fence", fence, reason);
+}
+
 /* The random bytes that make this database itself. `fresh`: they are kept unless there are none. */
 static enum err identity(sqlite3 *db, const char *key, const uint8_t *fresh, int bytes,
                          uint8_t *ret_value, struct reason *reason)
@@ -220,6 +225,21 @@ static enum err leave_old_lineage(sqlite3 *db, int64_t *ret_epoch, struct reason
                    reason);
 }
 
+/* Of any attempt that was ever there: see meta_save_fence(). */
+static enum err highest_fence(sqlite3 *db, int64_t *ret_fence, struct reason *reason)
+{
+    int64_t there = 0;
+    int64_t gone = 0;
+    enum err err = read_number(db, "SELECT max(fence) FROM attempt", NULL, &there, reason);
+    if (err == ERR_NONE) {
+        err = meta_read(db, "fence", &gone, reason);
+    }
+    if (err == ERR_NONE) {
+        *ret_fence = there > gone ? there : gone;
+    }
+    return err;
+}
+
 static enum err add_start(sqlite3 *db, const struct store_seed *seed, int64_t epoch_floor,
                           struct store_start *start, uint64_t *ret_fence, struct reason *reason)
 {
@@ -227,7 +247,7 @@ static enum err add_start(sqlite3 *db, const struct store_seed *seed, int64_t ep
     int64_t last = 0;
     int64_t ahead = 0;
     int64_t accepted = 0;
-    enum err err = meta_read(db, "fence", &fence, reason);
+    enum err err = highest_fence(db, &fence, reason);
     if (err == ERR_NONE) {
         err = read_number(db, "SELECT max(epoch) FROM start", NULL, &last, reason);
     }

@@ -22,5 +22,7 @@ struct spent_ids {
     int64_t hold_id;
 };
 enum err meta_spend_ids(sqlite3 *db, const struct spent_ids *ids, struct reason *reason);
+/* The highest fence outlives its attempt, which is about to be deleted; until then that says it. */
+enum err meta_save_fence(sqlite3 *db, int64_t fence, struct reason *reason);
 
 #endif

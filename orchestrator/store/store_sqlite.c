@@ -12,10 +12,7 @@ static enum err turn_commit(struct store *store, struct reason *reason)
     if (!self->began) {
         return ERR_NONE;
     }
-    enum err err = row_save_fence(self, reason);
-    if (err == ERR_NONE) {
-        err = change_spend_ids(self, reason);
-    }
+    enum err err = change_spend_ids(self, reason);
     if (err != ERR_NONE) {
         return err;
     }

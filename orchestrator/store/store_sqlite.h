@@ -41,6 +41,15 @@ struct new_edge {
     bool late;
 };
 
+/* Ids of rows that are removed are never given again. Meta says so of SPENT_AHEAD more than have gone, so
+   that few turns write it; a start begins behind them. */
+struct spending {
+    int64_t removed; /* the highest in this turn; 0: none */
+    int64_t written; /* by this start; 0: nothing yet */
+};
+
+enum { SPENT_AHEAD = 256 };
+
 enum { ROW_STATEMENTS_MAX = 40, EDGES_AT_ONCE = 16 };
 enum { STORE_HOLD_TASKS_AT_ONCE = 64 }; /* of a hold that ends; what else it names goes in slices */
 
@@ -67,13 +76,11 @@ struct store_sqlite {
     struct new_edge edges[EDGES_AT_ONCE]; /* collected within one store_apply() */
     size_t edges_count;
     uint64_t epoch;
-    uint64_t fence;       /* the highest of any attempt */
-    uint64_t fence_saved; /* the one in meta */
-    int64_t seq;          /* the last one given */
-    /* The highest of those that were removed in this turn: they are never given again. 0: none. */
-    int64_t removed_task_id;
-    int64_t removed_edge_id;
-    int64_t removed_hold_id;
+    uint64_t fence; /* the highest of any attempt that was ever there */
+    int64_t seq;    /* the last one given */
+    struct spending tasks_spent;
+    struct spending edges_spent;
+    struct spending holds_spent;
     bool doomed;      /* a constellation was deleted in this turn */
     bool retired_due; /* there may be classes and policies that nothing refers to any more */
     uint64_t ahead_epoch;
@@ -90,7 +97,6 @@ enum err row_prepare(struct store_sqlite *self, struct reason *reason);
 void row_finalize(struct store_sqlite *self);
 enum err row_apply(struct store *store, struct effect *effect, struct reason *reason);
 enum err row_applied(struct store *store, struct reason *reason);
-enum err row_save_fence(struct store_sqlite *self, struct reason *reason);
 enum err row_put_inputs(struct store *store, int64_t task_id, struct str body,
                         struct reason *reason);
 enum err change_apply(struct store_sqlite *self, const struct effect *effect,

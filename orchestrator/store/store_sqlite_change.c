@@ -46,9 +46,9 @@ static enum err run_id_on_row(struct store_sqlite *self, const char *sql, int64_
     return run_on_row(self, statement_of(self, sql, id, 0, 0, reason), reason);
 }
 
-static void note_removed(int64_t *highest, int64_t id)
+static void note_removed(struct spending *spending, int64_t id)
 {
-    *highest = id > *highest ? id : *highest;
+    spending->removed = id > spending->removed ? id : spending->removed;
 }
 
 enum err change_edge_text(struct store_sqlite *self, int64_t edge_id, const struct plan_edge *plan,
@@ -126,7 +126,7 @@ static enum err add_hold_task(struct store_sqlite *self, const struct effect *ef
 static enum err remove_hold(struct store_sqlite *self, const struct effect *effect,
                             struct reason *reason)
 {
-    note_removed(&self->removed_hold_id, effect->id);
+    note_removed(&self->holds_spent, effect->id);
     enum err err = run(self,
                        statement_of(self,
                                     "DELETE FROM hold_task WHERE hold_id = ?1 AND task_id IN"
@@ -146,7 +146,7 @@ static enum err remove_hold(struct store_sqlite *self, const struct effect *effe
 static enum err remove_task(struct store_sqlite *self, const struct effect *effect,
                             struct reason *reason)
 {
-    note_removed(&self->removed_task_id, effect->id);
+    note_removed(&self->tasks_spent, effect->id);
     enum err err =
         run_on_row(self,
                    statement_of(self,
@@ -173,7 +173,7 @@ static enum err remove_task(struct store_sqlite *self, const struct effect *effe
 static enum err remove_edge(struct store_sqlite *self, const struct effect *effect,
                             struct reason *reason)
 {
-    note_removed(&self->removed_edge_id, effect->id);
+    note_removed(&self->edges_spent, effect->id);
     enum err err =
         run_id(self,
                "DELETE FROM edge_decided WHERE edge_id = ?1 AND fence ="
@@ -330,31 +330,33 @@ enum err change_apply(struct store_sqlite *self, const struct effect *effect, st
     return writers[effect->kind](self, effect, reason);
 }
 
-static enum err spend(struct store_sqlite *self, const char *key, int64_t *id,
+static enum err spend(struct store_sqlite *self, const char *key, struct spending *spending,
                       struct reason *reason)
 {
-    if (*id == 0) {
+    int64_t removed = spending->removed;
+    spending->removed = 0;
+    if (removed <= spending->written) {
         return ERR_NONE;
     }
+    spending->written = removed + SPENT_AHEAD;
     sqlite3_stmt *statement = statement_of(self,
                                            "INSERT INTO meta(value, key) VALUES(?,?2)"
                                            " ON CONFLICT(key) DO UPDATE SET value = max(value, ?1)",
-                                           *id, 0, 0, reason);
+                                           spending->written, 0, 0, reason);
     if (statement != NULL) {
         sqlite_bind_text(statement, 2, str_of(key));
     }
-    *id = 0;
     return run(self, statement, reason);
 }
 
 enum err change_spend_ids(struct store_sqlite *self, struct reason *reason)
 {
-    enum err err = spend(self, "spent_task_id", &self->removed_task_id, reason);
+    enum err err = spend(self, "spent_task_id", &self->tasks_spent, reason);
     if (err == ERR_NONE) {
-        err = spend(self, "spent_edge_id", &self->removed_edge_id, reason);
+        err = spend(self, "spent_edge_id", &self->edges_spent, reason);
     }
     if (err == ERR_NONE) {
-        err = spend(self, "spent_hold_id", &self->removed_hold_id, reason);
+        err = spend(self, "spent_hold_id", &self->holds_spent, reason);
     }
     return err;
 }

@@ -207,7 +207,6 @@ enum err store_sqlite_open(const char *data_dir, const struct store_seed *seed,
     self->files = output_files_new(data_dir);
     self->epoch = start.epoch;
     self->ahead_epoch = start.ahead_epoch;
-    self->fence_saved = self->fence;
     self->seq = start.last_seq;
     *ret_start = start;
     *ret_store = &self->store;

@@ -345,19 +345,6 @@ enum err row_applied(struct store *store, struct reason *reason)
     return err;
 }
 
-enum err row_save_fence(struct store_sqlite *self, struct reason *reason)
-{
-    if (self->fence == self->fence_saved) {
-        return ERR_NONE;
-    }
-    BIND_NUMBERS(self->rows[ROW_SAVE_FENCE], (int64_t)self->fence);
-    enum err err = row_run(self, ROW_SAVE_FENCE, reason);
-    if (err == ERR_NONE) {
-        self->fence_saved = self->fence;
-    }
-    return err;
-}
-
 enum err row_put_inputs(struct store *store, int64_t task_id, struct str body,
                         struct reason *reason)
 {

@@ -34,7 +34,6 @@ enum row {
     ROW_STDERR,
     ROW_RESULT,
     ROW_HISTORY,
-    ROW_SAVE_FENCE,
     ROW_INPUTS,
     ROWS_END,
 };

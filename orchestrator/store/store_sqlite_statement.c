@@ -92,8 +92,6 @@ static const char *const texts[ROWS_END] = {
     [ROW_RESULT] = "UPDATE attempt SET reason=?2, result=?3 WHERE fence=?1",
     [ROW_HISTORY] = "INSERT INTO event(seq, wall_ms, kind, constellation_id, task_id, device_id,"
                     " fence, state, outcome, number, text) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-    [ROW_SAVE_FENCE] = "INSERT INTO meta(key, value) VALUES('fence', ?1)"
-                       " ON CONFLICT(key) DO UPDATE SET value=?1",
     [ROW_INPUTS] = "UPDATE task_text SET inputs=?2 WHERE id=?1",
 };
 

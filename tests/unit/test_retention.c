@@ -66,6 +66,22 @@ static void a_constellation_that_ended_long_ago_goes_with_its_output(void **stat
     assert_int_equal(world->start.next_edge_id, 2);
 }
 
+static void the_highest_fence_is_known_when_its_attempt_has_gone(void **state)
+{
+    struct store_world *world = *state;
+    const struct retention_policy policy = { .finished_keep_ms = 1 };
+    struct store_start first = world->start;
+    world_add_sample(world); /* fence 77 */
+    finish_sample(world, 1);
+    world_commit(world);
+    retain(world, 5000, &policy);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM attempt"), 0);
+    world_reopen(world);
+    world_reopen(world);
+    assert_int_equal(world_query(world, "SELECT last_fence FROM start WHERE epoch = 2"), 77);
+    assert_false(world_is_ahead(world, first.epoch, first.start_id, 77));
+}
+
 static void a_constellation_that_runs_is_never_removed(void **state)
 {
     struct store_world *world = *state;
@@ -277,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(a_constellation_that_ended_long_ago_goes_with_its_output),
+        ROW(the_highest_fence_is_known_when_its_attempt_has_gone),
         ROW(a_constellation_that_runs_is_never_removed),
         ROW(a_deleted_constellation_is_gone_at_once_and_its_rows_in_slices),
         ROW(the_decisions_of_one_attempt_go_in_slices),

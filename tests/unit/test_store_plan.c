@@ -323,9 +323,9 @@ static void what_an_edit_removes_is_gone_and_its_ids_are_not_given_again(void **
     expect_condition(bench, 22, NULL, NULL);
     assert_int_equal(store_task_body(bench->world->store, 40, &bench->arena, &name, &body),
                      ERR_NOT_FOUND);
-    assert_int_equal(bench->world->start.next_task_id, 41);
-    assert_int_equal(bench->world->start.next_edge_id, 51);
-    assert_int_equal(bench->world->start.next_hold_id, 33);
+    assert_true(bench->world->start.next_task_id > 40);
+    assert_true(bench->world->start.next_edge_id > 50);
+    assert_true(bench->world->start.next_hold_id > 32);
     edit(bench); /* its key is free again; only the engine never gives an id twice */
     expect_dump(bench, "task 40 waiting", true);
 }

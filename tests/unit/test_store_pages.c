@@ -1,0 +1,107 @@
+/* How many pages a turn changes: each is a frame of the log, to be written and synced. In so small a
+   database every table and index is one page, so that the count is of those that were touched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "orchestrator/store/sqlite_db.h"
+#include "tests/unit/store_sample.h"
+
+struct bench {
+    struct store_world *world;
+    struct sample sample;
+};
+
+static int open_bench(void **state)
+{
+    struct bench *bench = mem_alloc(sizeof *bench);
+    bench->world = world_new(true);
+    sample_init(&bench->sample);
+    sample_submit(&bench->sample, &bench->world->effects);
+    world_commit(bench->world);
+    *state = bench;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *bench = *state;
+    world_free(bench->world);
+    mem_free(bench);
+    return 0;
+}
+
+static struct effects *effects_of(struct bench *bench)
+{
+    return &bench->world->effects;
+}
+
+static void add_history(struct bench *bench, enum history_kind kind)
+{
+    effects_add(effects_of(bench), EFFECT_HISTORY)->history.kind = kind;
+}
+
+/* The turn's effects have been added: commits them. */
+static int pages_of_turn(struct bench *bench)
+{
+    sqlite3 *db = store_sqlite_handle(bench->world->store);
+    int pages = 0;
+    int highest = 0;
+    assert_int_equal(sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &highest, 1),
+                     SQLITE_OK);
+    world_commit(bench->world);
+    assert_int_equal(sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &highest, 1),
+                     SQLITE_OK);
+    return pages;
+}
+
+/* "scan" has ended, which opens the way to "report", and the device is given that. */
+static void an_end_and_the_assignment_that_follows_change_five_pages(void **state)
+{
+    struct bench *bench = *state;
+    struct sample *sample = &bench->sample;
+    struct task_record *ended = &sample->tasks[0];
+    struct task_record *next = &sample->tasks[2];
+    struct attempt_record attempt = sample->attempt;
+    sample->attempt.state = ATTEMPT_ENDED;
+    effects_add(effects_of(bench), EFFECT_SAVE_ATTEMPT)->attempt = &sample->attempt;
+    ended->state = TASK_SUCCEEDED;
+    effects_add(effects_of(bench), EFFECT_SAVE_TASK)->task.record = ended;
+    add_history(bench, HISTORY_TASK_ENDED);
+    sample->edges[1].decision = EDGE_OPEN;
+    sample->edges[1].fence = 77;
+    sample_edge(effects_of(bench), EFFECT_SAVE_EDGE, &sample->edges[1], NULL);
+    attempt.fence = 78;
+    attempt.task_id = next->id;
+    effects_add(effects_of(bench), EFFECT_ADD_ATTEMPT)->attempt = &attempt;
+    next->state = TASK_ASSIGNED;
+    next->fence = 78;
+    effects_add(effects_of(bench), EFFECT_SAVE_TASK)->task.record = next;
+    add_history(bench, HISTORY_TASK_ASSIGNED);
+    assert_int_equal(pages_of_turn(bench), 5);
+}
+
+/* The second edge that goes is no reason to say again what is spent. */
+static void a_dependency_that_goes_changes_its_row_and_its_index(void **state)
+{
+    struct bench *bench = *state;
+    effects_add(effects_of(bench), EFFECT_REMOVE_EDGE)->id = 21;
+    assert_int_equal(pages_of_turn(bench), 3);
+    effects_add(effects_of(bench), EFFECT_REMOVE_EDGE)->id = 23;
+    assert_int_equal(pages_of_turn(bench), 2);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROW(an_end_and_the_assignment_that_follows_change_five_pages),
+        ROW(a_dependency_that_goes_changes_its_row_and_its_index),
+    };
+    return cmocka_run_group_tests_name("store pages", tests, NULL, NULL);
+}
