@@ -66,6 +66,15 @@ void constellation_save(struct engine *engine, struct constellation *constellati
     }
 }
 
+void constellation_stamp(struct engine *engine, struct constellation *constellation)
+{
+    if (!engine_is_marked(engine, constellation->mark)) {
+        struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_CONSTELLATION);
+        effect->constellation.record = &constellation->record;
+        effect->constellation.is_stamp = true;
+    }
+}
+
 void constellation_queue_job(struct engine *engine, struct constellation *constellation,
                              enum job job)
 {

@@ -106,6 +106,8 @@ void constellation_enter(struct engine *engine, struct constellation *constellat
 /* Out of the books, to be freed. */
 void constellation_leave(struct engine *engine, struct constellation *constellation);
 void constellation_save(struct engine *engine, struct constellation *constellation);
+/* What an edit makes of it, whose revision the turn adds: see EFFECT_SAVE_CONSTELLATION. */
+void constellation_stamp(struct engine *engine, struct constellation *constellation);
 struct task *constellation_add_task(struct engine *engine, struct constellation *constellation,
                                     const struct task_record *record);
 struct edge *constellation_add_edge(struct engine *engine, struct constellation *constellation,

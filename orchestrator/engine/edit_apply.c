@@ -222,6 +222,7 @@ static void apply_set(struct batch *batch, const struct edit_operation *operatio
         record->deadline_length_ms = deadline_ms;
         constellation_arm(batch->engine, batch->constellation);
     }
+    constellation_save(batch->engine, batch->constellation);
 }
 
 /* Before the tasks, which may take part in a new one. */
@@ -300,17 +301,22 @@ static void extend_holds(struct batch *batch)
     mem_free(list);
 }
 
-/* What it has touched counts as touched by this revision. */
+/* What it has touched counts as touched by this revision, which may be yet to come. */
 static void count_in(struct batch *batch, uint32_t revision)
 {
     struct constellation_record *record = &batch->constellation->record;
     batch->constellation->edits++;
     record->tasks = batch->constellation->live_tasks;
     record->edges = batch->constellation->live_edges;
-    if (constellation_state_is_final(record->state)) {
+    bool is_final = constellation_state_is_final(record->state);
+    if (is_final) {
         constellation_note_counts(batch->constellation); /* a skipped task may have gone */
     }
-    constellation_save(batch->engine, batch->constellation);
+    if (is_final || record->revision != revision) {
+        constellation_save(batch->engine, batch->constellation);
+    } else {
+        constellation_stamp(batch->engine, batch->constellation);
+    }
     for (size_t i = 0; i < batch->touches_count; i++) {
         if (!batch->touches[i].is_removed) {
             struct task *task = constellation_task(batch->constellation, batch->touches[i].task);
@@ -345,6 +351,8 @@ static void add_revision(struct batch *batch)
         .operations = arena_str(arena, edit->text),
         .inverse = arena_str(arena, edit->inverse),
         .bulk_id = edit->part == NULL ? 0 : edit->part->bulk_id,
+        .tasks = record->tasks,
+        .edges = record->edges,
     };
     struct history *history = engine_history(engine, HISTORY_CONSTELLATION_EDITED);
     history->constellation_id = record->id;

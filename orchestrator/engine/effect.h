@@ -58,6 +58,7 @@ struct effect {
             const struct constellation_record *record;
             struct str uid; /* ADD only */
             const struct plan *plan;
+            bool is_stamp; /* SAVE: all that is another is in the revision that this turn adds */
         } constellation;
         struct {
             const struct task_record *record;

@@ -207,6 +207,8 @@ struct revision_record {
     struct str operations; /* JSON array, as docs/editing.md defines them */
     struct str inverse;    /* likewise: takes them back */
     int64_t bulk_id;       /* not 0: both stand in pieces, under this number */
+    uint32_t tasks;        /* of the plan that it made */
+    uint32_t edges;
 };
 
 struct attempt_record {

@@ -275,7 +275,7 @@ enum err store_restore(const char *backup_dir, const char *data_dir, struct reas
    no session is as new as the one it is put into. 2 of p.effect: TASK_ONCE; states: record.h. */
 static const char doubt_sql[] =
     "CREATE TEMP TABLE doubtful AS SELECT t.id, t.constellation_id, t.fence, t.state"
-    " FROM task t JOIN policy p ON p.id = t.policy_id JOIN constellation c"
+    " FROM task t JOIN policy p ON p.id = t.policy_id JOIN constellation_row c"
     " ON c.id = t.constellation_id"
     " WHERE c.state = 2 AND p.effect = 2 AND t.state IN (1, 2, 3, 4, 9);"
     "UPDATE attempt SET session = 9223372036854775807,"

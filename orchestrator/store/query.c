@@ -137,7 +137,7 @@ enum err query_constellation_uid(struct store *store, int64_t id, struct arena *
                                  struct str *ret_uid, struct reason *reason)
 {
     sqlite3_stmt *row =
-        store_sqlite_statement(store, "SELECT uid FROM constellation WHERE id = ?1", reason);
+        store_sqlite_statement(store, "SELECT uid FROM constellation_row WHERE id = ?1", reason);
     if (row == NULL) {
         return ERR_IO;
     }
@@ -155,7 +155,7 @@ enum err query_uid_taken(struct store *store, struct str uid, bool *ret_taken,
                          struct reason *reason)
 {
     sqlite3_stmt *row =
-        store_sqlite_statement(store, "SELECT 1 FROM constellation WHERE uid = ?1", reason);
+        store_sqlite_statement(store, "SELECT 1 FROM constellation_row WHERE uid = ?1", reason);
     if (row == NULL) {
         return ERR_IO;
     }

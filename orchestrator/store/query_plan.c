@@ -92,7 +92,7 @@ enum err query_plan_scan(struct store *store, int64_t constellation_id, int64_t 
                          int64_t *ret_ids, size_t limit, size_t *ret_count, struct reason *reason)
 {
     static const char *const parts[] = {
-        "SELECT t.id FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN"
+        "SELECT t.id FROM constellation_row c CROSS JOIN task_row t ON t.id BETWEEN"
         " max(c.first_task_id, ?2 + 1) AND c.last_task_id AND t.constellation_id = c.id"
         " AND t.late = 0 WHERE c.id = ?1 ORDER BY t.id LIMIT ?3",
         "SELECT id FROM task_row WHERE constellation_id = ?1 AND late = 1 AND id > ?2"

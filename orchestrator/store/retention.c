@@ -65,10 +65,10 @@ static enum err doom(struct pass *pass, int64_t id)
 {
     enum err err = run(pass,
                        "INSERT OR IGNORE INTO doomed SELECT id, first_task_id, last_task_id,"
-                       " first_edge_id, last_edge_id FROM constellation WHERE id = ?",
+                       " first_edge_id, last_edge_id FROM constellation_row WHERE id = ?",
                        id, 0);
     if (err == ERR_NONE) {
-        err = run(pass, "DELETE FROM constellation WHERE id = ?", id, 0);
+        err = run(pass, "DELETE FROM constellation_row WHERE id = ?", id, 0);
     }
     if (err == ERR_NONE) {
         pass->self->doomed = true;
@@ -80,14 +80,15 @@ enum err store_delete_constellation(struct store *store, int64_t id, struct reas
 {
     struct pass pass = { .store = store, .self = sqlite_of(store), .reason = reason };
     int64_t columns[4];
-    enum err err = read_row(&pass,
-                            "SELECT state, max(last_task_id, coalesce((SELECT id FROM task_row"
-                            " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
-                            " 0)), max(last_edge_id, coalesce((SELECT id FROM edge_row"
-                            " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
-                            " 0)), coalesce((SELECT max(id) FROM hold"
-                            " WHERE constellation_id = ?1), 0) FROM constellation WHERE id = ?1",
-                            id, 0, columns, 4);
+    enum err err =
+        read_row(&pass,
+                 "SELECT state, max(last_task_id, coalesce((SELECT id FROM task_row"
+                 " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
+                 " 0)), max(last_edge_id, coalesce((SELECT id FROM edge_row"
+                 " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
+                 " 0)), coalesce((SELECT max(id) FROM hold"
+                 " WHERE constellation_id = ?1), 0) FROM constellation_row WHERE id = ?1",
+                 id, 0, columns, 4);
     if (err == ERR_NOT_FOUND || (err == ERR_NONE && columns[0] == CONSTELLATION_LOADING)) {
         return reason_set(reason, ERR_NOT_FOUND, "there is no such constellation");
     }
@@ -232,12 +233,19 @@ enum { TEXT_BYTES_A_ROW = 16 * 1024 };
 
 #define REVISIONS_OF(id) "BETWEEN (" id " << 32) AND (" id " << 32) + 4294967295"
 
-/* One that was made in parts has its text in pieces: see piece_id(). */
+/* One that was made in parts has its text in pieces: see piece_id(). What the last of a constellation
+   says of its plan goes to its row. */
 static enum err drop_revision_row(struct pass *pass, int64_t row_id, int64_t bytes, int64_t bulk_id)
 {
-    enum err err = ERR_NONE;
     pass->budget -= 1 + bytes / TEXT_BYTES_A_ROW;
-    if (bulk_id != 0) {
+    enum err err = run(pass,
+                       "UPDATE constellation_row SET revision = v.id & 4294967295, tasks = v.tasks,"
+                       " edges = v.edges FROM revision v WHERE v.id = ?1"
+                       " AND constellation_row.id = ?1 >> 32"
+                       " AND constellation_row.revision < (?1 & 4294967295) AND NOT EXISTS"
+                       " (SELECT 1 FROM revision WHERE id > ?1 AND id <= (?1 | 4294967295))",
+                       row_id, 0);
+    if (err == ERR_NONE && bulk_id != 0) {
         err = run(pass,
                   "INSERT OR REPLACE INTO piece_doomed(first, last)"
                   " VALUES((?1 << 26) + (1 << 24), ((?1 + 1) << 26) - 1)",
@@ -394,9 +402,9 @@ static enum err drop_retired(struct pass *pass)
 {
     static const char *const drops[] = {
         "DELETE FROM class WHERE id IN (SELECT id FROM class WHERE retired BETWEEN ?1 AND"
-        " (SELECT coalesce(min(id), 9e18) FROM constellation) LIMIT ?2)",
+        " (SELECT coalesce(min(id), 9e18) FROM constellation_row) LIMIT ?2)",
         "DELETE FROM policy WHERE id IN (SELECT id FROM policy WHERE retired BETWEEN ?1 AND"
-        " (SELECT coalesce(min(id), 9e18) FROM constellation) LIMIT ?2)",
+        " (SELECT coalesce(min(id), 9e18) FROM constellation_row) LIMIT ?2)",
     };
     enum err err = ERR_NONE;
     for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
@@ -437,13 +445,13 @@ static enum err doom_finished(struct pass *pass, int64_t now_wall_ms,
     enum err err = ERR_NONE;
     if (policy->finished_keep_ms > 0) {
         err = doom_all(pass,
-                       "SELECT id FROM constellation WHERE state > 3 AND finished_wall_ms < ?1"
+                       "SELECT id FROM constellation_row WHERE state > 3 AND finished_wall_ms < ?1"
                        " LIMIT ?2",
                        now_wall_ms - policy->finished_keep_ms);
     }
     if (err == ERR_NONE && policy->finished_max > 0) {
         err = doom_all(pass,
-                       "SELECT id FROM constellation WHERE state > 3"
+                       "SELECT id FROM constellation_row WHERE state > 3"
                        " ORDER BY finished_wall_ms DESC, id DESC LIMIT ?2 OFFSET ?1",
                        policy->finished_max);
     }

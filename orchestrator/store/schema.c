@@ -9,7 +9,8 @@
    Tasks that run in another order than they were submitted in would still touch a page each, of the
    tasks and of the edges, at every step. So only the end of a task goes to its own row; what happens
    before stands in a table so small that its pages are always at hand, and what its end decides stands
-   in the order of the attempts. Readers see it put together, in the views task and edge. */
+   in the order of the attempts. What an edit makes of the size of a plan stands in its revision. Readers
+   see it put together, in the views task, edge and constellation. */
 #include "orchestrator/store/schema.h"
 
 #include <stddef.h>
@@ -39,7 +40,8 @@ static const char *const step_1[] = {
     " hold_on_failure_ms INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
     /* Its tasks are those of the id range that name it, its edges likewise (an empty range is 0, 0),
        and those that are late: see task_late and edge_late. */
-    "CREATE TABLE constellation(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
+    /* tasks, edges, revision: unless a later revision has said so. */
+    "CREATE TABLE constellation_row(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
     " name TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL,"
     " cancel_finally INTEGER NOT NULL, created_wall_ms INTEGER NOT NULL,"
     " finished_wall_ms INTEGER NOT NULL, tasks INTEGER NOT NULL, edges INTEGER NOT NULL,"
@@ -139,11 +141,20 @@ static const char *const step_1[] = {
     /* Holds that have ended and named many: their rows above go in slices. */
     "CREATE TABLE hold_doomed(id INTEGER PRIMARY KEY) STRICT",
     /* One edit that was applied: the revision that it made, by revision_id() of store_ops.h. bytes: of its
-       text. */
+       text. tasks, edges: of the plan that it made; the row of its constellation is left alone. */
     "CREATE TABLE revision(id INTEGER PRIMARY KEY, base INTEGER NOT NULL,"
     " wall_ms INTEGER NOT NULL, author_kind INTEGER NOT NULL, author TEXT NOT NULL,"
     " reason TEXT NOT NULL, bytes INTEGER NOT NULL, bulk_id INTEGER NOT NULL,"
+    " tasks INTEGER NOT NULL, edges INTEGER NOT NULL,"
     " operations TEXT NOT NULL, inverse TEXT NOT NULL) STRICT",
+    "CREATE VIEW constellation AS SELECT r.id, r.uid, r.name, r.state, r.cancel_requested,"
+    " r.cancel_finally, r.created_wall_ms, r.finished_wall_ms, coalesce(v.tasks, r.tasks) AS tasks,"
+    " coalesce(v.edges, r.edges) AS edges, coalesce(v.id & 4294967295, r.revision) AS revision,"
+    " r.fail_fast, r.stopping, r.deadline_passed, r.deadline_wall_ms, r.deadline_length_ms,"
+    " r.succeeded, r.failed, r.cancelled, r.skipped, r.first_task_id, r.last_task_id,"
+    " r.first_edge_id, r.last_edge_id, r.first_seq FROM constellation_row r LEFT JOIN revision v"
+    " ON v.id = (SELECT max(n.id) FROM revision n WHERE n.id > (r.id << 32) + r.revision"
+    " AND n.id < (r.id + 1) << 32)",
     "CREATE INDEX revision_of_bulk ON revision(bulk_id) WHERE bulk_id <> 0",
     /* The constellations that have such rows, for retention: so that most edits need not write here,
        blocks is only how many times REVISION_BLOCK the newest number is. oldest_wall_ms: of the rows. */

@@ -125,22 +125,22 @@ static enum err identity(sqlite3 *db, const char *key, const uint8_t *fresh, int
     return err;
 }
 
-#define HALF "(SELECT id FROM constellation WHERE state = 1)"
+#define HALF "(SELECT id FROM constellation_row WHERE state = 1)"
 #define HALF_TASKS                                                                                 \
-    "FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN c.first_task_id AND"               \
+    "FROM constellation_row c CROSS JOIN task_row t ON t.id BETWEEN c.first_task_id AND"           \
     " c.last_task_id AND t.constellation_id = c.id WHERE c.state = 1"
 #define HALF_EDGES                                                                                 \
-    "FROM constellation c CROSS JOIN edge_row e ON e.id BETWEEN c.first_edge_id AND"               \
+    "FROM constellation_row c CROSS JOIN edge_row e ON e.id BETWEEN c.first_edge_id AND"           \
     " c.last_edge_id AND e.constellation_id = c.id WHERE c.state = 1"
 
 /* Constellations whose rows were not all in when the last start ended were never acknowledged. */
 static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
 {
     static const char *const highest[] = {
-        "SELECT max(id) FROM constellation WHERE state = 1",
-        "SELECT max(last_task_id) FROM constellation WHERE state = 1",
-        "SELECT max(last_edge_id) FROM constellation WHERE state = 1",
-        ("SELECT max(h.id) FROM constellation c JOIN hold h ON h.constellation_id = c.id"
+        "SELECT max(id) FROM constellation_row WHERE state = 1",
+        "SELECT max(last_task_id) FROM constellation_row WHERE state = 1",
+        "SELECT max(last_edge_id) FROM constellation_row WHERE state = 1",
+        ("SELECT max(h.id) FROM constellation_row c JOIN hold h ON h.constellation_id = c.id"
          " WHERE c.state = 1"),
     };
     struct spent_ids ids = { 0 };
@@ -161,20 +161,20 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
                    "DELETE FROM task_row WHERE id IN (SELECT t.id " HALF_TASKS ");"
                    "DELETE FROM edge_text WHERE id IN (SELECT e.id " HALF_EDGES ");"
                    "DELETE FROM edge_row WHERE id IN (SELECT e.id " HALF_EDGES ");"
-                   "DELETE FROM hold_task WHERE hold_id IN (SELECT h.id FROM constellation c"
+                   "DELETE FROM hold_task WHERE hold_id IN (SELECT h.id FROM constellation_row c"
                    " JOIN hold h ON h.constellation_id = c.id WHERE c.state = 1);"
                    "DELETE FROM hold WHERE constellation_id IN " HALF ";"
                    "DELETE FROM constellation_limit WHERE constellation_id IN " HALF ";"
                    "DELETE FROM constellation_text WHERE id IN " HALF ";"
-                   "DELETE FROM constellation WHERE state = 1",
+                   "DELETE FROM constellation_row WHERE state = 1",
                    reason);
 }
 
 /* What live tasks refer to by a column: in their range, late, or only since an attempt has them. */
 #define LIVE(column)                                                                               \
-    "SELECT t." column " FROM constellation c CROSS JOIN task_row t ON t.id BETWEEN"               \
+    "SELECT t." column " FROM constellation_row c CROSS JOIN task_row t ON t.id BETWEEN"           \
     " c.first_task_id AND c.last_task_id AND t.constellation_id = c.id WHERE c.state IN (2, 3)"    \
-    " UNION ALL SELECT t." column " FROM constellation c CROSS JOIN task_row t ON"                 \
+    " UNION ALL SELECT t." column " FROM constellation_row c CROSS JOIN task_row t ON"             \
     " t.constellation_id = c.id AND t.late = 1 WHERE c.state IN (2, 3)"                            \
     " UNION ALL SELECT " column " FROM task_live"
 #define RETIRE(table, column)                                                                      \
@@ -182,7 +182,7 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
         column) ");"                                                                               \
                 "UPDATE " table " SET retired = 0 WHERE retired <> 0 AND id IN used;"              \
                 "UPDATE " table                                                                    \
-                " SET retired = (SELECT coalesce(max(id), 0) + 1 FROM constellation)"              \
+                " SET retired = (SELECT coalesce(max(id), 0) + 1 FROM constellation_row)"          \
                 " WHERE retired = 0 AND id < (SELECT max(id) FROM " table ") AND id NOT IN used;"  \
                 "DROP TABLE used;"
 
@@ -317,7 +317,7 @@ static enum err fill(sqlite3 *db, const struct store_seed *seed, struct store_st
         err = retire_unused(db, reason);
     }
     if (err == ERR_NONE) {
-        err = next_id(db, "SELECT max(id) FROM constellation", "spent_constellation_id",
+        err = next_id(db, "SELECT max(id) FROM constellation_row", "spent_constellation_id",
                       &start->next_constellation_id, reason);
     }
     if (err == ERR_NONE) {

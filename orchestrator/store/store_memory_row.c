@@ -103,6 +103,9 @@ enum err twin_apply(struct store *store, struct effect *effect, struct reason *r
     case EFFECT_ADD_CONSTELLATION:
     case EFFECT_SAVE_CONSTELLATION: {
         const struct constellation_record *record = effect->constellation.record;
+        if (effect->constellation.is_stamp) {
+            return ERR_NONE; /* its revision says it all */
+        }
         err = put_record(disk, TWIN_CONSTELLATION, record->id, is_new, record, sizeof *record,
                          reason);
         if (err == ERR_NONE && is_new) {

@@ -298,7 +298,8 @@ static enum err add_revision(struct store_sqlite *self, const struct effect *eff
             ? NULL
             : statement_of(self,
                            "INSERT INTO revision(id, base, wall_ms, author_kind, bytes, author,"
-                           " reason, operations, inverse, bulk_id) VALUES(?,?,?,?,?,?,?,?,?,?)",
+                           " reason, operations, inverse, bulk_id, tasks, edges)"
+                           " VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
                            revision_id(revision->constellation_id, revision->number),
                            revision->base, revision->wall_ms, reason);
     if (statement == NULL) {
@@ -311,6 +312,8 @@ static enum err add_revision(struct store_sqlite *self, const struct effect *eff
     sqlite_bind_text(statement, 8, revision->operations);
     sqlite_bind_text(statement, 9, inverse);
     sqlite3_bind_int64(statement, 10, revision->bulk_id);
+    sqlite3_bind_int64(statement, 11, revision->tasks);
+    sqlite3_bind_int64(statement, 12, revision->edges);
     err = run(self, statement, reason);
     return err != ERR_NONE ? err : note_edited(self, revision, reason);
 }

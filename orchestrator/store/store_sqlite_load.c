@@ -319,10 +319,10 @@ static const struct pass shared[] = {
 /* CROSS JOIN keeps the order of the loops: of each constellation its range of ids, then those that are
    late, whose ids are higher. */
 #define TASKS_IN_RANGE                                                                             \
-    " FROM constellation c CROSS JOIN task t ON t.id BETWEEN c.first_task_id AND"                  \
+    " FROM constellation_row c CROSS JOIN task t ON t.id BETWEEN c.first_task_id AND"              \
     " c.last_task_id AND t.constellation_id = c.id AND t.late = 0"
 #define TASKS_LATE                                                                                 \
-    " FROM constellation c CROSS JOIN task t ON t.constellation_id = c.id AND t.late = 1"
+    " FROM constellation_row c CROSS JOIN task t ON t.constellation_id = c.id AND t.late = 1"
 
 static const struct pass of_constellations[] = {
     { "SELECT " CONSTELLATION_COLUMNS " FROM constellation c WHERE " WHICH " ORDER BY c.id",
@@ -332,11 +332,11 @@ static const struct pass of_constellations[] = {
       load_task_row },
     { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_LATE " WHERE " WHICH " ORDER BY c.id, t.id",
       load_task_row },
-    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation c CROSS JOIN edge_row e"
+    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation_row c CROSS JOIN edge_row e"
       " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
       " AND e.late = 0 WHERE " WHICH " ORDER BY c.id, e.id",
       load_edge_row },
-    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation c CROSS JOIN edge_row e"
+    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation_row c CROSS JOIN edge_row e"
       " ON e.constellation_id = c.id AND e.late = 1 WHERE " WHICH " ORDER BY c.id, e.id",
       load_edge_row },
     { "SELECT " ATTEMPT_COLUMNS TASKS_IN_RANGE " CROSS JOIN attempt a ON a.fence = t.fence"
@@ -345,10 +345,10 @@ static const struct pass of_constellations[] = {
     { "SELECT " ATTEMPT_COLUMNS TASKS_LATE " CROSS JOIN attempt a ON a.fence = t.fence"
       " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
       load_attempt_row },
-    { "SELECT " LIMIT_COLUMNS " FROM constellation c CROSS JOIN constellation_limit l"
+    { "SELECT " LIMIT_COLUMNS " FROM constellation_row c CROSS JOIN constellation_limit l"
       " ON l.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, l.number",
       load_limit_row },
-    { "SELECT " HOLD_COLUMNS " FROM constellation c CROSS JOIN hold h"
+    { "SELECT " HOLD_COLUMNS " FROM constellation_row c CROSS JOIN hold h"
       " ON h.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, h.id",
       load_hold_row },
 };

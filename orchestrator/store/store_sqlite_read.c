@@ -7,7 +7,7 @@ enum err read_task_body(struct store *store, int64_t task_id, struct arena *aren
     sqlite3_stmt *statement = store_sqlite_statement(
         store,
         "SELECT c.uid || '/' || t.key, coalesce(t.inputs, t.body)"
-        " FROM task_text t JOIN constellation c ON c.id = t.constellation_id WHERE t.id = ?",
+        " FROM task_text t JOIN constellation_row c ON c.id = t.constellation_id WHERE t.id = ?",
         NULL);
     if (statement == NULL) {
         return ERR_IO;

@@ -85,7 +85,7 @@ static enum err is_late(struct store_sqlite *self, int64_t constellation_id, boo
                         struct reason *reason)
 {
     sqlite3_stmt *row = store_sqlite_statement(
-        &self->store, "SELECT first_seq FROM constellation WHERE id = ?", reason);
+        &self->store, "SELECT first_seq FROM constellation_row WHERE id = ?", reason);
     if (row == NULL) {
         return ERR_IO;
     }
@@ -267,7 +267,9 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
     case EFFECT_ADD_CONSTELLATION:
         return add_constellation(self, effect, reason);
     case EFFECT_SAVE_CONSTELLATION:
-        return save_constellation(self, effect->constellation.record, reason);
+        return effect->constellation.is_stamp
+                   ? ERR_NONE /* its revision says it all */
+                   : save_constellation(self, effect->constellation.record, reason);
     case EFFECT_ADD_TASK:
         return add_task(self, effect, reason);
     case EFFECT_SAVE_TASK:

@@ -21,23 +21,24 @@ static const char *const texts[ROWS_END] = {
         " on_disconnect, effect, retry_on, queue_timeout_ms, start_timeout_ms,"
         " silence_timeout_ms, hold_on_failure_ms) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_CONSTELLATION] =
-        "INSERT INTO constellation(id, state, cancel_requested, cancel_finally, created_wall_ms,"
+        "INSERT INTO constellation_row(id, state, cancel_requested, cancel_finally, "
+        "created_wall_ms,"
         " finished_wall_ms, tasks, edges, revision, fail_fast, stopping, deadline_passed,"
         " deadline_wall_ms, deadline_length_ms, succeeded, failed, cancelled, skipped, uid, name)"
         " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_ADD_CONSTELLATION_TEXT] =
         "INSERT INTO constellation_text(id, source, description) VALUES(?,?,?)",
     [ROW_SAVE_CONSTELLATION] =
-        "UPDATE constellation SET state=?2, cancel_requested=?3, cancel_finally=?4,"
+        "UPDATE constellation_row SET state=?2, cancel_requested=?3, cancel_finally=?4,"
         " created_wall_ms=?5, finished_wall_ms=?6, tasks=?7, edges=?8, revision=?9, fail_fast=?10,"
         " stopping=?11, deadline_passed=?12, deadline_wall_ms=?13, deadline_length_ms=?14,"
         " succeeded=?15, failed=?16, cancelled=?17, skipped=?18 WHERE id=?1",
     [ROW_EXTEND_CONSTELLATION] =
-        "UPDATE constellation SET"
+        "UPDATE constellation_row SET"
         " first_task_id = iif(first_task_id = 0, ?2, first_task_id), last_task_id ="
         " max(last_task_id, ?3), first_edge_id = iif(first_edge_id = 0, ?4, first_edge_id),"
         " last_edge_id = max(last_edge_id, ?5) WHERE id=?1",
-    [ROW_SUBMITTED] = "UPDATE constellation SET first_seq=?2 WHERE id=?1",
+    [ROW_SUBMITTED] = "UPDATE constellation_row SET first_seq=?2 WHERE id=?1",
     [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
     [ROW_ADD_TASK] = "INSERT INTO task_row(" TASK_FIELDS ", constellation_id, late, name)"
                      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",

@@ -191,9 +191,17 @@ static enum err edge_reason(struct store_disk *disk, const struct effect *effect
 static enum err add_revision(struct store_disk *disk, const struct effect *effect,
                              struct reason *reason)
 {
-    (void)disk;
-    (void)effect;
-    (void)reason;
+    const struct revision_record *revision = &effect->revision;
+    const struct constellation_record *old =
+        twin_get(disk, TWIN_CONSTELLATION, (uint64_t)revision->constellation_id);
+    if (old == NULL) {
+        return missing("constellation", revision->constellation_id, reason);
+    }
+    struct constellation_record row = *old;
+    row.revision = revision->number;
+    row.tasks = revision->tasks;
+    row.edges = revision->edges;
+    twin_put_take(disk, TWIN_CONSTELLATION, (uint64_t)row.id, mem_copy(&row, sizeof row));
     return ERR_NONE;
 }
 

@@ -122,7 +122,9 @@ static void write(struct living *living, const struct effect *effect)
         break;
     case EFFECT_ADD_CONSTELLATION:
     case EFFECT_SAVE_CONSTELLATION:
-        living->constellation = *effect->constellation.record;
+        if (!effect->constellation.is_stamp) {
+            living->constellation = *effect->constellation.record;
+        }
         break;
     case EFFECT_ADD_TASK:
     case EFFECT_SAVE_TASK:
@@ -174,6 +176,9 @@ static void write(struct living *living, const struct effect *effect)
     case EFFECT_ADD_REVISION:
         assert_int_equal(effect->revision.number, living->revisions + 2);
         living->revisions++;
+        living->constellation.revision = effect->revision.number;
+        living->constellation.tasks = effect->revision.tasks;
+        living->constellation.edges = effect->revision.edges;
         break;
     default:
         break;

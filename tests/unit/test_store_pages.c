@@ -85,6 +85,29 @@ static void an_end_and_the_assignment_that_follows_change_five_pages(void **stat
     assert_int_equal(pages_of_turn(bench), 5);
 }
 
+static void add_revision(struct bench *bench, uint32_t number)
+{
+    struct effect *effect = effects_add(effects_of(bench), EFFECT_SAVE_CONSTELLATION);
+    bench->sample.constellation.revision = number;
+    effect->constellation.record = &bench->sample.constellation;
+    effect->constellation.is_stamp = true;
+    effects_add(effects_of(bench), EFFECT_ADD_REVISION)->revision =
+        (struct revision_record){ .constellation_id = 1, .number = number, .base = number - 1 };
+    add_history(bench, HISTORY_CONSTELLATION_EDITED);
+}
+
+static void an_edit_of_a_task_changes_its_row_and_adds_a_revision_and_an_event(void **state)
+{
+    struct bench *bench = *state;
+    struct task_record *task = &bench->sample.tasks[2];
+    add_revision(bench, 9);
+    pages_of_turn(bench); /* retention hears of the first one */
+    task->priority = 4;
+    effects_add(effects_of(bench), EFFECT_SAVE_TASK)->task.record = task;
+    add_revision(bench, 10);
+    assert_int_equal(pages_of_turn(bench), 3);
+}
+
 /* The second edge that goes is no reason to say again what is spent. */
 static void a_dependency_that_goes_changes_its_row_and_its_index(void **state)
 {
@@ -101,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(an_end_and_the_assignment_that_follows_change_five_pages),
+        ROW(an_edit_of_a_task_changes_its_row_and_adds_a_revision_and_an_event),
         ROW(a_dependency_that_goes_changes_its_row_and_its_index),
     };
     return cmocka_run_group_tests_name("store pages", tests, NULL, NULL);

@@ -144,6 +144,46 @@ static void every_field_that_changes_is_saved(void **state)
     buf_done(&loaded);
 }
 
+/* What an edit makes of a constellation whose record is otherwise as it was. */
+static void add_revision(struct bench *bench, uint32_t number, uint32_t tasks, uint32_t edges)
+{
+    struct constellation_record *record = &bench->sample.constellation;
+    record->revision = number;
+    record->tasks = tasks;
+    record->edges = edges;
+    struct effect *effect = effects_add(effects_of(bench), EFFECT_SAVE_CONSTELLATION);
+    effect->constellation.record = record;
+    effect->constellation.is_stamp = true;
+    effects_add(effects_of(bench), EFFECT_ADD_REVISION)->revision = (struct revision_record){
+        .constellation_id = 1, .number = number, .base = number - 1, .tasks = tasks, .edges = edges
+    };
+}
+
+static void the_newest_of_revision_and_record_says_how_large_a_plan_is(void **state)
+{
+    struct bench *bench = *state;
+    struct constellation_record *record = &bench->sample.constellation;
+    submit(bench);
+    add_revision(bench, 9, 5, 6);
+    add_revision(bench, 10, 7, 9);
+    world_commit(bench->world);
+    expect_dump(bench, " tasks 7 edges 9 revision 10 ", true);
+    /* An edit in parts has made the first of them. */
+    record->tasks = 8;
+    effects_add(effects_of(bench), EFFECT_SAVE_CONSTELLATION)->constellation.record = record;
+    world_commit(bench->world);
+    expect_dump(bench, " tasks 8 edges 9 revision 10 ", true);
+    add_revision(bench, 11, 6, 4);
+    world_commit(bench->world);
+    expect_dump(bench, " tasks 6 edges 4 revision 11 ", true);
+    /* Both in one turn. */
+    record->fail_fast = false;
+    effects_add(effects_of(bench), EFFECT_SAVE_CONSTELLATION)->constellation.record = record;
+    add_revision(bench, 12, 2, 1);
+    world_commit(bench->world);
+    expect_dump(bench, "constellation 1 running created 5 tasks 2 edges 1 revision 12 ", true);
+}
+
 static void a_class_that_changed_while_it_was_assigned_is_the_new_one(void **state)
 {
     struct bench *bench = *state;
@@ -640,6 +680,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(every_field_of_the_records_is_loaded_as_it_was_given),
         BOTH(every_field_that_changes_is_saved),
+        BOTH(the_newest_of_revision_and_record_says_how_large_a_plan_is),
         BOTH(a_class_that_changed_while_it_was_assigned_is_the_new_one),
         BOTH(a_condition_is_read_within_its_turn_and_after_a_restart),
         BOTH(an_edit_changes_the_kind_and_the_condition_of_a_dependency),
