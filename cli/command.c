@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/end.h"
 #include "cli/http.h"
 #include "cli/live.h"
 #include "cli/logs.h"
@@ -177,7 +178,7 @@ static int follow(struct cli *cli, const char *id, int64_t deadline_ms)
     /* The task has ended; the constellation does so in the same turn, but may be told later. */
     if (!live_state_is_final(state)) {
         json_t *json = NULL;
-        code = watch_constellation(cli, id, WATCH_QUIET, deadline_ms, &json);
+        code = end_wait(cli, id, deadline_ms, &json);
         snprintf(state, sizeof state, "%s", json_text(json, "state"));
         json_decref(json);
         if (code == CLI_INTERRUPTED || code == CLI_TIMED_OUT || *state == 0) {
@@ -217,7 +218,7 @@ static int report(struct cli *cli, const char *id, int64_t deadline_ms)
 {
     static const char *const shown[] = { "device", "exit_code", "reason", "output_truncated" };
     json_t *json = NULL;
-    int code = watch_constellation(cli, id, WATCH_QUIET, deadline_ms, &json);
+    int code = end_wait(cli, id, deadline_ms, &json);
     if (json != NULL && live_state_is_final(json_text(json, "state"))) {
         struct tasks_name name = task_of(id);
         json_t *task = get_task(cli, &name);

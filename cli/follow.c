@@ -43,6 +43,17 @@ void follow_init(struct follow *follow, struct http *http, const char *path,
     follow->exchange.context = follow;
 }
 
+void follow_say_lost(const struct http *http, const struct http_exchange *exchange)
+{
+    if (exchange->status == 0) {
+        cli_note("lost the daemon at %s (%s); trying again until it is back", http_url(http),
+                 exchange->words);
+    } else {
+        cli_note("the daemon at %s answers with HTTP status %d; trying again until it serves",
+                 http_url(http), exchange->status);
+    }
+}
+
 /* A connection is over that the caller did not end. */
 static void lost(struct follow *follow)
 {
@@ -56,13 +67,7 @@ static void lost(struct follow *follow)
     }
     if (!stood && !follow->lost_said) {
         follow->lost_said = true;
-        if (status == 0) {
-            cli_note("lost the daemon at %s (%s); trying again until it is back",
-                     http_url(follow->http), exchange->words);
-        } else {
-            cli_note("the daemon at %s answers with HTTP status %d; trying again until it serves",
-                     http_url(follow->http), status);
-        }
+        follow_say_lost(follow->http, exchange);
     }
     follow->next_try_ms = clock_boot_ms() + follow_pause(&follow->pause_ms);
 }

@@ -31,6 +31,8 @@ void follow_step(struct follow *follow);
 int follow_wait_ms(const struct follow *follow, int longest_ms);
 void follow_done(struct follow *follow);
 
+/* On stderr, of an exchange that was answered by nobody, or by a daemon that does not serve now. */
+void follow_say_lost(const struct http *http, const struct http_exchange *exchange);
 /* The next pause after a failure: doubles up to 5 s, less a part by chance. */
 int64_t follow_pause(int64_t *pause_ms);
 

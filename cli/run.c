@@ -35,8 +35,7 @@ static int run(struct cli *cli)
     json_t *end = NULL;
     int code = submit_file(cli, given->arguments[0], &constellation);
     if (code == CLI_OK) {
-        code = watch_constellation(cli, json_text(constellation, "id"), WATCH_PROGRESS, deadline_ms,
-                                   &end);
+        code = watch_constellation(cli, json_text(constellation, "id"), deadline_ms, &end);
     }
     if (cli->json && end != NULL) {
         output_json(end);

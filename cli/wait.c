@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/end.h"
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/tasks.h"
@@ -107,7 +108,7 @@ static int watch(struct cli *cli)
         return code;
     }
     json_t *end = NULL;
-    code = watch_constellation(cli, id, WATCH_PROGRESS, deadline_ms, &end);
+    code = watch_constellation(cli, id, deadline_ms, &end);
     if (cli->json && end != NULL) {
         output_json(end);
     }
@@ -118,7 +119,7 @@ static int watch(struct cli *cli)
 static int wait_for_one(struct cli *cli, const char *id, int64_t deadline_ms, json_t *ends)
 {
     json_t *end = NULL;
-    int code = watch_constellation(cli, id, WATCH_QUIET, deadline_ms, &end);
+    int code = end_wait(cli, id, deadline_ms, &end);
     if (end != NULL && live_state_is_final(json_text(end, "state"))) {
         json_array_append(ends, end);
         if (!cli->json) {

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/end.h"
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -23,15 +24,14 @@ struct watching {
     struct live live;
     struct follow follow;
     struct progress progress;
-    bool draws;
-    bool prints_lines;
+    bool draws; /* else it prints lines */
 };
 
 static void print_task(void *context, const struct live_task *task)
 {
     struct watching *watching = context;
     /* What has not begun says nothing new at the beginning; of what has ended the verdict says all. */
-    if (!watching->prints_lines ||
+    if (watching->draws ||
         (!watching->live.has_snapshot &&
          (watching->live.was_over || options_word_in("waiting ready", task->state)))) {
         return;
@@ -165,12 +165,13 @@ int watch_timed_out(struct cli *cli, const char *id)
 }
 
 /* The picture is of a moment; its time must go on while nothing else happens. */
-int watch_constellation(struct cli *cli, const char *id, enum watch_show show, int64_t deadline_ms,
+int watch_constellation(struct cli *cli, const char *id, int64_t deadline_ms,
                         json_t **ret_constellation)
 {
-    struct watching watching = { .cli = cli };
-    watching.draws = show == WATCH_PROGRESS && cli->terminal && !cli->json;
-    watching.prints_lines = show == WATCH_PROGRESS && !watching.draws && !cli->json;
+    if (cli->json) {
+        return end_wait(cli, id, deadline_ms, ret_constellation);
+    }
+    struct watching watching = { .cli = cli, .draws = cli->terminal };
     watching.live.changed = print_task;
     watching.live.context = &watching;
     struct buf path = { 0 };
@@ -187,9 +188,7 @@ int watch_constellation(struct cli *cli, const char *id, enum watch_show show, i
     progress_done(&watching.progress);
     if (code == CLI_OK) {
         code = live_exit(live_state(&watching.live));
-        if (show == WATCH_PROGRESS && !cli->json) {
-            watch_verdict(cli, watching.live.constellation);
-        }
+        watch_verdict(cli, watching.live.constellation);
     } else if (code == CLI_INTERRUPTED) {
         watch_detached(id);
     } else if (code == CLI_TIMED_OUT) {

@@ -1,4 +1,4 @@
-/* Following one constellation until it ends: what `run`, `watch` and `wait` share. */
+/* Following one constellation until it ends: what `run` and `watch` share; and the words of the end. */
 #ifndef CLI_WATCH_H
 #define CLI_WATCH_H
 
@@ -7,14 +7,10 @@
 #include "cli/cli.h"
 #include "cli/live.h"
 
-enum watch_show {
-    WATCH_QUIET = 0, /* nothing but the final line */
-    WATCH_PROGRESS,  /* a picture on a terminal, else lines */
-};
-
-/* Follows the constellation with this full id. deadline_ms is boot time, 0: none. Prints its end, or,
-   after Ctrl-C, how to go on. ret_constellation (may be NULL) gets a new reference, or NULL. */
-int watch_constellation(struct cli *cli, const char *id, enum watch_show show, int64_t deadline_ms,
+/* Follows the constellation with this full id: a picture on a terminal, else lines; with -o json it only waits.
+   deadline_ms is boot time, 0: none. Prints its end, or, after Ctrl-C, how to go on. ret_constellation (may
+   be NULL) gets a new reference, or NULL. */
+int watch_constellation(struct cli *cli, const char *id, int64_t deadline_ms,
                         json_t **ret_constellation);
 /* "disk-report-7k2m succeeded in 4.2s: 12 succeeded" on stdout, and, on stderr, what failed and why. */
 void watch_verdict(struct cli *cli, const json_t *constellation);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
+#include "cli/end.h"
 #include "cli/follow.h"
 #include "cli/http.h"
 #include "cli/submit.h"
@@ -177,6 +178,58 @@ static void a_followed_stream_goes_on_after_a_cut_from_the_last_event(void **sta
     buf_done(&heard.text);
 }
 
+#define ENDING(text) "HTTP/1.1 200 OK\r\n\r\n" text
+
+/* However many tasks it has, nobody tells it of them. */
+static void who_waits_for_an_end_is_told_of_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        ENDING("{\"id\": \"a-7k2m\", \"state\": \"running\"}"),
+        "",
+        "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+        ENDING("{\"id\": \"a-7k2m\", \"state\": \"failed\"}"),
+    };
+    struct server server;
+    struct cli cli;
+    server_start(&server, answers, 4);
+    cli_start(&cli, server.url);
+    json_t *end = NULL;
+    assert_int_equal(end_wait(&cli, "a-7k2m", 0, &end), CLI_FAILED);
+    assert_string_equal(json_text(end, "state"), "failed");
+    for (size_t i = 0; i < 4; i++) {
+        static const char asked[] = "GET /api/v1/constellations/a-7k2m?wait=55000ms HTTP/1.1\r\n";
+        assert_memory_equal(server.requests[i].data, asked, sizeof asked - 1);
+    }
+    json_decref(end);
+    http_free(cli.http);
+    server_stop(&server);
+}
+
+static void a_wait_ends_with_its_time_or_when_what_it_waits_for_is_deleted(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        ENDING("{\"id\": \"a-7k2m\", \"state\": \"running\"}"),
+        ENDING("{\"tasks\": []}"), /* of those that it has to wait for */
+        ENDING("{\"status\": 404, \"detail\": \"it has been deleted\"}"),
+    };
+    struct server server;
+    struct cli cli;
+    server_start(&server, answers, 3);
+    cli_start(&cli, server.url);
+    json_t *end = NULL;
+    /* Over already: it asks how it is, and does not wait. */
+    assert_int_equal(end_wait(&cli, "a-7k2m", 1, &end), CLI_TIMED_OUT);
+    assert_string_equal(json_text(end, "state"), "running");
+    json_decref(end);
+    static const char asked[] = "GET /api/v1/constellations/a-7k2m HTTP/1.1\r\n";
+    assert_memory_equal(server.requests[0].data, asked, sizeof asked - 1);
+    assert_int_equal(end_wait(&cli, "a-7k2m", 0, NULL), CLI_REFUSED);
+    http_free(cli.http);
+    server_stop(&server);
+}
+
 static void sink(void *context, struct tail *tail, struct str bytes)
 {
     (void)tail;
@@ -276,6 +329,8 @@ int main(void)
         cmocka_unit_test(a_daemon_that_is_not_there_is_unreachable_at_once),
         cmocka_unit_test(what_does_not_answer_as_a_daemon_is_told),
         cmocka_unit_test(a_followed_stream_goes_on_after_a_cut_from_the_last_event),
+        cmocka_unit_test(who_waits_for_an_end_is_told_of_nothing_else),
+        cmocka_unit_test(a_wait_ends_with_its_time_or_when_what_it_waits_for_is_deleted),
         cmocka_unit_test(a_tail_gives_each_byte_once_over_cuts_and_parts),
         cmocka_unit_test(a_task_that_never_ran_has_no_output_to_wait_for),
         cmocka_unit_test(a_token_is_not_sent_in_the_clear_to_another_machine),
