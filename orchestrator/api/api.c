@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/sys/digest.h"
 #include "orchestrator/api/api_inner.h"
+#include "orchestrator/api/change_words.h"
 #include "orchestrator/api/edit_resolve.h"
 #include "orchestrator/api/poll.h"
 #include "orchestrator/api/worker.h"
@@ -203,6 +204,10 @@ bool api_find_constellation(struct api *api, const struct api_call *call, struct
                                             &candidates, &reason);
     if (err == ERR_NONE) {
         return true;
+    }
+    if (err == ERR_NOT_FOUND) {
+        change_no_constellation(api, call->request->id, id, &reason);
+        return false;
     }
     if (err != ERR_CONFLICT) {
         reply_failed(api, call->request->id, err, &reason);

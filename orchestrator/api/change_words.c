@@ -7,6 +7,8 @@
 enum {
     NEAREST_KEYS_MAX = 20000, /* looked at */
     NEAREST_PAGE = 500,
+    NEAREST_UIDS_MAX = 500, /* the newest: the distance of two long ones takes some microseconds */
+    UID_TAIL = 5,           /* "-7k2m" */
 };
 
 struct looking {
@@ -84,6 +86,46 @@ enum err change_no_task(struct store *store, struct arena *arena,
     }
     buf_done(&looking.few);
     return err;
+}
+
+/* By the whole id, or, if that is nothing like it, by what stands before its four characters. */
+static struct str nearest_uid(struct str wanted, const struct str *uids, size_t count)
+{
+    struct spec_nearest whole;
+    struct spec_nearest name;
+    spec_nearest_init(&whole, wanted);
+    spec_nearest_init(&name, wanted);
+    for (size_t i = 0; i < count; i++) {
+        spec_nearest_offer(&whole, uids[i]);
+        if (uids[i].length > UID_TAIL) {
+            spec_nearest_offer(&name, (struct str){ uids[i].data, uids[i].length - UID_TAIL });
+        }
+    }
+    if (whole.best.length > 0 || name.best.length == 0) {
+        return whole.best;
+    }
+    return (struct str){ name.best.data, name.best.length + UID_TAIL };
+}
+
+void change_no_constellation(struct api *api, uint64_t request, struct str id,
+                             const struct reason *reason)
+{
+    struct str *uids = arena_array(&api->arena, NEAREST_UIDS_MAX, sizeof(*uids));
+    size_t count = 0;
+    struct reason detail;
+    struct str nearest = { NULL, 0 };
+    if (query_newest_uids(api->config.store, NEAREST_UIDS_MAX, &api->arena, uids, &count,
+                          &detail) == ERR_NONE) {
+        nearest = nearest_uid(id, uids, count);
+    }
+    if (nearest.length == 0) {
+        reply_failed(api, request, ERR_NOT_FOUND, reason);
+        return;
+    }
+    reason_set(&detail, ERR_NOT_FOUND, "%s: did you mean \"%.*s\"?", reason->text,
+               STR_ARG(nearest));
+    struct problem_item item = { .code = "candidate", .detail = nearest };
+    reply_problem_items(api, request, PROBLEM_NOT_FOUND, str_of(detail.text), &item, 1);
 }
 
 void change_say_tasks(struct api *api, int64_t constellation_id, enum task_state state,

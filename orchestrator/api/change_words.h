@@ -14,6 +14,9 @@ enum err change_say_nearest(struct api *api, int64_t constellation_id, struct st
 enum err change_no_task(struct store *store, struct arena *arena,
                         const struct query_constellation *constellation, struct str key,
                         struct reason *reason);
+/* Answers a request for a constellation that is not there: with the reason, and the id that is near. */
+void change_no_constellation(struct api *api, uint64_t request, struct str id,
+                             const struct reason *reason);
 /* "a, b": the keys of its tasks in this state, the first few; "" if there are none. */
 void change_say_tasks(struct api *api, int64_t constellation_id, enum task_state state,
                       struct buf *words);

@@ -151,6 +151,26 @@ enum err query_constellation_uid(struct store *store, int64_t id, struct arena *
     return ERR_NONE;
 }
 
+enum err query_newest_uids(struct store *store, size_t limit, struct arena *arena, struct str *uids,
+                           size_t *ret_count, struct reason *reason)
+{
+    sqlite3_stmt *row = store_sqlite_statement(
+        store, "SELECT c.uid FROM constellation c WHERE " VISIBLE " ORDER BY c.id DESC", reason);
+    if (row == NULL) {
+        return ERR_IO;
+    }
+    enum err err = ERR_NONE;
+    size_t count = 0;
+    while (count < limit && query_step(store, row, &err, reason)) {
+        uids[count++] = sqlite_column_copy(row, 0, arena);
+    }
+    sqlite3_reset(row);
+    if (err == ERR_NONE) {
+        *ret_count = count;
+    }
+    return err;
+}
+
 enum err query_uid_taken(struct store *store, struct str uid, bool *ret_taken,
                          struct reason *reason)
 {

@@ -48,6 +48,9 @@ enum err query_constellation(struct store *store, int64_t id, struct arena *aren
                              struct query_constellation *ret_constellation, struct reason *reason);
 enum err query_constellation_uid(struct store *store, int64_t id, struct arena *arena,
                                  struct str *ret_uid, struct reason *reason);
+/* Of the newest, at most `limit`: room for as many stands at `uids`. */
+enum err query_newest_uids(struct store *store, size_t limit, struct arena *arena, struct str *uids,
+                           size_t *ret_count, struct reason *reason);
 /* Whether a constellation of this uid is there, in any state. */
 enum err query_uid_taken(struct store *store, struct str uid, bool *ret_taken,
                          struct reason *reason);

@@ -1,4 +1,4 @@
-/* What is answered about a task that is not there. */
+/* What is answered about a task or a constellation that is not there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,11 +61,52 @@ static void of_many_the_first_are_named(void **state)
     house_free(house);
 }
 
+static void expect_constellation(struct house *house, const char *wrong, const char *near)
+{
+    static const char *const routes[][2] = { { "GET", "" },
+                                             { "GET", "/tasks" },
+                                             { "POST", "/undo" } };
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        struct answer answer =
+            house_send(house, routes[i][0], house_path(wrong, routes[i][1]), NULL);
+        char says[400];
+        int length = snprintf(says, sizeof(says), "no constellation \"%s\"", wrong);
+        if (near != NULL) {
+            snprintf(says + length, sizeof(says) - (size_t)length, ": did you mean \"%s\"?", near);
+        }
+        assert_int_equal(answer.status, 404);
+        assert_string_equal(answer_text(&answer, "detail"), says);
+        const json_t *errors = json_object_get(answer.json, "errors");
+        const char *named = json_string_value(json_object_get(json_array_get(errors, 0), "detail"));
+        assert_string_equal(named == NULL ? "" : named, near == NULL ? "" : near);
+        answer_done(&answer);
+    }
+}
+
+static void of_constellations_the_nearest_id_is_told(void **state)
+{
+    (void)state;
+    struct house *house = house_new();
+    char id[160];
+    char other[160];
+    char wrong[164];
+    expect_constellation(house, "disk-report", NULL);
+    house_submit(house, "name: disk-report\ntasks:\n  a: {noop: true}\n", id);
+    house_submit(house, "name: nightly\ntasks:\n  a: {noop: true}\n", other);
+    snprintf(wrong, sizeof(wrong), "dsik%s", id + 4);
+    expect_constellation(house, wrong, id);
+    expect_constellation(house, "disk-reprot", id);
+    expect_constellation(house, "nigthly", other);
+    expect_constellation(house, "nope", NULL);
+    house_free(house);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_told_with_the_nearest_key_or_with_those_that_there_are),
         cmocka_unit_test(of_many_the_first_are_named),
+        cmocka_unit_test(of_constellations_the_nearest_id_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
