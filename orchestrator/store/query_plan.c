@@ -1,6 +1,7 @@
 /* See query_plan.h: tasks and what the constellation has itself. */
 #include "orchestrator/store/query_plan.h"
 
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/query_step.h"
 #include "orchestrator/store/query_task.h"
 #include "orchestrator/store/record_row.h"
@@ -95,8 +96,9 @@ enum err query_plan_scan(struct store *store, int64_t constellation_id, int64_t 
         "SELECT t.id FROM constellation_row c CROSS JOIN task_row t ON t.id BETWEEN"
         " max(c.first_task_id, ?2 + 1) AND c.last_task_id AND t.constellation_id = c.id"
         " AND t.late = 0 WHERE c.id = ?1 ORDER BY t.id LIMIT ?3",
-        "SELECT id FROM task_row WHERE constellation_id = ?1 AND late = 1 AND id > ?2"
-        " ORDER BY id LIMIT ?3",
+        "SELECT t.id FROM " LATE_ROWS(
+            "late_task", "task_row", "t",
+            "?2") " WHERE b.constellation_id = ?1 ORDER BY b.first_id, t.id LIMIT ?3",
     };
     size_t count = 0;
     for (size_t i = 0; i < 2 && count < limit; i++) {

@@ -1,6 +1,7 @@
 /* See query_task.h. */
 #include "orchestrator/store/query_task.h"
 
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/query_step.h"
 #include "orchestrator/store/record_row.h"
 #include "orchestrator/store/sqlite_db.h"
@@ -206,11 +207,12 @@ enum err query_task_scan(struct store *store, const struct query_constellation *
     }
     if (err == ERR_NONE && count < limit) {
         /* Those that edits have added. */
-        sqlite3_stmt *row =
-            store_sqlite_statement(store,
-                                   "SELECT id, state FROM task WHERE constellation_id = ?1 AND"
-                                   " late = 1 AND id > ?2 ORDER BY id LIMIT ?3",
-                                   reason);
+        sqlite3_stmt *row = store_sqlite_statement(
+            store,
+            "SELECT t.id, t.state FROM " LATE_ROWS("late_task", "task", "t",
+                                                   "?2") " WHERE b.constellation_id = ?1"
+                                                         " ORDER BY b.first_id, t.id LIMIT ?3",
+            reason);
         if (row == NULL) {
             return ERR_IO;
         }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "orchestrator/store/data_dir.h"
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/start.h"
 #include "orchestrator/store/store_sqlite.h"
 
@@ -82,11 +83,10 @@ enum err store_delete_constellation(struct store *store, int64_t id, struct reas
     int64_t columns[4];
     enum err err =
         read_row(&pass,
-                 "SELECT state, max(last_task_id, coalesce((SELECT id FROM task_row"
-                 " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
-                 " 0)), max(last_edge_id, coalesce((SELECT id FROM edge_row"
-                 " WHERE constellation_id = ?1 AND late = 1 ORDER BY id DESC LIMIT 1),"
-                 " 0)), coalesce((SELECT max(id) FROM hold"
+                 "SELECT state, max(last_task_id, coalesce((SELECT max(first_id) + 31"
+                 " FROM late_task WHERE constellation_id = ?1), 0)), max(last_edge_id,"
+                 " coalesce((SELECT max(first_id) + 31 FROM late_edge"
+                 " WHERE constellation_id = ?1), 0)), coalesce((SELECT max(id) FROM hold"
                  " WHERE constellation_id = ?1), 0) FROM constellation_row WHERE id = ?1",
                  id, 0, columns, 4);
     if (err == ERR_NOT_FOUND || (err == ERR_NONE && columns[0] == CONSTELLATION_LOADING)) {
@@ -301,22 +301,26 @@ static enum err drop_text(struct pass *pass, int64_t id, int64_t bytes)
     return run(pass, "DELETE FROM constellation_text WHERE id = ?", id, 0);
 }
 
-/* Rows of a constellation that has been deleted, in the range of their ids. */
+/* Rows of a constellation that has been deleted, in a range of ids. */
 struct ranged {
     const char *first; /* the first row of a range: id, a number that `drop` takes, constellation */
     enum err (*drop)(struct pass *pass, int64_t id, int64_t number);
-    const char *go_on; /* writes where the next slice goes on */
+    const char *go_on; /* writes where the next slice goes on in the range of its submission */
+    const char *first_block; /* of those that edits have added: see late.h */
+    const char *drop_block;
 };
 
-static enum err drop_range(struct pass *pass, const struct ranged *rows, int64_t constellation_id,
-                           int64_t from, int64_t to)
+/* ERR_NOT_FOUND: all of them are gone. Else *ret_from is where the next slice goes on. */
+static enum err drop_rows(struct pass *pass, const struct ranged *rows, int64_t constellation_id,
+                          int64_t from, int64_t to, int64_t *ret_from)
 {
     while (pass->budget > 0) {
         int64_t columns[3] = { 0 };
         enum err err = read_row(pass, rows->first, from, to, columns, 3);
         if (err != ERR_NONE) {
-            return err; /* ERR_NOT_FOUND: all of them are gone */
+            return err;
         }
+        *ret_from = columns[0];
         if (columns[2] == constellation_id) {
             err = rows->drop(pass, columns[0], columns[1]);
             if (err != ERR_NONE || pass->budget <= 0) {
@@ -326,8 +330,38 @@ static enum err drop_range(struct pass *pass, const struct ranged *rows, int64_t
             pass->budget--; /* a neighbour that was submitted at the same time */
         }
         from = columns[0] + 1;
+        *ret_from = from;
     }
-    return run(pass, rows->go_on, constellation_id, from);
+    return ERR_NONE;
+}
+
+static enum err drop_range(struct pass *pass, const struct ranged *rows, int64_t constellation_id,
+                           int64_t from, int64_t to)
+{
+    int64_t next = from;
+    enum err err = drop_rows(pass, rows, constellation_id, from, to, &next);
+    return err == ERR_NONE && next > from ? run(pass, rows->go_on, constellation_id, next) : err;
+}
+
+static enum err drop_late(struct pass *pass, const struct ranged *rows, int64_t constellation_id)
+{
+    _Static_assert(LATE_BLOCK == 32, "see the SQL");
+    while (pass->budget > 0) {
+        int64_t first = 0;
+        int64_t next = 0;
+        enum err err = read_row(pass, rows->first_block, constellation_id, 0, &first, 1);
+        if (err == ERR_NONE) {
+            err = drop_rows(pass, rows, constellation_id, first, first + LATE_BLOCK - 1, &next);
+            if (err == ERR_NOT_FOUND) {
+                err = run(pass, rows->drop_block, constellation_id, first);
+                pass->budget--;
+            }
+        }
+        if (err != ERR_NONE) {
+            return err; /* ERR_NOT_FOUND: all of them are gone */
+        }
+    }
+    return ERR_NONE;
 }
 
 /* What an index finds: the first row's id, and a number that `drop` takes. */
@@ -354,16 +388,18 @@ static enum err drop_listed(struct pass *pass, const struct listed *rows, int64_
 
 static const struct ranged task_range = {
     "SELECT id, fence, constellation_id FROM task_row WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
-    drop_task, "UPDATE doomed SET first_task_id = ?2 WHERE id = ?1"
+    drop_task, "UPDATE doomed SET first_task_id = ?2 WHERE id = ?1",
+    "SELECT first_id FROM late_task WHERE constellation_id = ? ORDER BY first_id LIMIT 1",
+    "DELETE FROM late_task WHERE constellation_id = ? AND first_id = ?"
 };
 static const struct ranged edge_range = {
     "SELECT id, 0, constellation_id FROM edge_row WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
-    drop_edge, "UPDATE doomed SET first_edge_id = ?2 WHERE id = ?1"
+    drop_edge, "UPDATE doomed SET first_edge_id = ?2 WHERE id = ?1",
+    "SELECT first_id FROM late_edge WHERE constellation_id = ? ORDER BY first_id LIMIT 1",
+    "DELETE FROM late_edge WHERE constellation_id = ? AND first_id = ?"
 };
 static const struct listed lists[] = {
-    { "SELECT id, fence FROM task_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_task },
     { "SELECT id, fence FROM task_removed WHERE constellation_id = ? LIMIT 1", drop_removed_task },
-    { "SELECT id, 0 FROM edge_row WHERE constellation_id = ? AND late = 1 LIMIT 1", drop_edge },
     { "SELECT id, 0 FROM hold WHERE constellation_id = ? LIMIT 1", drop_hold },
     { "SELECT id, 0 FROM edited WHERE id = ? LIMIT 1", drop_edited },
     { "SELECT id, length(source) FROM constellation_text WHERE id = ? LIMIT 1", drop_text },
@@ -383,6 +419,12 @@ static enum err drop_doomed(struct pass *pass)
     err = drop_range(pass, &task_range, row[0], row[1], row[2]);
     if (err == ERR_NOT_FOUND) {
         err = drop_range(pass, &edge_range, row[0], row[3], row[4]);
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = drop_late(pass, &task_range, row[0]);
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = drop_late(pass, &edge_range, row[0]);
     }
     for (size_t i = 0; err == ERR_NOT_FOUND && i < sizeof lists / sizeof lists[0]; i++) {
         err = drop_listed(pass, &lists[i], row[0]);

@@ -39,7 +39,7 @@ static const char *const step_1[] = {
     " start_timeout_ms INTEGER NOT NULL, silence_timeout_ms INTEGER NOT NULL,"
     " hold_on_failure_ms INTEGER NOT NULL, retired INTEGER NOT NULL DEFAULT 0) STRICT",
     /* Its tasks are those of the id range that name it, its edges likewise (an empty range is 0, 0),
-       and those that are late: see task_late and edge_late. */
+       and those that are late. */
     /* tasks, edges, revision: unless a later revision has said so. */
     "CREATE TABLE constellation_row(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
     " name TEXT NOT NULL, state INTEGER NOT NULL, cancel_requested INTEGER NOT NULL,"
@@ -61,7 +61,7 @@ static const char *const step_1[] = {
     " PRIMARY KEY(constellation_id, number)) STRICT, WITHOUT ROWID",
     /* A task as it was when no attempt had it. name: a number that its key comes to, by which its duration
        is learned. late: an edit has added it, after the range of ids of its
-       constellation; so few are that an index of them alone costs a submission nothing. */
+       constellation. */
     "CREATE TABLE task_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
@@ -70,7 +70,9 @@ static const char *const step_1[] = {
     " revision INTEGER NOT NULL, round INTEGER NOT NULL, flags INTEGER NOT NULL,"
     " state INTEGER NOT NULL, has_references INTEGER NOT NULL, prepared INTEGER NOT NULL,"
     " late INTEGER NOT NULL, name INTEGER NOT NULL) STRICT",
-    "CREATE INDEX task_late ON task_row(constellation_id) WHERE late = 1",
+    /* Where those are: see late.h. */
+    "CREATE TABLE late_task(constellation_id INTEGER NOT NULL, first_id INTEGER NOT NULL,"
+    " PRIMARY KEY(constellation_id, first_id)) STRICT, WITHOUT ROWID",
     /* What is true instead while it is assigned or running: as many rows as there are slots in use. */
     "CREATE TABLE task_live(id INTEGER PRIMARY KEY, class_id INTEGER NOT NULL,"
     " policy_id INTEGER NOT NULL, fence INTEGER NOT NULL, wake_wall_ms INTEGER NOT NULL,"
@@ -117,7 +119,8 @@ static const char *const step_1[] = {
     " flags INTEGER NOT NULL, decision INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " late INTEGER NOT NULL) STRICT",
     "CREATE INDEX edge_by_to ON edge_row(to_id)",
-    "CREATE INDEX edge_late ON edge_row(constellation_id) WHERE late = 1",
+    "CREATE TABLE late_edge(constellation_id INTEGER NOT NULL, first_id INTEGER NOT NULL,"
+    " PRIMARY KEY(constellation_id, first_id)) STRICT, WITHOUT ROWID",
     /* What the latest attempt of a task has decided; it moves to edge_row when another follows. */
     "CREATE TABLE edge_decided(fence INTEGER NOT NULL, edge_id INTEGER NOT NULL,"
     " decision INTEGER NOT NULL, PRIMARY KEY(fence, edge_id)) STRICT, WITHOUT ROWID",

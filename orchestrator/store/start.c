@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/sqlite_db.h"
 #include "orchestrator/store/store_sqlite.h"
 
@@ -174,9 +175,10 @@ static enum err drop_half_loaded(sqlite3 *db, struct reason *reason)
 #define LIVE(column)                                                                               \
     "SELECT t." column " FROM constellation_row c CROSS JOIN task_row t ON t.id BETWEEN"           \
     " c.first_task_id AND c.last_task_id AND t.constellation_id = c.id WHERE c.state IN (2, 3)"    \
-    " UNION ALL SELECT t." column " FROM constellation_row c CROSS JOIN task_row t ON"             \
-    " t.constellation_id = c.id AND t.late = 1 WHERE c.state IN (2, 3)"                            \
-    " UNION ALL SELECT " column " FROM task_live"
+    " UNION ALL SELECT t." column " FROM constellation_row c CROSS JOIN " LATE_ROWS(               \
+        "late_task", "task_row", "t",                                                              \
+        "0") " AND b.constellation_id = c.id WHERE c.state IN (2, 3)"                              \
+             " UNION ALL SELECT " column " FROM task_live"
 #define RETIRE(table, column)                                                                      \
     "CREATE TEMP TABLE used AS SELECT DISTINCT * FROM (" LIVE(                                     \
         column) ");"                                                                               \

@@ -5,6 +5,7 @@
        store_sqlite_row.c       effects to rows: plans
        store_sqlite_attempt.c   those of what runs
        store_sqlite_change.c    those of a plan that changes, and of holds
+       late.c                   where what edits have added is
        store_sqlite_bulk.c      those of edits of many operations
        store_sqlite_load.c      rows to the engine, at the start
        store_sqlite_wake.c      those of a constellation that comes back
@@ -32,7 +33,7 @@ struct id_range {
     int64_t last_task_id;
     int64_t first_edge_id;
     int64_t last_edge_id;
-    bool late; /* none of it: an edit adds them, and an index finds them */
+    bool late; /* none of it: an edit adds them, see late.h */
 };
 
 struct new_edge {

@@ -2,6 +2,7 @@
    runs, so their statements are found by their text. */
 #include "orchestrator/store/store_sqlite.h"
 
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/record_row.h"
 
 /* A statement of up to three numbers, to be run as it is or with text bound behind them. */
@@ -165,6 +166,9 @@ static enum err remove_task(struct store_sqlite *self, const struct effect *effe
         err = run_id(self, "DELETE FROM task_stamp WHERE id = ?", effect->id, reason);
     }
     if (err == ERR_NONE) {
+        err = late_goes(&self->store, LATE_TASK, effect->id, reason);
+    }
+    if (err == ERR_NONE) {
         err = run_id_on_row(self, "DELETE FROM task_row WHERE id = ?", effect->id, reason);
     }
     return err;
@@ -181,6 +185,9 @@ static enum err remove_edge(struct store_sqlite *self, const struct effect *effe
                effect->id, reason);
     if (err == ERR_NONE) {
         err = run_id(self, "DELETE FROM edge_text WHERE id = ?", effect->id, reason);
+    }
+    if (err == ERR_NONE) {
+        err = late_goes(&self->store, LATE_EDGE, effect->id, reason);
     }
     if (err == ERR_NONE) {
         err = run_id_on_row(self, "DELETE FROM edge_row WHERE id = ?", effect->id, reason);

@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/store/device_json.h"
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/output_file.h"
 #include "orchestrator/store/record_row.h"
 
@@ -322,7 +323,9 @@ static const struct pass shared[] = {
     " FROM constellation_row c CROSS JOIN task t ON t.id BETWEEN c.first_task_id AND"              \
     " c.last_task_id AND t.constellation_id = c.id AND t.late = 0"
 #define TASKS_LATE                                                                                 \
-    " FROM constellation_row c CROSS JOIN task t ON t.constellation_id = c.id AND t.late = 1"
+    " FROM constellation_row c CROSS JOIN " LATE_ROWS("late_task", "task", "t",                    \
+                                                      "0") " AND b.constellation_id = c.id"
+#define IN_LATE_ORDER(row) " ORDER BY c.id, b.first_id, " row ".id"
 
 static const struct pass of_constellations[] = {
     { "SELECT " CONSTELLATION_COLUMNS " FROM constellation c WHERE " WHICH " ORDER BY c.id",
@@ -330,20 +333,21 @@ static const struct pass of_constellations[] = {
     { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_IN_RANGE " WHERE " WHICH
       " ORDER BY c.id, t.id",
       load_task_row },
-    { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_LATE " WHERE " WHICH " ORDER BY c.id, t.id",
+    { "SELECT t.constellation_id, " TASK_COLUMNS TASKS_LATE " WHERE " WHICH IN_LATE_ORDER("t"),
       load_task_row },
     { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation_row c CROSS JOIN edge_row e"
       " ON e.id BETWEEN c.first_edge_id AND c.last_edge_id AND e.constellation_id = c.id"
       " AND e.late = 0 WHERE " WHICH " ORDER BY c.id, e.id",
       load_edge_row },
-    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation_row c CROSS JOIN edge_row e"
-      " ON e.constellation_id = c.id AND e.late = 1 WHERE " WHICH " ORDER BY c.id, e.id",
+    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM constellation_row c CROSS JOIN " LATE_ROWS(
+          "late_edge", "edge_row", "e",
+          "0") " AND b.constellation_id = c.id WHERE " WHICH IN_LATE_ORDER("e"),
       load_edge_row },
     { "SELECT " ATTEMPT_COLUMNS TASKS_IN_RANGE " CROSS JOIN attempt a ON a.fence = t.fence"
       " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
       load_attempt_row },
     { "SELECT " ATTEMPT_COLUMNS TASKS_LATE " CROSS JOIN attempt a ON a.fence = t.fence"
-      " WHERE " WHICH " AND t.fence <> 0 ORDER BY c.id, t.id",
+      " WHERE " WHICH " AND t.fence <> 0" IN_LATE_ORDER("t"),
       load_attempt_row },
     { "SELECT " LIMIT_COLUMNS " FROM constellation_row c CROSS JOIN constellation_limit l"
       " ON l.constellation_id = c.id WHERE " WHICH " ORDER BY c.id, l.number",

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/store/class_json.h"
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/record_row.h"
 
 /* The text of a larger plan is not kept: every task has its body, and a row of many megabytes would hold
@@ -156,7 +157,11 @@ static enum err add_task(struct store_sqlite *self, const struct effect *effect,
     sqlite_bind_words(statement, 5, plan->group);
     sqlite_bind_words(statement, 6, plan->description);
     sqlite_bind_words(statement, 7, plan->hold);
-    return row_run(self, ROW_ADD_TASK_TEXT, reason);
+    err = row_run(self, ROW_ADD_TASK_TEXT, reason);
+    if (err != ERR_NONE || !range->late) {
+        return err;
+    }
+    return late_added(&self->store, LATE_TASK, constellation_id, record->id, reason);
 }
 
 /* While an attempt has the task its own row, which lies anywhere, is left alone. */
@@ -196,6 +201,22 @@ static void bind_edge(sqlite3_stmt *statement, size_t place, const struct new_ed
     }
 }
 
+/* Of those that are in one block the first says so for all. */
+static enum err added_edges(struct store_sqlite *self, size_t count, struct reason *reason)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; err == ERR_NONE && i < count; i++) {
+        const struct new_edge *edge = &self->edges[i];
+        bool is_first = i == 0 || edge[-1].constellation_id != edge->constellation_id ||
+                        edge[-1].record.id / LATE_BLOCK != edge->record.id / LATE_BLOCK;
+        if (edge->late && is_first) {
+            err = late_added(&self->store, LATE_EDGE, edge->constellation_id, edge->record.id,
+                             reason);
+        }
+    }
+    return err;
+}
+
 /* The edges that have been collected, one by one. */
 static enum err flush_edges(struct store_sqlite *self, struct reason *reason)
 {
@@ -208,7 +229,7 @@ static enum err flush_edges(struct store_sqlite *self, struct reason *reason)
             return err;
         }
     }
-    return ERR_NONE;
+    return added_edges(self, count, reason);
 }
 
 /* Edges come by the hundred thousand: they are collected, and go in by one statement for many. */
@@ -235,7 +256,8 @@ static enum err add_edge(struct store_sqlite *self, const struct effect *effect,
         bind_edge(self->rows[ROW_ADD_EDGES], i, &self->edges[i]);
     }
     self->edges_count = 0;
-    return row_run(self, ROW_ADD_EDGES, reason);
+    err = row_run(self, ROW_ADD_EDGES, reason);
+    return err != ERR_NONE ? err : added_edges(self, EDGES_AT_ONCE, reason);
 }
 
 /* A decision that an attempt has made stands beside those of its time, not at its edge. */

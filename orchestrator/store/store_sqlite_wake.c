@@ -3,6 +3,7 @@
    changes meanwhile but that it may be deleted: its own row is looked for at each slice. */
 #include "orchestrator/store/store_sqlite_load.h"
 
+#include "orchestrator/store/late.h"
 #include "orchestrator/store/record_row.h"
 
 /* What a class costs, as a row, for so many devices that it is matched with. */
@@ -110,25 +111,21 @@ static enum err wake_attempt(struct waking *waking, sqlite3_stmt *row)
     return err;
 }
 
-#define ATTEMPTS_OF_TASKS                                                                          \
-    "SELECT t.constellation_id, t.id, " ATTEMPT_COLUMNS                                            \
-    " FROM task_row t LEFT JOIN attempt a ON a.fence = t.fence WHERE "
-#define IN_RANGE(row) row ".id > ?2 AND " row ".id <= ?3 ORDER BY " row ".id LIMIT ?4"
-#define IS_LATE(row)                                                                               \
-    row ".constellation_id = ?1 AND " row ".late = 1 AND " row ".id > ?2 ORDER BY " row            \
-        ".id LIMIT ?4"
+#define TASK_OF       "SELECT t.constellation_id, " TASK_COLUMNS " FROM "
+#define EDGE_OF       "SELECT e.constellation_id, " EDGE_COLUMNS " FROM "
+#define ATTEMPT_OF    "SELECT t.constellation_id, t.id, " ATTEMPT_COLUMNS " FROM "
+#define THE_LATEST    " LEFT JOIN attempt a ON a.fence = t.fence"
+#define IN_RANGE(row) " WHERE " row ".id > ?2 AND " row ".id <= ?3 ORDER BY " row ".id LIMIT ?4"
+#define IS_LATE(row)  " WHERE b.constellation_id = ?1 ORDER BY b.first_id, " row ".id LIMIT ?4"
 
 static const struct step steps[] = {
-    { "SELECT t.constellation_id, " TASK_COLUMNS " FROM task t WHERE " IN_RANGE("t"), wake_task,
-      TASK_RANGE },
-    { "SELECT t.constellation_id, " TASK_COLUMNS " FROM task t WHERE " IS_LATE("t"), wake_task,
-      ALL },
-    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM edge_row e WHERE " IN_RANGE("e"), wake_edge,
-      EDGE_RANGE },
-    { "SELECT e.constellation_id, " EDGE_COLUMNS " FROM edge_row e WHERE " IS_LATE("e"), wake_edge,
-      ALL },
-    { ATTEMPTS_OF_TASKS IN_RANGE("t"), wake_attempt, TASK_RANGE },
-    { ATTEMPTS_OF_TASKS IS_LATE("t"), wake_attempt, ALL },
+    { TASK_OF "task t" IN_RANGE("t"), wake_task, TASK_RANGE },
+    { TASK_OF LATE_ROWS("late_task", "task", "t", "?2") IS_LATE("t"), wake_task, ALL },
+    { EDGE_OF "edge_row e" IN_RANGE("e"), wake_edge, EDGE_RANGE },
+    { EDGE_OF LATE_ROWS("late_edge", "edge_row", "e", "?2") IS_LATE("e"), wake_edge, ALL },
+    { ATTEMPT_OF "task_row t" THE_LATEST IN_RANGE("t"), wake_attempt, TASK_RANGE },
+    { ATTEMPT_OF LATE_ROWS("late_task", "task_row", "t", "?2") THE_LATEST IS_LATE("t"),
+      wake_attempt, ALL },
 };
 
 enum { STEPS_COUNT = sizeof steps / sizeof steps[0] };

@@ -38,6 +38,9 @@ asterism_test(unit_query_plan
 asterism_test(unit_store_pages
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_pages.c ${store_sample}
     LINK store engine base PkgConfig::SQLITE)
+asterism_test(unit_late
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_late.c ${sqlite_number} ${store_sample}
+    LINK store engine base PkgConfig::SQLITE)
 asterism_test(unit_reader
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_reader.c ${store_bench}
     LINK store engine base PkgConfig::SQLITE)

@@ -108,6 +108,31 @@ static void an_edit_of_a_task_changes_its_row_and_adds_a_revision_and_an_event(v
     assert_int_equal(pages_of_turn(bench), 3);
 }
 
+static void add_task(struct bench *bench, const char *key, int64_t id)
+{
+    static const struct plan_edge edge_text;
+    struct task_record task = {
+        .id = id, .class_id = 2, .policy_id = 3, .state = TASK_WAITING, .round = 1
+    };
+    struct plan_task text = { .key = str_of(key), .body = STR("b") };
+    struct edge_record edge = { .id = id, .from_id = 13, .to_id = id, .when = EDGE_WHEN_ALWAYS };
+    sample_add_task(effects_of(bench), &task, &text);
+    world_apply(bench->world);
+    sample_edge(effects_of(bench), EFFECT_ADD_EDGE, &edge, &edge_text);
+}
+
+/* Two tables and an index of tasks, one of each of edges, revision and event. */
+static void a_task_that_an_edit_adds_near_the_last_changes_seven_pages(void **state)
+{
+    struct bench *bench = *state;
+    add_task(bench, "new", 40);
+    add_revision(bench, 9);
+    pages_of_turn(bench);
+    add_task(bench, "newer", 41);
+    add_revision(bench, 10);
+    assert_int_equal(pages_of_turn(bench), 7);
+}
+
 /* The second edge that goes is no reason to say again what is spent. */
 static void a_dependency_that_goes_changes_its_row_and_its_index(void **state)
 {
@@ -125,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(an_end_and_the_assignment_that_follows_change_five_pages),
         ROW(an_edit_of_a_task_changes_its_row_and_adds_a_revision_and_an_event),
+        ROW(a_task_that_an_edit_adds_near_the_last_changes_seven_pages),
         ROW(a_dependency_that_goes_changes_its_row_and_its_index),
     };
     return cmocka_run_group_tests_name("store pages", tests, NULL, NULL);
