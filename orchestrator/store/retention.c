@@ -500,40 +500,57 @@ static enum err doom_finished(struct pass *pass, int64_t now_wall_ms,
     return err;
 }
 
-/* The oldest rows of a table that grows at one end, up to the first that is to be kept. */
-static enum err drop_oldest(struct pass *pass, const char *oldest, const char *drop,
-                            int64_t keep_after_ms, int64_t keep_from)
+/* Removed tasks that never ran: no event names them once that of their removal, which is about to go, has
+   gone. */
+static enum err drop_forgotten(struct pass *pass, int64_t constellation_id, int64_t seq)
 {
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t row[1] = { 0 };
+        err = read_row(pass,
+                       "SELECT id FROM task_removed WHERE constellation_id = ? AND fence = 0"
+                       " AND seq < ? LIMIT 1",
+                       constellation_id, seq, row, 1);
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM task_removed WHERE id = ?", row[0], 0);
+            pass->budget--;
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
+static enum err drop_events(struct pass *pass, int64_t now_wall_ms,
+                            const struct retention_policy *policy)
+{
+    const int64_t keep_after_ms =
+        policy->events_keep_ms > 0 ? now_wall_ms - policy->events_keep_ms : INT64_MIN;
+    const int64_t keep_from =
+        policy->events_max > 0 ? pass->self->seq - policy->events_max + 1 : INT64_MIN;
     while (pass->budget > 0) {
-        int64_t row[2] = { 0 };
-        enum err err = read_row(pass, oldest, 0, 0, row, 2);
+        int64_t row[4] = { 0 };
+        /* The newest stays whatever its age: the numbering goes on from it. */
+        enum err err = read_row(pass,
+                                "SELECT seq, wall_ms, kind, constellation_id FROM event"
+                                " WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1",
+                                0, 0, row, 4);
         if (err != ERR_NONE) {
             return err == ERR_NOT_FOUND ? ERR_NONE : err;
         }
         if (row[1] >= keep_after_ms && row[0] >= keep_from) {
             return ERR_NONE;
         }
-        err = run(pass, drop, row[0], 0);
+        if (row[2] == HISTORY_CONSTELLATION_EDITED) {
+            err = drop_forgotten(pass, row[3], row[0]);
+        }
+        if (err == ERR_NONE && pass->budget > 0) {
+            err = run(pass, "DELETE FROM event WHERE seq = ?", row[0], 0);
+            pass->budget--;
+        }
         if (err != ERR_NONE) {
             return err;
         }
-        pass->budget--;
     }
     return ERR_NONE;
-}
-
-static enum err drop_events(struct pass *pass, int64_t now_wall_ms,
-                            const struct retention_policy *policy)
-{
-    int64_t last = pass->self->seq;
-    /* The newest stays whatever its age: the numbering goes on from it. */
-    return drop_oldest(pass,
-                       "SELECT seq, wall_ms FROM event"
-                       " WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1",
-                       "DELETE FROM event WHERE seq = ?",
-                       policy->events_keep_ms > 0 ? now_wall_ms - policy->events_keep_ms
-                                                  : INT64_MIN,
-                       policy->events_max > 0 ? last - policy->events_max + 1 : INT64_MIN);
 }
 
 /* The plan stays whatever of its revisions goes. */
@@ -559,24 +576,6 @@ static enum err drop_revisions(struct pass *pass, int64_t now_wall_ms,
         }
         if (err == ERR_NONE) {
             err = drop_revisions_of(pass, row[0], keep_after_ms, row[1]);
-        }
-    }
-    return err == ERR_NOT_FOUND ? ERR_NONE : err;
-}
-
-/* Removed tasks that never ran and that no event names any more. */
-static enum err drop_forgotten(struct pass *pass)
-{
-    enum err err = ERR_NONE;
-    while (err == ERR_NONE && pass->budget > 0) {
-        int64_t row[1] = { 0 };
-        err = read_row(pass,
-                       "SELECT id FROM task_removed WHERE fence = 0 AND"
-                       " seq < (SELECT min(seq) FROM event) - 1 LIMIT 1",
-                       0, 0, row, 1);
-        if (err == ERR_NONE) {
-            err = run(pass, "DELETE FROM task_removed WHERE id = ?", row[0], 0);
-            pass->budget--;
         }
     }
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
@@ -622,6 +621,26 @@ static enum err drop_named(struct pass *pass)
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
+/* What was answered long ago to whoever might ask the same again: the oldest first. */
+static enum err drop_answers(struct pass *pass, int64_t keep_after_ms)
+{
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && pass->budget > 0) {
+        int64_t row[2] = { 0 };
+        err =
+            read_row(pass, "SELECT rowid, created_wall_ms FROM idempotency ORDER BY rowid LIMIT 1",
+                     0, 0, row, 2);
+        if (err == ERR_NONE && row[1] >= keep_after_ms) {
+            break;
+        }
+        if (err == ERR_NONE) {
+            err = run(pass, "DELETE FROM idempotency WHERE rowid = ?", row[0], 0);
+            pass->budget--;
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
 static enum err retain(struct pass *pass, int64_t now_wall_ms,
                        const struct retention_policy *policy)
 {
@@ -651,14 +670,8 @@ static enum err retain(struct pass *pass, int64_t now_wall_ms,
     if (err == ERR_NONE && pass->budget > 0) {
         err = drop_named(pass);
     }
-    if (err == ERR_NONE && pass->budget > 0) {
-        err = drop_forgotten(pass);
-    }
     if (err == ERR_NONE && policy->idempotency_keep_ms > 0) {
-        err = drop_oldest(pass,
-                          "SELECT rowid, created_wall_ms FROM idempotency ORDER BY rowid LIMIT 1",
-                          "DELETE FROM idempotency WHERE rowid = ?",
-                          now_wall_ms - policy->idempotency_keep_ms, INT64_MIN);
+        err = drop_answers(pass, now_wall_ms - policy->idempotency_keep_ms);
     }
     return err;
 }

@@ -107,11 +107,10 @@ static const char *const step_1[] = {
     " description TEXT, hold TEXT) STRICT",
     "CREATE UNIQUE INDEX task_text_by_key ON task_text(constellation_id, key)",
     /* What an edit has removed: its attempts stay while its constellation does; without any it goes
-       with the last event that can name it. seq: of the last event before its removal. */
+       with the event of that edit. seq: of the last event before its removal. */
     "CREATE TABLE task_removed(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " key TEXT NOT NULL, fence INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT",
-    "CREATE INDEX task_removed_of ON task_removed(constellation_id)",
-    "CREATE INDEX task_removed_by_seq ON task_removed(seq) WHERE fence = 0",
+    "CREATE INDEX task_removed_of ON task_removed(constellation_id, fence, seq)",
     /* decision, fence: unless the latest attempt of from_id has made one. flags: enum edge_flag. late:
        as of tasks. */
     "CREATE TABLE edge_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"

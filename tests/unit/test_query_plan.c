@@ -412,20 +412,30 @@ static void an_edit_s_revision_is_one_row(void **state)
     assert_int_equal(number(bench, "SELECT oldest_wall_ms FROM edited"), 500);
 }
 
-static void a_removed_task_that_never_ran_goes_with_the_events_that_name_it(void **state)
+static void a_removed_task_that_never_ran_goes_with_the_event_of_its_removal(void **state)
 {
     struct bench *bench = *state;
-    add_late(bench, 1);
-    effects_add(&bench->world->effects, EFFECT_REMOVE_EDGE)->id = 50;
-    effects_add(&bench->world->effects, EFFECT_REMOVE_TASK)->id = 40;
+    struct effects *effects = &bench->world->effects;
+    static const int64_t edges[] = { 50, 51, 21, 22 };
+    static const int64_t tasks[] = { 40, 41, 11 }; /* the last one has run */
+    add_late(bench, 2);
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        effects_add(effects, EFFECT_REMOVE_EDGE)->id = edges[i];
+    }
+    for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+        effects_add(effects, EFFECT_REMOVE_TASK)->id = tasks[i];
+    }
+    struct history *history = &effects_add(effects, EFFECT_HISTORY)->history;
+    history->kind = HISTORY_CONSTELLATION_EDITED;
+    history->constellation_id = 1;
     for (int i = 0; i < 5; i++) {
-        effects_add(&bench->world->effects, EFFECT_HISTORY)->history.kind = HISTORY_TASK_STARTED;
+        effects_add(effects, EFFECT_HISTORY)->history.kind = HISTORY_TASK_STARTED;
     }
     world_commit(bench->world);
     retain(bench, 1, &(struct retention_policy){ .events_max = 6 });
-    assert_int_equal(number(bench, "SELECT count(*) FROM task_removed"), 1);
-    retain(bench, 1, &(struct retention_policy){ .events_max = 2 });
-    assert_int_equal(number(bench, "SELECT count(*) FROM task_removed"), 0);
+    assert_int_equal(number(bench, "SELECT count(*) FROM task_removed"), 3);
+    retain(bench, 1, &(struct retention_policy){ .events_max = 5 });
+    assert_int_equal(number(bench, "SELECT id FROM task_removed"), 11);
 }
 
 static void a_constellation_that_was_edited_goes_whole(void **state)
@@ -523,7 +533,7 @@ int main(void)
         IN_A_BENCH(what_the_last_revision_says_of_its_plan_stays_when_it_goes),
         IN_A_BENCH(an_edit_s_revision_is_one_row),
         IN_A_BENCH(a_task_that_an_edit_touches_has_its_revision),
-        IN_A_BENCH(a_removed_task_that_never_ran_goes_with_the_events_that_name_it),
+        IN_A_BENCH(a_removed_task_that_never_ran_goes_with_the_event_of_its_removal),
         IN_A_BENCH(a_constellation_that_was_edited_goes_whole),
         IN_A_BENCH(what_a_reopened_constellation_refers_to_is_in_use_again),
     };

@@ -133,6 +133,23 @@ static void a_task_that_an_edit_adds_near_the_last_changes_seven_pages(void **st
     assert_int_equal(pages_of_turn(bench), 7);
 }
 
+/* The same seven, and its name for the events, with an index. */
+static void a_task_that_an_edit_removes_changes_nine_pages(void **state)
+{
+    struct bench *bench = *state;
+    add_task(bench, "new", 40);
+    add_task(bench, "newer", 41);
+    add_revision(bench, 9);
+    pages_of_turn(bench);
+    for (int64_t id = 40; id <= 41; id++) {
+        effects_add(effects_of(bench), EFFECT_REMOVE_EDGE)->id = id;
+        effects_add(effects_of(bench), EFFECT_REMOVE_TASK)->id = id;
+        add_revision(bench, (uint32_t)id);
+        int pages = pages_of_turn(bench);
+        assert_true(id == 40 || pages == 9);
+    }
+}
+
 /* The second edge that goes is no reason to say again what is spent. */
 static void a_dependency_that_goes_changes_its_row_and_its_index(void **state)
 {
@@ -151,6 +168,7 @@ int main(void)
         ROW(an_end_and_the_assignment_that_follows_change_five_pages),
         ROW(an_edit_of_a_task_changes_its_row_and_adds_a_revision_and_an_event),
         ROW(a_task_that_an_edit_adds_near_the_last_changes_seven_pages),
+        ROW(a_task_that_an_edit_removes_changes_nine_pages),
         ROW(a_dependency_that_goes_changes_its_row_and_its_index),
     };
     return cmocka_run_group_tests_name("store pages", tests, NULL, NULL);
