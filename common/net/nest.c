@@ -25,6 +25,11 @@ static void wake(evutil_socket_t fd, short what, void *context)
     (void)context;
 }
 
+static void serve_sendings(uv_prepare_t *before_poll)
+{
+    sendings_serve(&((struct nest *)before_poll->data)->sendings);
+}
+
 enum err nest_new(struct nest **ret_nest, struct reason *reason)
 {
     struct event_config *config = event_config_new();
@@ -44,6 +49,10 @@ enum err nest_new(struct nest **ret_nest, struct reason *reason)
         return reason_set(reason, ERR_IO, "no event loop: %s", uv_strerror(rc));
     }
     nest->base = base;
+    CHECK(uv_prepare_init(&nest->uv, &nest->before_poll) == 0);
+    nest->before_poll.data = nest;
+    CHECK(uv_prepare_start(&nest->before_poll, serve_sendings) == 0);
+    uv_unref((uv_handle_t *)&nest->before_poll); /* alone it is nothing to wait for */
     nest->uv_ready = event_new(base, uv_backend_fd(&nest->uv), EV_READ | EV_PERSIST, wake, NULL);
     nest->uv_timeout = event_new(base, -1, 0, wake, NULL);
     CHECK(nest->uv_ready != NULL && nest->uv_timeout != NULL);
@@ -58,6 +67,8 @@ void nest_free(struct nest *nest)
         return;
     }
     ws_context_free(nest->ws_context);
+    CHECK(nest->sendings.count == 0);
+    uv_close((uv_handle_t *)&nest->before_poll, NULL);
     /* Closed handles are only forgotten when the loop has run their callbacks; a name that is being
        looked up keeps its handle until the resolver answers. */
     uv_run(&nest->uv, UV_RUN_DEFAULT);
@@ -100,7 +111,7 @@ void nest_run_once(struct nest *nest, bool may_sleep)
         event_del(nest->uv_timeout);
     }
     int flags = EVLOOP_ONCE;
-    if (!may_sleep || timeout_ms == 0) {
+    if (!may_sleep || timeout_ms == 0 || nest->sendings.count > 0) {
         flags |= EVLOOP_NONBLOCK;
     }
     event_base_loop(nest->base, flags);

@@ -73,6 +73,7 @@ enum err ws_client_new(struct nest *nest, const struct ws_client_config *config,
 static void let_go(struct ws_client *client)
 {
     if (client->wsi != NULL) {
+        sending_forget(&client->sending);
         lws_set_opaque_user_data(client->wsi, NULL);
         client->wsi = NULL;
     }
@@ -122,6 +123,15 @@ void ws_client_ended(struct ws_client *client, int code, const char *why)
     client->callbacks.closed(client->callbacks.context, code, words);
 }
 
+static void write_soon(struct ws_client *client)
+{
+    if (lws_partial_buffered(client->wsi)) {
+        lws_callback_on_writable(client->wsi);
+    } else {
+        sending_soon(client->nest, &client->sending, client->wsi);
+    }
+}
+
 enum err ws_client_send(struct ws_client *client, struct str envelopes)
 {
     if (client->state != WS_CLIENT_OPEN) {
@@ -138,7 +148,7 @@ enum err ws_client_send(struct ws_client *client, struct str envelopes)
     }
     if (!client->asked) {
         client->asked = true;
-        lws_callback_on_writable(client->wsi);
+        write_soon(client);
     }
     return ERR_NONE;
 }
@@ -174,7 +184,7 @@ void ws_client_close(struct ws_client *client, int code, const char *why)
         /* A server that does not read must not keep us: the queue has this long to drain. */
         lws_set_timeout(client->wsi, PENDING_TIMEOUT_USER_OK, CLOSE_LIMIT_S);
         lws_cancel_service(client->shared->lws);
-        lws_callback_on_writable(client->wsi);
+        write_soon(client);
         break;
     }
 }
@@ -220,7 +230,7 @@ static int on_writable(struct ws_client *client, struct lws *wsi)
     size_t queued = outbox_queued(&client->out);
     if (queued > 0 || lws_partial_buffered(wsi)) {
         client->asked = true;
-        lws_callback_on_writable(wsi);
+        write_soon(client);
     } else if (client->state == WS_CLIENT_CLOSING) {
         close_now(client, wsi);
         return 0;

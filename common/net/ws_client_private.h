@@ -8,6 +8,7 @@
 #include "common/net/inbox.h"
 #include "common/net/lookup.h"
 #include "common/net/outbox.h"
+#include "common/net/sending.h"
 #include "common/net/ws_client.h"
 #include "common/net/ws_context.h"
 #include "common/net/ws_url.h"
@@ -44,6 +45,7 @@ struct ws_client {
 
     struct inbox in;
     struct outbox out;
+    struct sending sending;
     bool asked;    /* a WRITEABLE is under way */
     bool was_full; /* owes the caller a `writable` */
     int close_code;

@@ -92,7 +92,7 @@ static void ask_writable(struct conn *conn)
 {
     if (!conn->channel->asked) {
         conn->channel->asked = true;
-        lws_callback_on_writable(conn->wsi);
+        conn_write_soon(conn);
     }
 }
 

@@ -26,6 +26,7 @@ void conn_ended(struct conn *conn, const char *why)
 {
     struct net *net = conn->net;
     deadline_stop(&conn->deadline);
+    sending_forget(&conn->sending);
     if (conn->exchange != NULL) {
         uint64_t id = conn->exchange->id;
         bool was_open = map_get(&net->exchanges, id) == conn->exchange;
@@ -63,6 +64,15 @@ void conn_kill(struct conn *conn)
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
     /* Set from outside its callbacks, a timeout of libwebsockets runs from its next event on. */
     lws_cancel_service(conn->net->lws);
+}
+
+void conn_write_soon(struct conn *conn)
+{
+    if (lws_partial_buffered(conn->wsi)) {
+        lws_callback_on_writable(conn->wsi);
+    } else {
+        sending_soon(conn->net->nest, &conn->sending, conn->wsi);
+    }
 }
 
 /* A request not complete, an answer not taken, a frame not finished, or a refused sender that goes

@@ -9,6 +9,7 @@
 #include "common/base/map.h"
 #include "common/net/inbox.h"
 #include "common/net/outbox.h"
+#include "common/net/sending.h"
 #include "orchestrator/net/deadline.h"
 #include "orchestrator/net/net.h"
 
@@ -81,6 +82,7 @@ struct conn {
     char peer[64];
     struct net_identity identity;
     struct deadline deadline;
+    struct sending sending;
     struct exchange *exchange; /* NULL between requests */
     struct channel *channel;   /* NULL before the upgrade */
 };
@@ -95,7 +97,8 @@ void accept_again(int fd, short what, void *context);
 struct conn *conn_new(struct net *net, bool over_unix);
 void conn_ended(struct conn *conn, const char *why); /* tells the handlers, once */
 void conn_free(struct conn *conn);
-void conn_kill(struct conn *conn); /* soon, from the loop */
+void conn_kill(struct conn *conn);       /* soon, from the loop */
+void conn_write_soon(struct conn *conn); /* a WRITEABLE comes, when the socket takes it */
 void conn_expired(struct deadline *deadline);
 
 /* http.c: the request side. They return what the libwebsockets callback returns. */

@@ -118,7 +118,7 @@ static void send_soon(struct exchange *exchange)
     if (conn->deadline.list == NULL) {
         deadline_start(&conn->deadline, &conn->net->request_deadlines);
     }
-    lws_callback_on_writable(conn->wsi);
+    conn_write_soon(conn);
 }
 
 void exchange_free(struct exchange *exchange)
@@ -258,7 +258,7 @@ static int finish(struct conn *conn)
     if (keep_alive && exchange->pass == nest_passes(conn->net->nest)) {
         /* What was read behind the request has not been shown to us yet: it is at the next pass, before
            anything else. */
-        lws_callback_on_writable(conn->wsi);
+        conn_write_soon(conn);
         return 0;
     }
     exchange_free(exchange);
@@ -266,6 +266,8 @@ static int finish(struct conn *conn)
         return -1;
     }
     deadline_start(&conn->deadline, &conn->net->request_deadlines);
+    /* It reads the next request once it has heard that the socket takes bytes. */
+    conn_write_soon(conn);
     return 0;
 }
 
@@ -290,7 +292,7 @@ int http_writable(struct conn *conn)
         queue_answer(exchange);
     }
     if (outbox_queued(&exchange->out) > 0 || lws_partial_buffered(conn->wsi)) {
-        lws_callback_on_writable(conn->wsi);
+        conn_write_soon(conn);
         return 0;
     }
     if (exchange->state == EXCHANGE_ENDING) {

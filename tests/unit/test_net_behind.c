@@ -47,16 +47,22 @@ static int teardown(void **state)
     return 0;
 }
 
-/* As many passes as anything here needs; after them the loop has nothing to do until somebody sends. */
+/* The loop has nothing to do until somebody sends. */
+static void expect_rest(struct house *house)
+{
+    struct uv_loop_s *uv = nest_uv(house->nest);
+    struct pollfd ready = { .fd = uv_backend_fd(uv), .events = POLLIN };
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    assert_int_not_equal(uv_backend_timeout(uv), 0);
+}
+
+/* As many passes as anything here needs. */
 static void settle(struct house *house)
 {
     for (int i = 0; i < PASSES; i++) {
         nest_run_once(house->nest, false);
     }
-    struct uv_loop_s *uv = nest_uv(house->nest);
-    struct pollfd ready = { .fd = uv_backend_fd(uv), .events = POLLIN };
-    assert_int_equal(poll(&ready, 1, 0), 0);
-    assert_int_not_equal(uv_backend_timeout(uv), 0);
+    expect_rest(house);
 }
 
 static unsigned count_answers(struct raw *raw)
@@ -107,6 +113,27 @@ static void a_connection_takes_request_after_request_with_a_body(void **state)
     assert_int_equal(net_stats(house->net).connections, 2);
     raw_close(&raws[0]);
     raw_close(&raws[1]);
+}
+
+/* The socket takes it: nobody has to ask the system first, or to look again for what comes next. */
+static void an_answer_is_out_and_done_with_at_once(void **state)
+{
+    struct house *house = *state;
+    house->holds = true;
+    house_open(house);
+    struct raw raw;
+    raw_open_unix(&raw, house, unix_path);
+    for (unsigned i = 1; i <= 3; i++) {
+        raw_send(&raw, POST);
+        house_until_count(house, &house->requests, i);
+        settle(house);
+        answer(house);
+        nest_run_once(house->nest, false);
+        expect_rest(house);
+        raw_until_text(&raw, "\r\n\r\nanswer");
+        buf_clear(&raw.got);
+    }
+    raw_close(&raw);
 }
 
 struct cut {
@@ -350,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_connection_takes_request_after_request_with_a_body),
+        TEST(an_answer_is_out_and_done_with_at_once),
         TEST(two_bodies_cut_at_any_byte_do_not_stop_the_daemon),
         TEST(what_comes_before_the_answer_to_a_body_takes_no_answer_away),
         TEST(a_flood_behind_a_body_is_thrown_away),
