@@ -242,3 +242,20 @@ bool api_find_constellation_whole(struct api *api, const struct api_call *call, 
     *ret_constellation = found;
     return true;
 }
+
+bool api_find_constellation_id(struct api *api, const struct api_call *call, struct str id,
+                               int64_t *ret_id, struct str *ret_uid)
+{
+    struct query_constellation found = { .record.id = uids_find(&api->uids, id), .uid = id };
+    if (engine_constellation(api->config.engine, found.record.id) == NULL) {
+        if (!api_find_constellation_whole(api, call, id, &found)) {
+            return false;
+        }
+        uids_keep(&api->uids, found.uid, found.record.id);
+    }
+    *ret_id = found.record.id;
+    if (ret_uid != NULL) {
+        *ret_uid = found.uid;
+    }
+    return true;
+}

@@ -10,6 +10,7 @@
 #include "orchestrator/api/reply.h"
 #include "orchestrator/api/route.h"
 #include "orchestrator/api/stream.h"
+#include "orchestrator/api/uids.h"
 #include "orchestrator/api/wake.h"
 #include "orchestrator/store/query.h"
 
@@ -26,6 +27,7 @@ struct api {
     struct streams streams;
     struct plans plans;
     struct wakes wakes;
+    struct uids uids;
     struct worker *parser;  /* large bodies, to plans and edits */
     struct worker *reader;  /* what is read by a snapshot */
     struct worker *checker; /* edits of many operations, by another */
@@ -46,5 +48,9 @@ bool api_find_constellation(struct api *api, const struct api_call *call, struct
    there is. */
 bool api_find_constellation_whole(struct api *api, const struct api_call *call, struct str id,
                                   struct query_constellation *ret_constellation);
+/* The same for who needs its number alone: of one that is live without a look into the database. ret_uid may
+   be NULL; it lives as long as the call. */
+bool api_find_constellation_id(struct api *api, const struct api_call *call, struct str id,
+                               int64_t *ret_id, struct str *ret_uid);
 
 #endif

@@ -11,15 +11,15 @@
 bool change_begin(struct api *api, const struct api_call *call, const struct job_type *type,
                   struct job **ret_job, struct change **ret_change)
 {
-    struct query_constellation constellation;
-    if (!api_find_constellation_whole(api, call, call->params[0], &constellation) ||
+    int64_t constellation_id = 0;
+    if (!api_find_constellation_id(api, call, call->params[0], &constellation_id, NULL) ||
         !job_may_start(api, call->request->id)) {
         return false;
     }
     struct job *job = job_new(api, type, call->request);
     struct change *change = arena_alloc(&job->arena, sizeof(*change));
     *change = (struct change){ .keys = NULL };
-    job->constellation_id = constellation.record.id;
+    job->constellation_id = constellation_id;
     job->data = change;
     *ret_job = job;
     *ret_change = change;

@@ -103,19 +103,30 @@ static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
         return NULL;
     }
     if (err == ERR_NONE) {
-        err = edit_lookup_task(drafts->store, id, drafts->arena, &known, drafts->reason);
-    }
-    if (err == ERR_NONE && !edit_drafts_spend(drafts, reads_of(known.task.body))) {
-        return NULL;
+        err = edit_lookup_needs(drafts->store, id, drafts->arena, &known, drafts->reason);
     }
     if (err != ERR_NONE) {
-        drafts->err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+        drafts->err = err;
         return NULL;
     }
     draft = new_draft(drafts, key);
     draft->known = known;
     take_known_needs(drafts, draft);
     return draft;
+}
+
+bool edit_draft_know_text(struct edit_drafts *drafts, struct edit_draft *draft)
+{
+    struct edit_known *known = &draft->known;
+    if (known->id == 0 || known->has_text) {
+        return true;
+    }
+    enum err err = edit_lookup_text(drafts->store, known, drafts->arena, drafts->reason);
+    if (err != ERR_NONE) {
+        drafts->err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+        return false;
+    }
+    return edit_drafts_spend(drafts, reads_of(known->task.body));
 }
 
 struct str edit_place(struct edit_drafts *drafts, uint32_t index, const char *place)
@@ -296,20 +307,20 @@ static void take_needs(struct edit_drafts *drafts, struct edit_draft *draft, uin
     draft->needs_index = index;
 }
 
-bool edit_draft_has_references(const struct edit_draft *draft)
+bool edit_draft_has_references(const struct edit_drafts *drafts, const struct edit_draft *draft)
 {
     if (draft->has_one) {
         return draft->one.task.has_references || draft->one.same_device.length > 0 ||
                draft->one.other_device.length > 0;
     }
-    return draft->known.task.has_references || draft->known.same_device.length > 0 ||
-           draft->known.other_device.length > 0;
+    return engine_task_refers(drafts->engine, drafts->constellation_id, draft->known.id);
 }
 
 bool edit_draft_reread(struct edit_drafts *drafts, struct edit_draft *draft, struct str set,
                        uint32_t index, const char *place)
 {
-    if (!edit_drafts_spend(drafts, reads_of(set) + draft->needs_count)) {
+    if (!edit_draft_know_text(drafts, draft) ||
+        !edit_drafts_spend(drafts, reads_of(set) + draft->needs_count)) {
         return false;
     }
     struct str before = edit_draft_render(drafts, draft);

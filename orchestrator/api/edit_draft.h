@@ -18,7 +18,7 @@ struct edit_draft_need {
 
 struct edit_draft {
     struct str key;
-    struct edit_known known; /* id 0: it is not there yet */
+    struct edit_known known; /* id 0: it is not there yet; its text is read when it is needed */
     struct spec_one one;     /* once its text has been read anew */
     bool has_one;
     bool is_added;
@@ -43,7 +43,7 @@ struct edit_drafts {
     struct arena *arena;
     struct arena scratch; /* for one operation: there may be 100,000 */
     struct edit_faults *faults;
-    struct edit_top top;  /* as it was */
+    struct edit_top top;  /* as it was; without name, and without description unless that is set */
     struct edit_top next; /* as it will be */
     bool is_set;
     uint32_t set_index;
@@ -84,7 +84,10 @@ void edit_draft_set(struct edit_drafts *drafts, const struct batch_operation *op
 bool edit_draft_reread(struct edit_drafts *drafts, struct edit_draft *draft, struct str set,
                        uint32_t index, const char *place);
 /* Whether its text makes dependencies of its own. */
-bool edit_draft_has_references(const struct edit_draft *draft);
+bool edit_draft_has_references(const struct edit_drafts *drafts, const struct edit_draft *draft);
+/* What was known of one that is there, with its text. False: the store has failed, or the budget is used up. */
+bool edit_draft_know_text(struct edit_drafts *drafts, struct edit_draft *draft);
+/* Its text is known, or has been read anew. */
 struct str edit_draft_render(struct edit_drafts *drafts, const struct edit_draft *draft);
 
 /* edit_needs.c: needs by the key of what they wait for, each to be taken once. */

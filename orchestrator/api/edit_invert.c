@@ -117,6 +117,9 @@ static void invert_needs(struct edit_drafts *drafts, struct edit_draft *draft, s
 
 static void invert_text(struct edit_drafts *drafts, struct edit_draft *draft, struct buf *json)
 {
+    if (!edit_draft_know_text(drafts, draft)) {
+        return;
+    }
     struct str before = edit_known_render(&draft->known, &drafts->top, &drafts->scratch);
     struct str after = edit_draft_render(drafts, draft);
     struct buf set = { 0 };
@@ -207,6 +210,9 @@ void edit_invert(struct edit_drafts *drafts, struct buf *json)
                 buf_append_text(json, "}");
             }
         } else if (draft->is_removed) {
+            if (!edit_draft_know_text(drafts, draft)) {
+                return;
+            }
             begin(json, "add_task");
             text(json, "task", draft->key);
             raw(json, "spec", edit_known_render(&draft->known, &drafts->top, &drafts->scratch));

@@ -17,43 +17,28 @@ enum err edit_lookup_key(struct store *store, int64_t id, struct arena *arena, s
     return query_task_key(store, id, arena, ret_key, reason);
 }
 
-enum err edit_lookup_task(struct store *store, int64_t id, struct arena *arena,
-                          struct edit_known *ret_known, struct reason *reason)
+enum err edit_lookup_needs(struct store *store, int64_t id, struct arena *arena,
+                           struct edit_known *ret_known, struct reason *reason)
 {
-    struct query_plan_task task;
-    enum err err = query_plan_task(store, id, arena, &task, reason);
+    struct query_plan_needs needs;
+    enum err err = query_plan_needs(store, id, arena, &needs, reason);
     if (err != ERR_NONE) {
         return err;
     }
-    struct edit_known known = {
-        .id = id,
-        .record = task.record,
-        .task = task.task,
-        .class = task.class,
-        .policy = task.policy,
-        .same_device = task.same_device,
-        .other_device = task.other_device,
-        .needs_count = task.needs.count,
-    };
-    if (task.task.body.length > 0) {
-        err = wire_decode_body(task.task.body, arena, &known.body, reason);
-        if (err != ERR_NONE) {
-            return ERR_CORRUPT;
-        }
-    }
+    struct edit_known known = { .id = id, .needs_count = needs.count };
     known.needs = arena_array(arena, known.needs_count, sizeof(*known.needs));
     for (size_t i = 0; i < known.needs_count; i++) {
-        const struct query_edge *edge = &task.needs.list[i];
+        const struct query_plan_need *need = &needs.list[i];
         known.needs[i] = (struct edit_known_need){
-            .edge_id = edge->record.id,
-            .from_id = edge->record.from_id,
+            .edge_id = need->edge_id,
+            .from_id = need->from_id,
             .need = {
-                .task = edge->from,
-                .when = edge->record.when,
-                .named = edge->record.named,
-                .required = edge->record.required,
-                .condition = edge->condition,
-                .arguments = edge->arguments,
+                .task = need->from,
+                .when = need->when,
+                .named = need->named,
+                .required = need->required,
+                .condition = need->condition,
+                .arguments = need->arguments,
             },
         };
     }
@@ -61,24 +46,66 @@ enum err edit_lookup_task(struct store *store, int64_t id, struct arena *arena,
     return ERR_NONE;
 }
 
+enum err edit_lookup_text(struct store *store, struct edit_known *known, struct arena *arena,
+                          struct reason *reason)
+{
+    struct query_plan_task task;
+    struct msg_body body = { 0 };
+    enum err err = query_plan_task(store, known->id, arena, &task, reason);
+    if (err == ERR_NONE && task.task.body.length > 0) {
+        err = wire_decode_body(task.task.body, arena, &body, reason) == ERR_NONE ? ERR_NONE
+                                                                                 : ERR_CORRUPT;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    known->has_text = true;
+    known->record = task.record;
+    known->task = task.task;
+    known->class = task.class;
+    known->policy = task.policy;
+    known->body = body;
+    known->same_device = task.same_device;
+    known->other_device = task.other_device;
+    return ERR_NONE;
+}
+
+enum err edit_lookup_task(struct store *store, int64_t id, struct arena *arena,
+                          struct edit_known *ret_known, struct reason *reason)
+{
+    struct edit_known known = { .id = id };
+    enum err err = edit_lookup_needs(store, id, arena, &known, reason);
+    err = err != ERR_NONE ? err : edit_lookup_text(store, &known, arena, reason);
+    if (err == ERR_NONE) {
+        *ret_known = known;
+    }
+    return err;
+}
+
+enum err edit_lookup_limits(struct store *store, int64_t constellation_id, struct arena *arena,
+                            struct edit_top *top, struct reason *reason)
+{
+    return query_plan_limits(store, constellation_id, arena, &top->limits, &top->limits_count,
+                             reason);
+}
+
 enum err edit_lookup_top(struct store *store, int64_t constellation_id, struct arena *arena,
                          struct edit_top *ret_top, struct reason *reason)
 {
     struct query_constellation constellation;
-    struct edit_top top = { .limits = NULL };
     enum err err = query_constellation(store, constellation_id, arena, &constellation, reason);
-    if (err == ERR_NONE) {
-        err = query_plan_limits(store, constellation_id, arena, &top.limits, &top.limits_count,
-                                reason);
+    if (err != ERR_NONE) {
+        return err;
     }
+    struct edit_top top = {
+        .name = constellation.name,
+        .description = constellation.description,
+        .fail_fast = constellation.record.fail_fast,
+        .deadline_ms = constellation.record.deadline_length_ms,
+        .revision = constellation.record.revision,
+    };
+    err = edit_lookup_limits(store, constellation_id, arena, &top, reason);
     if (err == ERR_NONE) {
-        err = query_plan_description(store, constellation_id, arena, &top.description, reason);
-    }
-    if (err == ERR_NONE) {
-        top.name = constellation.name;
-        top.fail_fast = constellation.record.fail_fast;
-        top.deadline_ms = constellation.record.deadline_length_ms;
-        top.revision = constellation.record.revision;
         *ret_top = top;
     }
     return err;

@@ -14,6 +14,7 @@ struct edit_known_need {
 /* A task as it is stored. Everything lives in the arena that it was read into. */
 struct edit_known {
     int64_t id;
+    bool has_text; /* what follows, up to its needs, has been read */
     struct task_record record;
     struct plan_task task;
     struct plan_class class;
@@ -41,8 +42,16 @@ enum err edit_lookup_id(struct store *store, int64_t constellation_id, struct st
                         int64_t *ret_id, struct reason *reason);
 enum err edit_lookup_key(struct store *store, int64_t id, struct arena *arena, struct str *ret_key,
                          struct reason *reason);
+/* Of a task that is there: its needs alone; then the rest; or all. */
+enum err edit_lookup_needs(struct store *store, int64_t id, struct arena *arena,
+                           struct edit_known *ret_known, struct reason *reason);
+enum err edit_lookup_text(struct store *store, struct edit_known *known, struct arena *arena,
+                          struct reason *reason);
 enum err edit_lookup_task(struct store *store, int64_t id, struct arena *arena,
                           struct edit_known *ret_known, struct reason *reason);
+/* Limits by their index. */
+enum err edit_lookup_limits(struct store *store, int64_t constellation_id, struct arena *arena,
+                            struct edit_top *top, struct reason *reason);
 enum err edit_lookup_top(struct store *store, int64_t constellation_id, struct arena *arena,
                          struct edit_top *ret_top, struct reason *reason);
 /* The keys behind `after` in the order of their ids; fewer than `limit` at the end. */

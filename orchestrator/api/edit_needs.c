@@ -109,7 +109,7 @@ static void settle(struct edit_drafts *drafts, struct edit_draft *draft,
                    const struct batch_operation *operation)
 {
     draft->needs_index = operation->index;
-    if (edit_draft_has_references(draft)) {
+    if (edit_draft_has_references(drafts, draft)) {
         edit_draft_reread(drafts, draft, STR("{}"), operation->index, "to");
     }
 }

@@ -190,6 +190,28 @@ static void finish(struct edit_drafts *drafts, const struct batch *batch,
     }
 }
 
+/* The description, which only the store has, is for who sets something of the constellation. */
+static enum err look_up_top(struct edit_drafts *drafts, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->operations_count; i++) {
+        if (batch->operations[i].kind == BATCH_SET) {
+            return edit_lookup_top(drafts->store, drafts->constellation_id, drafts->arena,
+                                   &drafts->top, drafts->reason);
+        }
+    }
+    const struct constellation_record *record =
+        engine_constellation(drafts->engine, drafts->constellation_id);
+    drafts->top = (struct edit_top){
+        .fail_fast = record->fail_fast,
+        .deadline_ms = record->deadline_length_ms,
+        .revision = record->revision,
+    };
+    return !engine_has_limits(drafts->engine, drafts->constellation_id)
+               ? ERR_NONE
+               : edit_lookup_limits(drafts->store, drafts->constellation_id, drafts->arena,
+                                    &drafts->top, drafts->reason);
+}
+
 enum err edit_resolve(struct store *store, const struct engine *engine, int64_t constellation_id,
                       const struct batch *batch, struct edit_budget *budget, struct arena *arena,
                       struct edit_faults *faults, struct edit_resolved *ret_resolved,
@@ -204,7 +226,7 @@ enum err edit_resolve(struct store *store, const struct engine *engine, int64_t 
         .faults = faults,
         .reason = reason,
     };
-    drafts.err = edit_lookup_top(store, constellation_id, arena, &drafts.top, reason);
+    drafts.err = look_up_top(&drafts, batch);
     if (drafts.err != ERR_NONE) {
         return drafts.err;
     }

@@ -29,11 +29,12 @@ static bool read_if_match(struct str text, uint32_t *ret_revision)
 
 struct job *edits_begin(struct api *api, const struct api_call *call, const struct job_type *type)
 {
-    struct query_constellation constellation;
+    int64_t constellation_id = 0;
+    struct str uid;
     struct reason reason = { "" };
     bool dry_run = false;
     uint32_t exact = 0;
-    if (!api_find_constellation_whole(api, call, call->params[0], &constellation)) {
+    if (!api_find_constellation_id(api, call, call->params[0], &constellation_id, &uid)) {
         return NULL;
     }
     if (args_flag(&call->args, "dry_run", &dry_run, &reason) != ERR_NONE) {
@@ -52,8 +53,8 @@ struct job *edits_begin(struct api *api, const struct api_call *call, const stru
     struct edit_job *edit = arena_alloc(&job->arena, sizeof(*edit));
     *edit = (struct edit_job){ .dry_run = dry_run, .exact = exact };
     edit->faults.arena = &job->arena;
-    edit->uid = arena_str(&job->arena, constellation.uid);
-    job->constellation_id = constellation.record.id;
+    edit->uid = arena_str(&job->arena, uid);
+    job->constellation_id = constellation_id;
     job->data = edit;
     return job;
 }

@@ -181,6 +181,10 @@ const struct task_record *engine_task(const struct engine *engine, int64_t const
 /* How many dependencies a task has, counted up to `max`; 0: there is no such task. */
 size_t engine_count_needs(const struct engine *engine, int64_t constellation_id, int64_t task_id,
                           size_t max);
+/* Whether its text names other tasks: by placeholders, or for their devices. */
+bool engine_task_refers(const struct engine *engine, int64_t constellation_id, int64_t task_id);
+/* Whether it has, or has had, named limits. */
+bool engine_has_limits(const struct engine *engine, int64_t constellation_id);
 /* What a person is told: task_state_name(), or "ready". */
 const char *engine_task_state(const struct engine *engine, int64_t constellation_id,
                               int64_t task_id);

@@ -54,6 +54,19 @@ const struct task_record *engine_task(const struct engine *engine, int64_t const
     return task == NULL ? NULL : &task->record;
 }
 
+bool engine_task_refers(const struct engine *engine, int64_t constellation_id, int64_t task_id)
+{
+    const struct task *task = find_task(engine, constellation_id, task_id);
+    return task != NULL && (task->record.has_references || task->class->record.same_task_id != 0 ||
+                            task->class->record.other_task_id != 0);
+}
+
+bool engine_has_limits(const struct engine *engine, int64_t constellation_id)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    return constellation != NULL && constellation->limits_count > 0;
+}
+
 size_t engine_count_needs(const struct engine *engine, int64_t constellation_id, int64_t task_id,
                           size_t max)
 {

@@ -5,14 +5,9 @@
 #include "orchestrator/store/query_step.h"
 #include "orchestrator/store/record_row.h"
 
-#define SELECT_EDGES                                                                               \
-    "SELECT " EDGE_COLUMNS ", f.key, x.key, w.condition, w.arguments, w.reason"                    \
-    " FROM edge e CROSS JOIN task_text f ON f.id = e.from_id CROSS JOIN task_text x ON"            \
-    " x.id = e.to_id LEFT JOIN edge_text w ON w.id = e.id "
-
 /* A list that grows, then moves into the arena: how many there are is known at the end. */
 struct collector {
-    struct query_edge *list;
+    struct query_plan_need *list;
     size_t count;
     size_t capacity;
 };
@@ -24,20 +19,33 @@ static enum err collect_row(struct collector *collector, sqlite3_stmt *row, stru
         collector->list =
             mem_resize(collector->list, collector->capacity * sizeof collector->list[0]);
     }
-    struct query_edge *edge = &collector->list[collector->count++];
-    edge->from = sqlite_column_copy(row, EDGE_COLUMNS_COUNT, arena);
-    edge->to = sqlite_column_copy(row, EDGE_COLUMNS_COUNT + 1, arena);
-    edge->condition = sqlite_column_copy(row, EDGE_COLUMNS_COUNT + 2, arena);
-    edge->arguments = sqlite_column_copy(row, EDGE_COLUMNS_COUNT + 3, arena);
-    edge->reason = sqlite_column_copy(row, EDGE_COLUMNS_COUNT + 4, arena);
-    return edge_row_read(row, 0, &edge->record);
+    struct edge_record record;
+    enum err err = edge_row_read(row, 0, &record);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    collector->list[collector->count++] = (struct query_plan_need){
+        .edge_id = record.id,
+        .from_id = record.from_id,
+        .from = sqlite_column_copy(row, EDGE_COLUMNS_COUNT, arena),
+        .when = record.when,
+        .named = record.named,
+        .required = record.required,
+        .condition = sqlite_column_copy(row, EDGE_COLUMNS_COUNT + 1, arena),
+        .arguments = sqlite_column_copy(row, EDGE_COLUMNS_COUNT + 2, arena),
+    };
+    return ERR_NONE;
 }
 
 enum err query_plan_needs(struct store *store, int64_t task_id, struct arena *arena,
-                          struct query_edges *ret_edges, struct reason *reason)
+                          struct query_plan_needs *ret_needs, struct reason *reason)
 {
-    sqlite3_stmt *row =
-        store_sqlite_statement(store, SELECT_EDGES "WHERE e.to_id = ?1 ORDER BY e.id", reason);
+    sqlite3_stmt *row = store_sqlite_statement(
+        store,
+        "SELECT " EDGE_COLUMNS ", f.key, w.condition, w.arguments FROM edge_row e"
+        " CROSS JOIN task_text f ON f.id = e.from_id LEFT JOIN edge_text w ON w.id = e.id"
+        " WHERE e.to_id = ?1 ORDER BY e.id",
+        reason);
     if (row == NULL) {
         return ERR_IO;
     }
@@ -52,10 +60,10 @@ enum err query_plan_needs(struct store *store, int64_t task_id, struct arena *ar
     }
     sqlite3_reset(row);
     if (err == ERR_NONE) {
-        ret_edges->list = arena_array(arena, collector.count, sizeof ret_edges->list[0]);
-        ret_edges->count = collector.count;
+        ret_needs->list = arena_array(arena, collector.count, sizeof ret_needs->list[0]);
+        ret_needs->count = collector.count;
         for (size_t i = 0; i < collector.count; i++) {
-            ret_edges->list[i] = collector.list[i];
+            ret_needs->list[i] = collector.list[i];
         }
     }
     mem_free(collector.list);

@@ -81,9 +81,6 @@ enum err query_plan_task(struct store *store, int64_t id, struct arena *arena,
         err = read_key(store, class.other_task_id, arena, &task.other_device, reason);
     }
     if (err == ERR_NONE) {
-        err = query_plan_needs(store, id, arena, &task.needs, reason);
-    }
-    if (err == ERR_NONE) {
         *ret_task = task;
     }
     return err;
@@ -149,22 +146,4 @@ enum err query_plan_limits(struct store *store, int64_t constellation_id, struct
         *ret_count = count;
     }
     return err;
-}
-
-enum err query_plan_description(struct store *store, int64_t constellation_id, struct arena *arena,
-                                struct str *ret_description, struct reason *reason)
-{
-    sqlite3_stmt *row = store_sqlite_statement(
-        store, "SELECT description FROM constellation_text WHERE id = ?1", reason);
-    if (row == NULL) {
-        return ERR_IO;
-    }
-    sqlite3_bind_int64(row, 1, constellation_id);
-    enum err err = ERR_NONE;
-    if (!query_step(store, row, &err, reason)) {
-        return err != ERR_NONE ? err : reason_set(reason, ERR_NOT_FOUND, "no such constellation");
-    }
-    *ret_description = sqlite_column_copy(row, 0, arena);
-    sqlite3_reset(row);
-    return ERR_NONE;
 }

@@ -5,25 +5,28 @@
 
 #include "orchestrator/store/query.h"
 
-struct query_edge {
-    struct edge_record record;
-    struct str from; /* keys */
-    struct str to;
+struct query_plan_need {
+    int64_t edge_id;
+    int64_t from_id;
+    struct str from; /* its key */
+    enum edge_when when;
+    bool named;
+    bool required;
     struct str condition; /* empty: none */
     struct str arguments; /* JSON array of what its ?1 … stand for; empty: none */
-    struct str reason;    /* why it was decided so, where its kind alone does not say it */
 };
 
-struct query_edges {
-    struct query_edge *list;
+struct query_plan_needs {
+    struct query_plan_need *list;
     size_t count;
 };
 
-/* The dependencies of a task on others, as they were written. */
+/* The dependencies of a task on others, as they were written: what has been decided of them is not looked
+   at. */
 enum err query_plan_needs(struct store *store, int64_t task_id, struct arena *arena,
-                          struct query_edges *ret_edges, struct reason *reason);
+                          struct query_plan_needs *ret_needs, struct reason *reason);
 
-/* One task with all that its text says. */
+/* One task with all that its text says, but for its needs. */
 struct query_plan_task {
     struct task_record record;
     int64_t constellation_id;
@@ -33,7 +36,6 @@ struct query_plan_task {
     struct plan_policy policy;
     struct str same_device; /* empty: none */
     struct str other_device;
-    struct query_edges needs;
 };
 enum err query_plan_task(struct store *store, int64_t id, struct arena *arena,
                          struct query_plan_task *ret_task, struct reason *reason);
@@ -45,7 +47,5 @@ enum err query_plan_scan(struct store *store, int64_t constellation_id, int64_t 
 enum err query_plan_limits(struct store *store, int64_t constellation_id, struct arena *arena,
                            struct plan_limit **ret_limits, size_t *ret_count,
                            struct reason *reason);
-enum err query_plan_description(struct store *store, int64_t constellation_id, struct arena *arena,
-                                struct str *ret_description, struct reason *reason);
 
 #endif

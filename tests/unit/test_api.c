@@ -280,6 +280,22 @@ static void cancel_ends_it_and_delete_removes_it(void **state)
     expect_problem(house, "GET", path, NULL, 404, "not_found");
 }
 
+/* What number stands behind an id that edits have named is kept in memory. */
+static void an_id_that_edits_have_named_goes_with_its_constellation(void **state)
+{
+    static const char edit[] =
+        "{\"operations\":[{\"op\":\"add_task\",\"task\":\"x\",\"spec\":{}}]}";
+    struct house *house = *state;
+    char id[160] = "";
+    house_submit(house, SPEC, id);
+    house_expect(house, "POST", house_path(id, "/edits?dry_run=1"), edit, 200);
+    house_expect(house, "POST", house_path(id, "/edits"), edit, 200);
+    house_expect(house, "POST", house_path(id, "/cancel"), "", 202);
+    house_expect(house, "DELETE", house_path(id, ""), NULL, 204);
+    expect_problem(house, "POST", house_path(id, "/edits"), edit, 404, "not_found");
+    expect_problem(house, "POST", house_path(id, "/pause"), "", 404, "not_found");
+}
+
 static void cancel_and_delete_take_no_prefix(void **state)
 {
     struct house *house = *state;
@@ -525,6 +541,7 @@ int main(void)
         IN_A_HOUSE(a_request_repeated_while_the_first_is_being_freed_gets_its_answer),
         IN_A_HOUSE(a_large_spec_that_is_wrong_is_refused_by_the_worker_too),
         IN_A_HOUSE(cancel_ends_it_and_delete_removes_it),
+        IN_A_HOUSE(an_id_that_edits_have_named_goes_with_its_constellation),
         IN_A_HOUSE(cancel_and_delete_take_no_prefix),
         IN_A_HOUSE(a_waiting_task_says_what_it_waits_for),
         IN_A_HOUSE(a_task_that_never_began_says_why),

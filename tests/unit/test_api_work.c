@@ -160,12 +160,45 @@ static void ready_tasks_are_found_among_many_that_wait(void **state)
     assert_int_equal(pages, 3);
 }
 
+/* Of a task whose dependencies change only these are read, of the constellation nothing that the engine knows.
+   The statements that write are among the steps. */
+static void an_edit_of_one_operation_reads_what_it_touches(void **state)
+{
+    static const struct {
+        const char *operation;
+        int steps_max;
+    } edits[] = {
+        { "\"add_dependency\",\"from\":\"t101\",\"to\":\"t2950\"", 420 },
+        { "\"update_dependency\",\"from\":\"t101\",\"to\":\"t2950\",\"when\":\"finished\"", 480 },
+        { "\"remove_dependency\",\"from\":\"t101\",\"to\":\"t2950\"", 460 },
+        { "\"update_task\",\"task\":\"t2950\",\"set\":{\"priority\":3}", 600 },
+        { "\"add_task\",\"task\":\"x\",\"spec\":{\"run\":[\"ls\"],\"needs\":[\"t1\",\"t2\"]}",
+          540 },
+        { "\"remove_task\",\"task\":\"x\"", 820 },
+    };
+    struct trial *trial = *state;
+    trial_expect(trial, "POST", "/edits",
+                 "{\"operations\":[{\"op\":\"add_dependency\",\"from\":\"t1\",\"to\":\"t2951\"}]}",
+                 200);
+    for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+        char body[200];
+        snprintf(body, sizeof(body), "{\"operations\":[{\"op\":%s}]}", edits[i].operation);
+        int64_t before = store_sqlite_steps(trial->house->store);
+        trial_expect(trial, "POST", "/edits", body, 200);
+        int64_t steps = store_sqlite_steps(trial->house->store) - before;
+        if (steps > edits[i].steps_max) {
+            fail_msg("%s: %lld steps", body, (long long)steps);
+        }
+    }
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, trial_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(no_read_goes_through_much_of_a_plan_in_the_loop),
+        ROW(an_edit_of_one_operation_reads_what_it_touches),
         ROW(ready_tasks_are_found_among_many_that_wait),
     };
     return cmocka_run_group_tests_name("api_work", tests, NULL, NULL);

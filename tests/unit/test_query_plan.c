@@ -11,6 +11,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/store/query.h"
+#include "orchestrator/store/query_attention.h"
 #include "orchestrator/store/query_hold.h"
 #include "orchestrator/store/query_plan.h"
 #include "orchestrator/store/query_revision.h"
@@ -119,11 +120,15 @@ static void a_task_is_read_with_all_that_its_text_says(void **state)
     assert_true(str_is(task.class.tools[1], "quote\"d"));
     assert_int_equal(task.policy.effect, TASK_ONCE);
     assert_int_equal(task.policy.hold_on_failure_ms, 104);
-    assert_int_equal(task.needs.count, 2);
-    assert_true(str_is(task.needs.list[0].from, "scan"));
-    assert_true(str_is(task.needs.list[0].condition, "number > ?1"));
-    assert_true(str_is(task.needs.list[0].arguments, "[1000]"));
-    assert_true(task.needs.list[1].record.required);
+    struct query_plan_needs needs;
+    assert_int_equal(query_plan_needs(bench->world->store, 13, &bench->arena, &needs, NULL),
+                     ERR_NONE);
+    assert_int_equal(needs.count, 2);
+    assert_int_equal(needs.list[0].edge_id, 22);
+    assert_true(str_is(needs.list[0].from, "scan"));
+    assert_true(str_is(needs.list[0].condition, "number > ?1"));
+    assert_true(str_is(needs.list[0].arguments, "[1000]"));
+    assert_true(needs.list[1].required);
     assert_int_equal(query_plan_task(bench->world->store, 12, &bench->arena, &task, NULL),
                      ERR_NONE);
     assert_true(str_is(task.task.description, "who says"));
@@ -183,19 +188,27 @@ static void why_a_dependency_was_decided_so_goes_with_its_decision(void **state)
 {
     struct bench *bench = *state;
     struct store *store = bench->world->store;
-    struct query_edges needs;
+    struct query_edge_error errors[2];
+    size_t count = 0;
+    struct edge_record edge = bench->sample.edges[1];
+    edge.decision = EDGE_CLOSED;
+    sample_edge(&bench->world->effects, EFFECT_SAVE_EDGE, &edge, NULL);
     struct effect *effect = effects_add(&bench->world->effects, EFFECT_EDGE_REASON);
     effect->edge_reason.edge_id = 22;
     effect->edge_reason.text = STR("number is not a number");
     world_commit(bench->world);
-    assert_int_equal(query_plan_needs(store, 13, &bench->arena, &needs, NULL), ERR_NONE);
-    assert_int_equal(needs.count, 2);
-    assert_int_equal(needs.list[0].record.id, 22);
-    assert_true(str_is(needs.list[0].reason, "number is not a number"));
+    assert_int_equal(query_edge_errors(store, &bench->arena, errors, 2, &count, NULL), ERR_NONE);
+    assert_int_equal(count, 1);
+    assert_int_equal(errors[0].task_id, 13);
+    assert_true(str_is(errors[0].reason, "number is not a number"));
     sample_edge(&bench->world->effects, EFFECT_SAVE_EDGE, &bench->sample.edges[1], NULL);
+    world_commit(bench->world); /* undecided: the next decision is another */
+    sample_edge(&bench->world->effects, EFFECT_SAVE_EDGE, &edge, NULL);
     world_commit(bench->world);
+    assert_int_equal(query_edge_errors(store, &bench->arena, errors, 2, &count, NULL), ERR_NONE);
+    assert_int_equal(count, 0);
+    struct query_plan_needs needs;
     assert_int_equal(query_plan_needs(store, 13, &bench->arena, &needs, NULL), ERR_NONE);
-    assert_int_equal(needs.list[0].reason.length, 0);
     assert_true(str_is(needs.list[0].condition, "number > ?1"));
     assert_int_equal(query_plan_needs(store, 99, &bench->arena, &needs, NULL), ERR_NONE);
     assert_int_equal(needs.count, 0);
@@ -206,21 +219,19 @@ static void limits_and_the_description_are_read(void **state)
     struct bench *bench = *state;
     struct plan_limit *limits = NULL;
     size_t count = 0;
-    struct str description;
+    struct query_constellation constellation;
     struct store *store = bench->world->store;
     assert_int_equal(query_plan_limits(store, 1, &bench->arena, &limits, &count, NULL), ERR_NONE);
     assert_int_equal(count, 2);
     assert_true(str_is(limits[1].name, "line"));
     assert_int_equal(limits[1].capacity, 9);
-    assert_int_equal(query_plan_description(store, 1, &bench->arena, &description, NULL), ERR_NONE);
-    assert_true(str_is(description, "one of everything"));
+    assert_int_equal(query_constellation(store, 1, &bench->arena, &constellation, NULL), ERR_NONE);
+    assert_true(str_is(constellation.description, "one of everything"));
     assert_int_equal(store_begin(store, NULL), ERR_NONE);
     assert_int_equal(store_put_description(store, 1, STR("another"), NULL), ERR_NONE);
     assert_int_equal(store_commit(store, NULL), ERR_NONE);
-    assert_int_equal(query_plan_description(store, 1, &bench->arena, &description, NULL), ERR_NONE);
-    assert_true(str_is(description, "another"));
-    assert_int_equal(query_plan_description(store, 9, &bench->arena, &description, NULL),
-                     ERR_NOT_FOUND);
+    assert_int_equal(query_constellation(store, 1, &bench->arena, &constellation, NULL), ERR_NONE);
+    assert_true(str_is(constellation.description, "another"));
 }
 
 static void a_removed_task_keeps_its_name_for_the_events(void **state)
