@@ -1,6 +1,7 @@
 # An engine with one device and a book of what it asked to have stored.
 set(living_sources ${CMAKE_SOURCE_DIR}/tests/unit/living_world.c
-    ${CMAKE_SOURCE_DIR}/tests/unit/living_plan.c)
+    ${CMAKE_SOURCE_DIR}/tests/unit/living_book.c ${CMAKE_SOURCE_DIR}/tests/unit/living_bulk.c
+    ${CMAKE_SOURCE_DIR}/tests/unit/living_plan.c ${CMAKE_SOURCE_DIR}/tests/unit/device_hello.c)
 asterism_test(unit_edit SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_edit.c
         ${living_sources}
     LINK store engine msg base)

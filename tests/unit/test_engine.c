@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/engine.h"
+#include "tests/unit/device_hello.h"
 
 struct rig {
     struct engine *engine;
@@ -157,21 +158,7 @@ static void submit(struct rig *rig, size_t tasks, const struct plan_edge *edges,
 
 static void connect_device(struct rig *rig, uint64_t channel, const char *name, uint32_t slots)
 {
-    static const struct str executors[] = { { "noop", 4 } };
-    struct msg hello = { .kind = MSG_HELLO };
-    hello.hello = (struct msg_hello){
-        .device = str_of(name),
-        .agent_version = STR("1"),
-        .boot_id = STR("boot"),
-        .process_id = 1,
-        .journal_id = str_of(name),
-        .profile = { .os = STR("linux"),
-                     .arch = STR("x"),
-                     .hostname = str_of(name),
-                     .slots = slots,
-                     .executors = executors,
-                     .executors_count = 1 },
-    };
+    struct msg hello = device_hello(name, slots);
     struct event event = { .kind = EVENT_MESSAGE };
     event.message.channel = channel;
     event.message.msg = &hello;
@@ -313,8 +300,7 @@ static void more_devices_than_the_limit_are_refused(void **state)
         connect_device(rig, (uint64_t)i + 1, name, 1);
     }
     assert_int_equal(engine_stats(rig->engine).connected, ENGINE_DEVICES_MAX);
-    struct msg hello = { .kind = MSG_HELLO };
-    hello.hello.device = STR("one-more");
+    struct msg hello = device_hello("one-more", 1);
     struct event event = { .kind = EVENT_MESSAGE };
     event.message.channel = ENGINE_DEVICES_MAX + 1;
     event.message.msg = &hello;

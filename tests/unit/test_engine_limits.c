@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 #include "orchestrator/engine/engine.h"
+#include "tests/unit/device_hello.h"
 
 enum { TASKS_MAX = 2048, CHANNEL = 1 };
 
@@ -113,21 +114,7 @@ static bool is_due(const struct rig *rig)
 
 static void connect_device(struct rig *rig)
 {
-    static const struct str executors[] = { { "noop", 4 } };
-    struct msg msg = { .kind = MSG_HELLO };
-    msg.hello = (struct msg_hello){
-        .device = STR("desktop"),
-        .agent_version = STR("1"),
-        .boot_id = STR("boot"),
-        .process_id = 1,
-        .journal_id = STR("journal"),
-        .profile = { .os = STR("linux"),
-                     .arch = STR("x"),
-                     .hostname = STR("desktop"),
-                     .slots = TASKS_MAX,
-                     .executors = executors,
-                     .executors_count = 1 },
-    };
+    struct msg msg = device_hello("desktop", TASKS_MAX);
     struct event event = { .kind = EVENT_MESSAGE, .message = { .channel = CHANNEL, .msg = &msg } };
     turn(rig, &event, 1);
     struct device_view view;

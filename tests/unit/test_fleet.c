@@ -8,6 +8,7 @@
 
 #include "common/base/rng.h"
 #include "orchestrator/engine/model.h"
+#include "tests/unit/device_hello.h"
 #include "tests/unit/living_plan.h"
 
 enum { DEVICES = 5 };
@@ -79,29 +80,16 @@ static void fleet_end(struct fleet *fleet)
 /* Each has two of "gpu". */
 static void connect_in_zone(struct fleet *fleet, uint64_t channel, uint32_t slots, struct str zone)
 {
-    static const struct str executors[] = { { "noop", 4 } };
     static const struct msg_resource gpus = { .name = { "gpu", 3 }, .amount_milli = 2000 };
     const struct msg_pair label = { STR("zone"), zone };
     char name[32];
     snprintf(name, sizeof name, "device-%u", (unsigned)channel);
-    struct msg msg = { .kind = MSG_HELLO };
-    msg.hello = (struct msg_hello){
-        .device = str_of(name),
-        .agent_version = STR("1"),
-        .boot_id = STR("boot"),
-        .process_id = 1,
-        .journal_id = str_of(name),
-        .profile = { .os = STR("linux"),
-                     .arch = STR("x"),
-                     .hostname = STR("host"),
-                     .slots = slots,
-                     .labels = &label,
-                     .labels_count = zone.length > 0,
-                     .executors = executors,
-                     .executors_count = 1,
-                     .resources = &gpus,
-                     .resources_count = 1 },
-    };
+    struct msg msg = device_hello(name, slots);
+    struct msg_profile *profile = &msg.hello.profile;
+    profile->labels = &label;
+    profile->labels_count = zone.length > 0;
+    profile->resources = &gpus;
+    profile->resources_count = 1;
     struct event event = { .kind = EVENT_MESSAGE };
     event.message.channel = channel;
     event.message.msg = &msg;
