@@ -81,8 +81,6 @@ void problem_add_task(struct edit_problem *problem, edit_task task); /* NULL is 
 
 void edit_check(struct batch *batch);
 void edit_check_expects(struct batch *batch);
-/* Whether it touches more than one turn can take. */
-bool edit_is_too_large(const struct batch *batch);
 void edit_refuse_too_large(struct batch *batch);
 void edit_check_size(struct batch *batch);
 void edit_link(struct batch *batch);

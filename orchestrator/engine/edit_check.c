@@ -210,14 +210,24 @@ static void take_edge(struct batch *batch, uint32_t index)
     batch->edges_removed++;
 }
 
+/* Whether it touches more than one turn can take. */
+static bool is_too_large(const struct batch *batch)
+{
+    const size_t max = batch->engine->config.edit_rows_max;
+    return batch->edit->part == NULL && (batch->edit->operations_count > max ||
+                                         batch->edit->tasks_added + batch->edges_added +
+                                                 batch->touches_count + batch->edges_count >
+                                             max);
+}
+
 static void take_edges(struct batch *batch, const struct edit_operation *operation)
 {
     const struct task *task = constellation_find_task(batch->constellation, operation->task);
-    for (uint32_t at = task->first_in; at != 0 && !edit_is_too_large(batch);) {
+    for (uint32_t at = task->first_in; at != 0 && !is_too_large(batch);) {
         take_edge(batch, at - 1);
         at = constellation_edge(batch->constellation, at - 1)->next_in;
     }
-    for (uint32_t at = task->first_out; at != 0 && !edit_is_too_large(batch);) {
+    for (uint32_t at = task->first_out; at != 0 && !is_too_large(batch);) {
         take_edge(batch, at - 1);
         at = constellation_edge(batch->constellation, at - 1)->next_out;
     }
@@ -284,7 +294,7 @@ void edit_check(struct batch *batch)
     if (edit->part == NULL) {
         check_whole(batch);
     }
-    if (edit_is_too_large(batch)) {
+    if (is_too_large(batch)) {
         return;
     }
     for (size_t i = 0; i < edit->operations_count; i++) {
@@ -311,15 +321,6 @@ void edit_check(struct batch *batch)
         }
     }
     edit_check_expects(batch);
-}
-
-bool edit_is_too_large(const struct batch *batch)
-{
-    const size_t max = batch->engine->config.edit_rows_max;
-    return batch->edit->part == NULL && (batch->edit->operations_count > max ||
-                                         batch->edit->tasks_added + batch->edges_added +
-                                                 batch->touches_count + batch->edges_count >
-                                             max);
 }
 
 void edit_refuse_too_large(struct batch *batch)
@@ -366,7 +367,7 @@ void edit_check_size(struct batch *batch)
     if (batch->edit->part != NULL) {
         return;
     }
-    if (edit_is_too_large(batch)) {
+    if (is_too_large(batch)) {
         edit_refuse_too_large(batch);
         batch->is_too_large = true;
         return;

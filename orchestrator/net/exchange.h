@@ -45,6 +45,4 @@ struct exchange {
     size_t answer_queued;
 };
 
-struct str exchange_text(const struct exchange *exchange, enum request_text which);
-
 #endif

@@ -13,7 +13,7 @@ enum { LENGTH_TEXT_MAX = 24, TOKEN_TEXT_MAX = 2048 };
 static const char *const methods[] = { "GET",   "POST",   "OPTIONS", "PUT",
                                        "PATCH", "DELETE", "CONNECT", "HEAD" };
 
-struct str exchange_text(const struct exchange *exchange, enum request_text which)
+static struct str text_of(const struct exchange *exchange, enum request_text which)
 {
     size_t from = which == 0 ? 0 : exchange->text_ends[which - 1];
     return (struct str){ (const char *)exchange->text.data + from,
@@ -164,17 +164,17 @@ static void deliver(struct exchange *exchange)
         .id = exchange->id,
         .identity = &conn->identity,
         .method = str_of(exchange->method),
-        .path = exchange_text(exchange, TEXT_PATH),
-        .query = exchange_text(exchange, TEXT_QUERY),
+        .path = text_of(exchange, TEXT_PATH),
+        .query = text_of(exchange, TEXT_QUERY),
         .body = { (const char *)body.data, body.length },
         .whole = &body,
-        .content_type = exchange_text(exchange, TEXT_CONTENT_TYPE),
-        .idempotency_key = exchange_text(exchange, TEXT_IDEMPOTENCY_KEY),
+        .content_type = text_of(exchange, TEXT_CONTENT_TYPE),
+        .idempotency_key = text_of(exchange, TEXT_IDEMPOTENCY_KEY),
         .body_sha256 = is_keyed ? body_sha256 : NULL,
-        .last_event_id = exchange_text(exchange, TEXT_LAST_EVENT_ID),
-        .if_match = exchange_text(exchange, TEXT_IF_MATCH),
-        .range = exchange_text(exchange, TEXT_RANGE),
-        .accept = exchange_text(exchange, TEXT_ACCEPT),
+        .last_event_id = text_of(exchange, TEXT_LAST_EVENT_ID),
+        .if_match = text_of(exchange, TEXT_IF_MATCH),
+        .range = text_of(exchange, TEXT_RANGE),
+        .accept = text_of(exchange, TEXT_ACCEPT),
     };
     /* The handler may answer from inside; the answer keeps neither text nor body. */
     struct buf text = exchange->text;
@@ -206,7 +206,7 @@ static struct exchange *exchange_new(struct conn *conn, int method, struct str p
     add_header(exchange, TEXT_IF_NONE_MATCH, WSI_TOKEN_HTTP_IF_NONE_MATCH);
     add_header(exchange, TEXT_RANGE, WSI_TOKEN_HTTP_RANGE);
     add_header(exchange, TEXT_ACCEPT, WSI_TOKEN_HTTP_ACCEPT);
-    if (exchange_text(exchange, TEXT_IDEMPOTENCY_KEY).length > 0) {
+    if (text_of(exchange, TEXT_IDEMPOTENCY_KEY).length > 0) {
         exchange->body_digest = digest_new();
     }
     conn->exchange = exchange;
@@ -215,11 +215,11 @@ static struct exchange *exchange_new(struct conn *conn, int method, struct str p
 
 static bool try_static(struct exchange *exchange)
 {
-    struct str path = exchange_text(exchange, TEXT_PATH);
+    struct str path = text_of(exchange, TEXT_PATH);
     bool reads = strcmp(exchange->method, "GET") == 0 || strcmp(exchange->method, "HEAD") == 0;
     return reads && exchange->conn->net->config.static_dir != NULL &&
            !str_starts_with(path, STR("/api/")) &&
-           static_file_serve(exchange, path, exchange_text(exchange, TEXT_IF_NONE_MATCH));
+           static_file_serve(exchange, path, text_of(exchange, TEXT_IF_NONE_MATCH));
 }
 
 static bool is_open(const struct net *net, struct str path)
