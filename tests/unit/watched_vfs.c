@@ -3,8 +3,11 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <time.h>
 
 #include "common/base/check.h"
+
+enum { WAIT_S_MAX = 60 };
 
 static struct {
     sqlite3_vfs vfs;
@@ -127,11 +130,21 @@ void watched_vfs_let_one_pass(void)
     pthread_mutex_unlock(&watch.lock);
 }
 
+/* Under the lock. Of a thread that never comes the test says so, and does not hang. */
+static void wait_for_change(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S_MAX;
+    int rc = pthread_cond_timedwait(&watch.changed, &watch.lock, &until);
+    CHECK(rc == 0);
+}
+
 void watched_vfs_wait_for_held(void)
 {
     pthread_mutex_lock(&watch.lock);
     while (!watch.held) {
-        pthread_cond_wait(&watch.changed, &watch.lock);
+        wait_for_change();
     }
     pthread_mutex_unlock(&watch.lock);
 }
@@ -140,7 +153,7 @@ void watched_vfs_wait_for_others(void)
 {
     pthread_mutex_lock(&watch.lock);
     while (watch.others == 0) {
-        pthread_cond_wait(&watch.changed, &watch.lock);
+        wait_for_change();
     }
     pthread_mutex_unlock(&watch.lock);
 }
