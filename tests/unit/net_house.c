@@ -151,6 +151,22 @@ void house_close(struct house *house)
     nftw(house->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+int house_set_up(void **state)
+{
+    struct house *house = calloc(1, sizeof *house);
+    house_init(house);
+    *state = house;
+    return 0;
+}
+
+int house_tear_down(void **state)
+{
+    struct house *house = *state;
+    house_close(house);
+    free(house);
+    return 0;
+}
+
 void house_until(struct house *house, bool (*done)(void *context), void *context)
 {
     nest_drain(house->nest, done, context, HOUSE_LIMIT_MS);
@@ -299,6 +315,13 @@ void raw_close(struct raw *raw)
     event_free(raw->ready);
     close(raw->fd);
     buf_done(&raw->got);
+}
+
+void expect_part(const char *answer, const char *part)
+{
+    if (strstr(answer, part) == NULL) {
+        fail_msg("expected '%s' in: %s", part, answer);
+    }
 }
 
 const char *raw_ask(struct house *house, const char *request_text)

@@ -15,6 +15,8 @@ struct event;
 
 enum { HOUSE_LIMIT_MS = 20000 };
 
+#define LOCAL "Host: localhost\r\n"
+
 struct house {
     struct nest *nest;
     struct net *net;
@@ -48,6 +50,9 @@ struct house {
 void house_init(struct house *house);
 void house_open(struct house *house);
 void house_close(struct house *house);
+/* A house that each test has for itself: as its set-up and its tear-down. */
+int house_set_up(void **state);
+int house_tear_down(void **state);
 /* Runs the loops until `done` says so; fails the test if it never does. */
 void house_until(struct house *house, bool (*done)(void *context), void *context);
 /* Runs the loops until `*counter` is at least `least`. */
@@ -77,6 +82,8 @@ void raw_until_text(struct raw *raw, const char *text); /* has arrived */
 void raw_until_end(struct raw *raw);
 const char *raw_text(struct raw *raw);
 void raw_close(struct raw *raw);
+/* Of an answer, or the test fails with it. */
+void expect_part(const char *answer, const char *part);
 /* One request on a connection of its own; the whole answer, valid until the next call. */
 const char *raw_ask(struct house *house, const char *request);
 /* Upgrades to a WebSocket by hand. */

@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -197,19 +196,10 @@ static struct ws_client *client_of(struct house *house, struct dial *dial, const
 
 static int setup(void **state)
 {
-    struct house *house = calloc(1, sizeof *house);
-    house_init(house);
+    house_set_up(state);
+    struct house *house = *state;
     house->wants_token = true;
     house->echoes = true;
-    *state = house;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct house *house = *state;
-    house_close(house);
-    free(house);
     return 0;
 }
 
@@ -480,7 +470,7 @@ static void a_name_is_dialled_at_each_of_its_addresses(void **state)
     ws_client_free(client);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, house_tear_down)
 
 int main(void)
 {

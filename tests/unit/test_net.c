@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <cmocka.h>
 
-#include "common/base/mem.h"
 #include "common/net/nest.h"
 #include "common/net/ws_client.h"
 #include "tests/unit/net_house.h"
@@ -89,18 +87,9 @@ static void caller_done(struct caller *caller)
 
 static int setup(void **state)
 {
-    struct house *house = calloc(1, sizeof *house);
-    house_init(house);
-    house->echoes = true;
-    *state = house;
-    return 0;
-}
-
-static int teardown(void **state)
-{
+    house_set_up(state);
     struct house *house = *state;
-    house_close(house);
-    free(house);
+    house->echoes = true;
     return 0;
 }
 
@@ -499,7 +488,7 @@ static void hundreds_of_clients_share_one_nest(void **state)
     free(callers);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, house_tear_down)
 
 int main(void)
 {

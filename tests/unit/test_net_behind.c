@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <uv.h>
@@ -20,9 +19,8 @@
 #include "common/net/nest.h"
 #include "tests/unit/net_house.h"
 
-#define LOCAL "Host: localhost\r\n"
-#define POST  "POST /known HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\nhello"
-#define GET   "GET /known HTTP/1.1\r\n" LOCAL "\r\n"
+#define POST "POST /known HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\nhello"
+#define GET  "GET /known HTTP/1.1\r\n" LOCAL "\r\n"
 
 enum { PASSES = 12, FLOOD_BYTES = 4 << 20 };
 
@@ -31,19 +29,10 @@ static char unix_path[256];
 /* It listens on a Unix socket too: what is sent there has come when it has been sent. */
 static int setup(void **state)
 {
-    struct house *house = calloc(1, sizeof *house);
-    house_init(house);
+    house_set_up(state);
+    struct house *house = *state;
     snprintf(unix_path, sizeof unix_path, "%s", house_path(house, "admin.sock"));
     house->config.unix_path = unix_path;
-    *state = house;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct house *house = *state;
-    house_close(house);
-    free(house);
     return 0;
 }
 
@@ -371,7 +360,7 @@ static void over_tls_what_comes_behind_a_body_is_thrown_away_too(void **state)
     buf_done(&secure.got);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, house_tear_down)
 
 int main(void)
 {
