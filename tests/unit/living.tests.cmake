@@ -19,6 +19,9 @@ asterism_test(unit_living_model SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_livi
 asterism_test(unit_bounds SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds.c
         ${living_sources}
     LINK store engine msg base)
+asterism_test(unit_bounds_fleet SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bounds_fleet.c
+        ${living_sources}
+    LINK store engine msg base)
 asterism_test(unit_fleet SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_fleet.c
         ${living_sources}
     LINK store engine msg base)

@@ -32,6 +32,16 @@ struct plan living_plan(const struct plan_task *tasks, size_t tasks_count,
                           .edges_count = edges_count };
 }
 
+struct plan living_plan_of(struct plan_task *tasks, size_t tasks_count,
+                           const struct plan_edge *edges, size_t edges_count)
+{
+    for (size_t i = 0; i < tasks_count; i++) {
+        tasks[i].key = STR("k");
+        tasks[i].body = STR("b");
+    }
+    return living_plan(tasks, tasks_count, edges, edges_count);
+}
+
 struct plan_task *living_tasks(size_t count)
 {
     struct plan_task *tasks = mem_array(count, sizeof *tasks);

@@ -12,6 +12,9 @@ extern const struct plan_task LIVING_TASK;
 /* With that class and that policy, instead of which the caller may set others. */
 struct plan living_plan(const struct plan_task *tasks, size_t tasks_count,
                         const struct plan_edge *edges, size_t edges_count);
+/* The same of tasks that have no key and no text yet. */
+struct plan living_plan_of(struct plan_task *tasks, size_t tasks_count,
+                           const struct plan_edge *edges, size_t edges_count);
 struct plan_task *living_tasks(size_t count); /* all alike; the caller frees them */
 
 /* Requests, of constellation 1. */
