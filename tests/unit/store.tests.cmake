@@ -3,6 +3,9 @@ set(store_bench ${CMAKE_SOURCE_DIR}/tests/unit/store_world.c ${CMAKE_SOURCE_DIR}
 asterism_test(unit_store
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store.c ${store_bench}
     LINK store engine base)
+asterism_test(unit_store_output
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_output.c ${store_bench}
+    LINK store engine base)
 asterism_test(unit_store_sqlite
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_sqlite.c
         ${CMAKE_SOURCE_DIR}/tests/unit/store_query.c ${sqlite_number} ${store_bench}
@@ -30,10 +33,16 @@ asterism_test(unit_log_file
     LINK store base PkgConfig::SQLITE)
 set(store_sample ${CMAKE_SOURCE_DIR}/tests/unit/store_sample.c ${store_bench})
 asterism_test(unit_store_plan
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_plan.c ${store_sample}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_plan.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/store_bench.c ${store_sample}
+    LINK store engine base)
+asterism_test(unit_store_edit
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_edit.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/store_bench.c ${store_sample}
     LINK store engine base)
 asterism_test(unit_query_plan
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query_plan.c ${sqlite_number} ${store_sample}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_query_plan.c
+        ${CMAKE_SOURCE_DIR}/tests/unit/store_bench.c ${sqlite_number} ${store_sample}
     LINK store engine base PkgConfig::SQLITE)
 asterism_test(unit_store_pages
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_pages.c ${store_sample}

@@ -117,6 +117,12 @@ int world_set_up(void **state)
     return 0;
 }
 
+int world_set_up_memory(void **state)
+{
+    *state = world_new(false);
+    return 0;
+}
+
 int world_tear_down(void **state)
 {
     world_free(*state);

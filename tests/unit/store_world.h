@@ -32,9 +32,18 @@ struct store_world {
 
 struct store_world *world_new(bool is_sqlite);
 void world_free(struct store_world *world);
-/* Of a test: its state is a world on SQLite. */
+/* Of a test: its state is a world on SQLite, or the twin. */
 int world_set_up(void **state);
+int world_set_up_memory(void **state);
 int world_tear_down(void **state);
+
+/* The same test over both implementations. */
+#define WORLD_BOTH(test)                                                                           \
+    { #test " [sqlite]", test, world_set_up, world_tear_down, NULL },                              \
+    {                                                                                              \
+#test " [memory]", test, world_set_up_memory, world_tear_down, NULL                        \
+    }
+
 void world_open(struct store_world *world);
 void world_close(struct store_world *world); /* what is not committed is lost */
 void world_reopen(struct store_world *world);

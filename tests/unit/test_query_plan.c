@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#include "common/base/mem.h"
 #include "orchestrator/store/query.h"
 #include "orchestrator/store/query_attention.h"
 #include "orchestrator/store/query_hold.h"
@@ -19,31 +18,12 @@
 #include "orchestrator/store/retention.h"
 #include "orchestrator/store/sqlite_db.h"
 #include "tests/unit/sqlite_number.h"
-#include "tests/unit/store_sample.h"
-
-struct bench {
-    struct store_world *world;
-    struct sample sample;
-    struct arena arena;
-};
+#include "tests/unit/store_bench.h"
 
 static int open_bench(void **state)
 {
-    struct bench *bench = mem_alloc(sizeof *bench);
-    bench->world = world_new(true);
-    sample_init(&bench->sample);
-    sample_submit(&bench->sample, &bench->world->effects);
-    world_commit(bench->world);
-    *state = bench;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    struct bench *bench = *state;
-    world_free(bench->world);
-    arena_done(&bench->arena);
-    mem_free(bench);
+    bench_open_sqlite(state);
+    bench_submit(*state);
     return 0;
 }
 
@@ -527,7 +507,7 @@ static void what_a_reopened_constellation_refers_to_is_in_use_again(void **state
     assert_int_equal(number(bench, "SELECT retired FROM class WHERE id = 2"), 2);
 }
 
-#define IN_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define IN_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, bench_close)
 
 int main(void)
 {

@@ -4,42 +4,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include <string.h>
-
 #include "orchestrator/engine/model.h"
 #include "tests/unit/store_world.h"
-
-static struct store_world *world_of(void **state)
-{
-    return *state;
-}
-
-static int open_sqlite(void **state)
-{
-    *state = world_new(true);
-    return 0;
-}
-
-static int open_memory(void **state)
-{
-    *state = world_new(false);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_free(*state);
-    return 0;
-}
 
 /* --- By hand --- */
 
 static void what_was_committed_is_loaded_again(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct buf before = { 0 };
     struct buf after = { 0 };
     world_add_sample(world);
@@ -60,7 +36,7 @@ static void what_was_committed_is_loaded_again(void **state)
 
 static void what_was_not_committed_is_gone(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct buf empty = { 0 };
     struct buf after = { 0 };
     world_dump(world, &empty);
@@ -82,7 +58,7 @@ static void what_tasks_took_is_known_after_a_start(void **state)
         int64_t started_wall_ms;
         uint32_t expected_ms;
     } cases[] = { { 0, 1000, 8000 }, { 1, 1000, 1 }, { 0, 0, 1 } };
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct reason reason = { "" };
     world_add_sample(world);
     world_commit(world);
@@ -106,7 +82,7 @@ static void what_tasks_took_is_known_after_a_start(void **state)
 
 static void a_change_that_was_lost_leaves_the_row_as_it_was(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct buf before = { 0 };
     struct buf after = { 0 };
     world_add_sample(world);
@@ -125,7 +101,7 @@ static void a_change_that_was_lost_leaves_the_row_as_it_was(void **state)
 
 static void reads_see_the_rows_of_their_own_transaction(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct arena arena = { 0 };
     struct str name;
     struct str body;
@@ -152,7 +128,7 @@ static void reads_see_the_rows_of_their_own_transaction(void **state)
 
 static void inputs_stand_in_for_the_body_once_they_are_filled_in(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct arena arena = { 0 };
     struct str name;
     struct str body;
@@ -170,7 +146,7 @@ static void inputs_stand_in_for_the_body_once_they_are_filled_in(void **state)
 
 static void a_task_without_an_attempt_has_an_outcome_without_output(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct arena arena = { 0 };
     struct store_outcome outcome;
     world_add_sample(world);
@@ -187,7 +163,7 @@ static void a_task_without_an_attempt_has_an_outcome_without_output(void **state
 
 static void a_result_keeps_its_words_and_its_value(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct arena arena = { 0 };
     struct store_outcome outcome;
     world_add_sample(world);
@@ -261,7 +237,7 @@ static void save_edge(struct store_world *world, enum edge_decision decision, ui
 
 static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     world_add_sample(world);
     save_task(world, TASK_RUNNING);
     expect_loaded(world, "task 1 running class 2 policy 3 fence 77 ");
@@ -294,7 +270,7 @@ static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **s
 
 static void a_lost_attempt_is_loaded_until_it_is_given_up(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     world_add_sample(world);
     world->attempt.state = ATTEMPT_LOST;
     effects_add(&world->effects, EFFECT_SAVE_ATTEMPT)->attempt = &world->attempt;
@@ -313,7 +289,7 @@ static void a_lost_attempt_is_loaded_until_it_is_given_up(void **state)
 
 static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     world_add_sample(world);
     expect_loaded(world, "edge 1 1-2 when 1 decision 0");
     end_attempt(world);
@@ -329,7 +305,7 @@ static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void *
 
 static void a_decision_that_is_taken_back_is_gone(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     world_add_sample(world);
     end_attempt(world);
     save_task(world, TASK_FAILED);
@@ -343,7 +319,7 @@ static void a_decision_that_is_taken_back_is_gone(void **state)
 
 static void history_is_numbered_without_a_gap(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     for (int64_t expected = 1; expected <= 6;) {
         struct effect *first = effects_add(&world->effects, EFFECT_HISTORY);
         first->history.kind = HISTORY_DEVICE_CONNECTED;
@@ -365,7 +341,7 @@ static void history_is_numbered_without_a_gap(void **state)
 
 static void a_half_loaded_constellation_is_removed_at_the_next_start(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct arena arena = { 0 };
     struct buf after = { 0 };
     struct str name;
@@ -389,7 +365,7 @@ static void a_half_loaded_constellation_is_removed_at_the_next_start(void **stat
 
 static void a_final_constellation_is_not_loaded_but_can_be_read(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct arena arena = { 0 };
     struct buf after = { 0 };
     struct str name;
@@ -410,7 +386,7 @@ static void a_final_constellation_is_not_loaded_but_can_be_read(void **state)
 
 static void a_start_raises_the_epoch_and_keeps_the_identity(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct store_start first = world->start;
     assert_int_equal(first.epoch, 1);
     world_reopen(world);
@@ -423,7 +399,7 @@ static void a_start_raises_the_epoch_and_keeps_the_identity(void **state)
 
 static void a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct store_start first = world->start;
     world_add_sample(world); /* fence 77 */
     world_commit(world);
@@ -442,136 +418,11 @@ static void a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead(void **stat
     assert_int_equal(world->start.ahead_epoch, 9);
 }
 
-/* --- Output --- */
-
-static void output_up_to_the_inline_limit_is_durable_with_its_commit(void **state)
-{
-    struct store_world *world = world_of(state);
-    world_add_sample(world);
-    world_output(world, STREAM_STDOUT, 10000);
-    world_output(world, STREAM_STDOUT, STORE_OUTPUT_INLINE_MAX - 10000);
-    world_commit(world);
-    assert_int_equal(store_sync_deadline(world->store), 0);
-    assert_int_equal(world_sync(world, 5000, false), 1);
-    assert_int_equal(world->durable[0].offset, STORE_OUTPUT_INLINE_MAX);
-    assert_int_equal(world->durable[0].stream, STREAM_STDOUT);
-    assert_true(store_sync_deadline(world->store) == INT64_MAX);
-    assert_int_equal(world_sync(world, 5000, false), 0);
-    world_reopen(world);
-    world_expect_output(world, STREAM_STDOUT, 0, STORE_OUTPUT_INLINE_MAX);
-}
-
-static void output_across_the_inline_limit_reads_as_it_was_written(void **state)
-{
-    struct store_world *world = world_of(state);
-    world_add_sample(world);
-    world_output(world, STREAM_STDERR, 3);
-    world_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX - 4);
-    world_output(world, STREAM_STDERR, 2); /* one on either side */
-    world_output(world, STREAM_STDERR, 50000);
-    world_commit(world);
-    uint64_t length = STORE_OUTPUT_INLINE_MAX + 1 + 50000;
-    for (int again = 0; again < 2; again++) {
-        world_expect_output(world, STREAM_STDERR, 0, length);
-        world_expect_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX - 1, 2);
-        world_expect_output(world, STREAM_STDERR, STORE_OUTPUT_INLINE_MAX, 1000);
-        world_expect_output(world, STREAM_STDERR, length - 1, 1);
-        struct buf bytes = { 0 };
-        assert_int_equal(store_read_output(world->store, 77, STREAM_STDERR, length, 10, &bytes),
-                         ERR_NONE);
-        assert_int_equal(bytes.length, 0);
-        assert_int_equal(store_read_output(world->store, 77, STREAM_STDOUT, 0, 10, &bytes),
-                         ERR_NONE);
-        assert_int_equal(bytes.length, 0);
-        assert_int_equal(store_read_output(world->store, 78, STREAM_STDOUT, 0, 10, &bytes),
-                         ERR_NOT_FOUND);
-        buf_done(&bytes);
-        world_reopen(world);
-    }
-}
-
-static void a_file_is_synced_at_most_once_a_second(void **state)
-{
-    struct store_world *world = world_of(state);
-    world_add_sample(world);
-    world_output(world, STREAM_STDOUT, 20000);
-    world_commit(world);
-    assert_int_equal(world_sync(world, 10000, false), 1);
-    assert_int_equal(world->durable[0].offset, 20000);
-    world_output(world, STREAM_STDOUT, 1000);
-    world_commit(world);
-    assert_int_equal(store_sync_deadline(world->store), 11000);
-    assert_int_equal(world_sync(world, 10999, false), 0);
-    assert_int_equal(store_sync_deadline(world->store), 11000);
-    assert_int_equal(world_sync(world, 11000, false), 1);
-    assert_int_equal(world->durable[0].offset, 21000);
-    world_output(world, STREAM_STDOUT, 1000);
-    world_commit(world);
-    assert_int_equal(world_sync(world, 11001, true), 1);
-    assert_int_equal(world->durable[0].offset, 22000);
-}
-
-static void a_result_makes_its_output_durable_at_once(void **state)
-{
-    struct store_world *world = world_of(state);
-    world_add_sample(world);
-    world_output(world, STREAM_STDOUT, 20000);
-    world_commit(world);
-    assert_int_equal(world_sync(world, 10000, false), 1);
-    world_output(world, STREAM_STDOUT, 20000);
-    effects_add(&world->effects, EFFECT_RESULT)->result.fence = 77;
-    world_commit(world);
-    assert_int_equal(world_sync(world, 10001, false), 1);
-    assert_int_equal(world->durable[0].offset, 40000);
-}
-
-static void output_of_a_lost_transaction_is_written_again(void **state)
-{
-    struct store_world *world = world_of(state);
-    world_add_sample(world);
-    world_output(world, STREAM_STDOUT, 16000);
-    world_commit(world);
-    struct attempt_record kept = world->attempt;
-    world_output(world, STREAM_STDOUT, 30000);
-    world_apply(world);
-    world_reopen(world);
-    world->attempt = kept;
-    world_expect_output(world, STREAM_STDOUT, 0, 16000);
-    world_output(world, STREAM_STDOUT, 10000); /* less than what was lost */
-    world_commit(world);
-    world_expect_output(world, STREAM_STDOUT, 0, 26000);
-    struct buf bytes = { 0 };
-    assert_int_equal(store_read_output(world->store, 77, STREAM_STDOUT, 0, 90000, &bytes),
-                     ERR_NONE);
-    assert_int_equal(bytes.length, 26000);
-    buf_done(&bytes);
-}
-
-static void a_stream_that_is_too_long_for_a_placeholder_comes_back_as_its_length(void **state)
-{
-    struct store_world *world = world_of(state);
-    struct arena arena = { 0 };
-    struct store_outcome outcome;
-    world_add_sample(world);
-    world_output(world, STREAM_STDOUT, 20000);
-    world_output(world, STREAM_STDERR, 10);
-    world_commit(world);
-    assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 19999, &arena, &outcome),
-                     ERR_NONE);
-    assert_int_equal(outcome.stdout_bytes, 20000);
-    assert_int_equal(outcome.stdout_data.length, 0);
-    assert_int_equal(outcome.stderr_data.length, 10);
-    assert_int_equal(store_task_outcome(world->store, 1, STR("first"), 20000, &arena, &outcome),
-                     ERR_NONE);
-    assert_int_equal(outcome.stdout_data.length, 20000);
-    arena_done(&arena);
-}
-
 /* --- With the engine --- */
 
 static void a_row_that_is_missing_makes_the_store_refuse_all_that_follows(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     struct reason reason = { { 0 } };
     world->task.id = 12;
     effects_add(&world->effects, EFFECT_SAVE_TASK)->task.record = &world->task;
@@ -585,46 +436,34 @@ static void a_row_that_is_missing_makes_the_store_refuse_all_that_follows(void *
 
 static void memory_is_the_database_after_every_turn(void **state)
 {
-    struct store_world *world = world_of(state);
+    struct store_world *world = *state;
     world_run_constellation(world, 40);
     assert_true(world->turns > 10);
     assert_int_equal(world->finished, 1);
 }
 
-#define BOTH(test)                                                                                 \
-    { #test " [sqlite]", test, open_sqlite, close_world, NULL },                                   \
-    {                                                                                              \
-#test " [memory]", test, open_memory, close_world, NULL                                    \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(what_was_committed_is_loaded_again),
-        BOTH(what_was_not_committed_is_gone),
-        BOTH(what_tasks_took_is_known_after_a_start),
-        BOTH(a_change_that_was_lost_leaves_the_row_as_it_was),
-        BOTH(reads_see_the_rows_of_their_own_transaction),
-        BOTH(inputs_stand_in_for_the_body_once_they_are_filled_in),
-        BOTH(a_task_without_an_attempt_has_an_outcome_without_output),
-        BOTH(a_result_keeps_its_words_and_its_value),
-        BOTH(a_task_is_loaded_as_it_last_was_with_and_without_an_attempt),
-        BOTH(a_lost_attempt_is_loaded_until_it_is_given_up),
-        BOTH(a_decision_stays_when_the_task_that_made_it_is_assigned_again),
-        BOTH(a_decision_that_is_taken_back_is_gone),
-        BOTH(history_is_numbered_without_a_gap),
-        BOTH(a_half_loaded_constellation_is_removed_at_the_next_start),
-        BOTH(a_final_constellation_is_not_loaded_but_can_be_read),
-        BOTH(a_start_raises_the_epoch_and_keeps_the_identity),
-        BOTH(a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead),
-        BOTH(output_up_to_the_inline_limit_is_durable_with_its_commit),
-        BOTH(output_across_the_inline_limit_reads_as_it_was_written),
-        BOTH(a_file_is_synced_at_most_once_a_second),
-        BOTH(a_result_makes_its_output_durable_at_once),
-        BOTH(output_of_a_lost_transaction_is_written_again),
-        BOTH(a_stream_that_is_too_long_for_a_placeholder_comes_back_as_its_length),
-        BOTH(a_row_that_is_missing_makes_the_store_refuse_all_that_follows),
-        BOTH(memory_is_the_database_after_every_turn),
+        WORLD_BOTH(what_was_committed_is_loaded_again),
+        WORLD_BOTH(what_was_not_committed_is_gone),
+        WORLD_BOTH(what_tasks_took_is_known_after_a_start),
+        WORLD_BOTH(a_change_that_was_lost_leaves_the_row_as_it_was),
+        WORLD_BOTH(reads_see_the_rows_of_their_own_transaction),
+        WORLD_BOTH(inputs_stand_in_for_the_body_once_they_are_filled_in),
+        WORLD_BOTH(a_task_without_an_attempt_has_an_outcome_without_output),
+        WORLD_BOTH(a_result_keeps_its_words_and_its_value),
+        WORLD_BOTH(a_task_is_loaded_as_it_last_was_with_and_without_an_attempt),
+        WORLD_BOTH(a_lost_attempt_is_loaded_until_it_is_given_up),
+        WORLD_BOTH(a_decision_stays_when_the_task_that_made_it_is_assigned_again),
+        WORLD_BOTH(a_decision_that_is_taken_back_is_gone),
+        WORLD_BOTH(history_is_numbered_without_a_gap),
+        WORLD_BOTH(a_half_loaded_constellation_is_removed_at_the_next_start),
+        WORLD_BOTH(a_final_constellation_is_not_loaded_but_can_be_read),
+        WORLD_BOTH(a_start_raises_the_epoch_and_keeps_the_identity),
+        WORLD_BOTH(a_receipt_of_an_unknown_start_or_a_higher_fence_is_ahead),
+        WORLD_BOTH(a_row_that_is_missing_makes_the_store_refuse_all_that_follows),
+        WORLD_BOTH(memory_is_the_database_after_every_turn),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
