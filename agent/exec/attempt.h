@@ -11,7 +11,6 @@
 
 struct attempt;
 struct channel;
-struct run;
 
 /* What exec_start is given. */
 struct exec_order {
@@ -59,9 +58,6 @@ struct exec {
     struct attempt *ending_last;
     struct event ending;
     bool is_telling;
-    /* Processes so young that the loop does not watch their pipes yet, and when it shall begin. */
-    struct run *unwatched;
-    struct event watch;
     /* Goes on with the removing of what ended attempts left, a step at a time. */
     struct event tidy;
     char *home;
@@ -87,9 +83,7 @@ void attempt_arm(struct event *timer, int64_t ms);
 
 /* exec_run.c: what the helper says, and that it says no more. */
 struct report;
-void run_on_report(void *context, const struct report *report, struct str text);
+void run_on_report(void *context, const struct report *report, struct str text, const int fds[2]);
 void run_on_lost(void *context);
-/* The callback of exec->watch. */
-void run_watch_all(evutil_socket_t fd, short what, void *context);
 
 #endif

@@ -23,7 +23,7 @@ enum {
     CLOSE_WAIT_MS = 15000,
     RETRY_US = 2000,        /* the helper has not read the last packets yet */
     PACKETS_A_PASS_MAX = 8, /* of reports, so that others in the loop have their turn */
-    START_FDS_MAX = 4,
+    START_FDS_MAX = 2,
 };
 
 /* Requests that travel together. */
@@ -165,8 +165,6 @@ enum err channel_start_take(struct channel *channel, const struct channel_start 
 {
     int fds[START_FDS_MAX];
     size_t count = 0;
-    fds[count++] = start->stdout_fd;
-    fds[count++] = start->stderr_fd;
     struct request request = {
         .kind = REQUEST_START,
         .fence = start->fence,
@@ -245,7 +243,21 @@ static void lose(struct channel *channel)
     channel->callbacks.lost(channel->callbacks.context);
 }
 
-static void hand_out(struct channel *channel, const uint8_t *data, size_t length)
+/* The descriptors that came with a packet, in the order of its reports. */
+struct fd_list {
+    int fds[PROTOCOL_PACKET_FDS_MAX];
+    size_t count;
+    size_t next;
+};
+
+/* -1 also when the kernel could not give us all of them. */
+static int take_fd(struct fd_list *list, bool is_there)
+{
+    return is_there && list->next < list->count ? list->fds[list->next++] : -1;
+}
+
+static void hand_out(struct channel *channel, const uint8_t *data, size_t length,
+                     struct fd_list *list)
 {
     size_t at = 0;
     while (at + sizeof(struct report) <= length) {
@@ -254,9 +266,34 @@ static void hand_out(struct channel *channel, const uint8_t *data, size_t length
         CHECK(report.bytes >= sizeof report && report.bytes <= length - at);
         CHECK(report.text_bytes <= report.bytes - sizeof report);
         struct str text = { (const char *)data + at + sizeof report, report.text_bytes };
-        channel->callbacks.report(channel->callbacks.context, &report, text);
+        int stdout_fd = take_fd(list, (report.flags & REPORT_HAS_STDOUT) != 0);
+        int stderr_fd = take_fd(list, (report.flags & REPORT_HAS_STDERR) != 0);
+        channel->callbacks.report(channel->callbacks.context, &report, text,
+                                  (int[2]){ stdout_fd, stderr_fd });
         at += report.bytes;
     }
+}
+
+/* As recv, with what travels along. */
+static ssize_t receive(int fd, uint8_t *data, size_t bytes_max, struct fd_list *ret_list)
+{
+    static _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * PROTOCOL_PACKET_FDS_MAX)];
+    struct iovec part = { .iov_base = data, .iov_len = bytes_max };
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof control,
+    };
+    ret_list->count = 0;
+    ret_list->next = 0;
+    ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = length < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        ret_list->count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(ret_list->fds, CMSG_DATA(header), ret_list->count * sizeof(int));
+    }
+    return length;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -265,7 +302,8 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     struct channel *channel = context;
     static uint8_t data[PROTOCOL_PACKET_BYTES_MAX];
     for (int i = 0; i < PACKETS_A_PASS_MAX; i++) {
-        ssize_t length = recv((int)fd, data, sizeof data, MSG_DONTWAIT);
+        struct fd_list list;
+        ssize_t length = receive((int)fd, data, sizeof data, &list);
         if (length < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
@@ -273,7 +311,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
             lose(channel);
             return;
         }
-        hand_out(channel, data, (size_t)length);
+        hand_out(channel, data, (size_t)length, &list);
     }
 }
 

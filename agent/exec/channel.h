@@ -13,7 +13,8 @@ struct channel;
 
 struct channel_callbacks {
     void *context;
-    void (*report)(void *context, const struct report *report, struct str text);
+    /* fds: of stdout and stderr, the callee's from now on; -1: none came along. */
+    void (*report)(void *context, const struct report *report, struct str text, const int fds[2]);
     /* Once: the helper has gone although nobody closed the channel. It is reaped already. */
     void (*lost)(void *context);
 };
@@ -25,8 +26,6 @@ struct channel_start {
     uint32_t args_count;
     uint32_t env_count;
     int stdin_fd; /* -1: /dev/null */
-    int stdout_fd;
-    int stderr_fd;
 };
 
 /* Starts the helper and waits until it speaks. `root` is the work directory, with a slash behind
@@ -37,7 +36,7 @@ enum err channel_open(struct event_base *base, const char *helper_path, const ch
 /* The helper kills everything below it and exits; waits for that, for at most 15 s. NULL is fine. */
 void channel_close(struct channel *channel);
 
-/* Both go out with the loop's pass. channel_start takes the descriptors, also when it fails. */
+/* Both go out with the loop's pass. channel_start takes the descriptor, also when it fails. */
 enum err channel_start_take(struct channel *channel, const struct channel_start *start,
                             struct reason *reason);
 void channel_signal(struct channel *channel, uint64_t fence, int signal);

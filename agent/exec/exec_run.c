@@ -34,33 +34,6 @@ static void tell_output(struct run *run)
     exec->callbacks.output(exec->callbacks.context, run->attempt.fence, output_of(run));
 }
 
-static void run_unlist(struct run *run)
-{
-    if (run->unwatched_at == NULL) {
-        return;
-    }
-    *run->unwatched_at = run->unwatched_next;
-    if (run->unwatched_next != NULL) {
-        run->unwatched_next->unwatched_at = run->unwatched_at;
-    }
-    run->unwatched_at = NULL;
-    run->unwatched_next = NULL;
-}
-
-static void run_enlist(struct run *run)
-{
-    struct exec *exec = run->attempt.exec;
-    if (exec->unwatched == NULL) {
-        int64_t ms = RUN_WATCH_MS + (int64_t)(exec->attempts.count / RUN_WATCH_SHARE);
-        attempt_arm(&exec->watch, ms < RUN_WATCH_MAX_MS ? ms : RUN_WATCH_MAX_MS);
-    } else {
-        exec->unwatched->unwatched_at = &run->unwatched_next;
-    }
-    run->unwatched_next = exec->unwatched;
-    run->unwatched_at = &exec->unwatched;
-    exec->unwatched = run;
-}
-
 /* The helper has said that all of it is dead, and the pipes are at their end (or are held open by
    something that we cannot find, and the wait for it is over). */
 static void run_finish(struct run *run)
@@ -68,7 +41,6 @@ static void run_finish(struct run *run)
     struct attempt *attempt = &run->attempt;
     event_del(&run->timer);
     event_del(&run->silence);
-    run_unlist(run);
     stream_close(&run->streams[0]);
     stream_close(&run->streams[1]);
     attempt->end.output = output_of(run);
@@ -103,24 +75,6 @@ static void on_stream(evutil_socket_t fd, short what, void *context)
         hear(run);
     }
     finish_if_complete(run);
-}
-
-static void run_watch(struct run *run)
-{
-    struct event_base *base = run->attempt.exec->base;
-    run_unlist(run);
-    stream_watch(&run->streams[0], base, on_stream, run);
-    stream_watch(&run->streams[1], base, on_stream, run);
-}
-
-void run_watch_all(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct exec *exec = context;
-    while (exec->unwatched != NULL) {
-        run_watch(exec->unwatched);
-    }
 }
 
 static void run_stop(struct attempt *attempt, enum outcome outcome, int64_t grace_ms,
@@ -199,35 +153,22 @@ static int stdin_memfd(struct str text)
 }
 
 /* Hands the start to the helper. Whatever fails stands in `reason`. */
-static enum err run_launch(struct run *run, const struct exec_order *order,
+static enum err run_launch(struct exec *exec, const struct exec_order *order,
                            const struct command *command, struct reason *reason)
 {
-    struct exec *exec = run->attempt.exec;
     struct channel_start start = {
         .fence = order->fence,
         .command = &command->text,
         .args_count = command->args_count,
         .env_count = command->env_count,
         .stdin_fd = -1,
-        .stdout_fd = -1,
-        .stderr_fd = -1,
     };
-    bool has_stdin = order->body->has_stdin && order->body->stdin_data.length > 0;
-    if (has_stdin) {
+    if (order->body->has_stdin && order->body->stdin_data.length > 0) {
         start.stdin_fd = stdin_memfd(order->body->stdin_data);
-    }
-    if ((has_stdin && start.stdin_fd < 0) ||
-        stream_open(&run->streams[0], &start.stdout_fd) != ERR_NONE ||
-        stream_open(&run->streams[1], &start.stderr_fd) != ERR_NONE) {
-        enum err err =
-            reason_set(reason, ERR_IO, "cannot make the pipes of the process: %s", strerror(errno));
-        if (start.stdin_fd >= 0) {
-            close(start.stdin_fd);
+        if (start.stdin_fd < 0) {
+            return reason_set(reason, ERR_IO, "cannot make the stdin of the process: %s",
+                              strerror(errno));
         }
-        if (start.stdout_fd >= 0) {
-            close(start.stdout_fd);
-        }
-        return err;
     }
     return channel_start_take(exec->channel, &start, reason);
 }
@@ -262,7 +203,7 @@ static void run_start(struct exec *exec, const struct executor_kind *kind,
         err = command_build(&command, exec, order, &reason);
     }
     if (err == ERR_NONE) {
-        err = run_launch(run, order, &command, &reason);
+        err = run_launch(exec, order, &command, &reason);
     }
     buf_done(&command.text);
     if (err != ERR_NONE) {
@@ -287,11 +228,31 @@ static void run_release(struct attempt *attempt)
     struct run *run = run_of(attempt);
     event_del(&run->timer);
     event_del(&run->silence);
-    run_unlist(run);
     stream_close(&run->streams[0]);
     stream_close(&run->streams[1]);
     mem_free(run->stop_reason);
     run->stop_reason = NULL;
+}
+
+/* Those of its pipes that the helper has handed over. One that was lost on the way, as we have too many
+   descriptors, held output that nobody will read. */
+static void take_pipes(struct run *run, const struct report *report, const int fds[2])
+{
+    static const uint32_t marks[2] = { REPORT_HAS_STDOUT, REPORT_HAS_STDERR };
+    for (size_t i = 0; i < 2; i++) {
+        if ((report->flags & marks[i]) != 0) {
+            run->streams[i].pipe_fd = fds[i];
+            run->streams[i].truncated |= fds[i] < 0;
+        }
+    }
+}
+
+/* Those that are open, and not watched yet. */
+static void watch_pipes(struct run *run)
+{
+    for (size_t i = 0; i < 2; i++) {
+        stream_watch(&run->streams[i], run->attempt.exec->base, on_stream, run);
+    }
 }
 
 static void on_started(struct run *run, const struct report *report)
@@ -300,7 +261,6 @@ static void on_started(struct run *run, const struct report *report)
     struct exec *exec = attempt->exec;
     run->pid = report->pid;
     attempt->end.started_wall_ms = report->wall_ms;
-    run_enlist(run);
     if (run->timeout_ms > 0 && !run->is_stopping) {
         attempt_arm(&run->timer, run->timeout_ms);
     }
@@ -308,8 +268,9 @@ static void on_started(struct run *run, const struct report *report)
     exec->callbacks.started(exec->callbacks.context, attempt->fence, report->wall_ms);
 }
 
-/* Reads what its last words left in the pipes: after a clean end they stand at their end now. */
-static void on_dead(struct run *run, const struct report *report)
+/* Its last words: what the helper has read, then what is left in the pipes. After a clean end they stand
+   at their end now. */
+static void on_dead(struct run *run, const struct report *report, struct str text, const int fds[2])
 {
     struct attempt *attempt = &run->attempt;
     run->is_dead = true;
@@ -320,7 +281,13 @@ static void on_dead(struct run *run, const struct report *report)
     run->has_survivors = (report->flags & REPORT_HAS_SURVIVORS) != 0;
     attempt->end.started_wall_ms = report->wall_ms;
     attempt->end.duration_ms = report->duration_ms;
-    bool has_grown = stream_drain(&run->streams[0]);
+    CHECK(report->stdout_bytes <= text.length);
+    size_t split = report->stdout_bytes;
+    bool has_grown = stream_put(&run->streams[0], (struct str){ text.data, split });
+    has_grown |=
+        stream_put(&run->streams[1], (struct str){ text.data + split, text.length - split });
+    take_pipes(run, report, fds);
+    has_grown |= stream_drain(&run->streams[0]);
     has_grown |= stream_drain(&run->streams[1]);
     if (has_grown) {
         tell_output(run);
@@ -329,17 +296,20 @@ static void on_dead(struct run *run, const struct report *report)
         run_finish(run);
         return;
     }
-    if (run->unwatched_at != NULL) {
-        run_watch(run);
-    }
+    watch_pipes(run);
     attempt_arm(&run->timer, RUN_DRAIN_MS);
 }
 
-void run_on_report(void *context, const struct report *report, struct str text)
+void run_on_report(void *context, const struct report *report, struct str text, const int fds[2])
 {
     struct exec *exec = context;
     struct attempt *attempt = map_get(&exec->attempts, report->fence);
     if (attempt == NULL) {
+        for (size_t i = 0; i < 2; i++) {
+            if (fds[i] >= 0) {
+                close(fds[i]);
+            }
+        }
         return;
     }
     struct run *run = run_of(attempt);
@@ -353,8 +323,12 @@ void run_on_report(void *context, const struct report *report, struct str text)
         place_leave(&exec->place, attempt->fence, true);
         attempt_end(attempt, OUTCOME_START_FAILED);
         break;
+    case REPORT_PIPES:
+        take_pipes(run, report, fds);
+        watch_pipes(run);
+        break;
     case REPORT_ENDED:
-        on_dead(run, report);
+        on_dead(run, report, text, fds);
         break;
     default:
         break;

@@ -198,7 +198,6 @@ enum err exec_new(struct event_base *base, const struct exec_config *config,
     exec->home = home_of_user();
     exec->keep_environment = config->keep_environment;
     event_assign(&exec->ending, base, -1, 0, tell_ends, exec);
-    event_assign(&exec->watch, base, -1, 0, run_watch_all, exec);
     event_assign(&exec->tidy, base, -1, 0, tidy, exec);
     tidy_later(exec);
     struct channel_callbacks channel_callbacks = {
@@ -224,7 +223,6 @@ void exec_free(struct exec *exec)
     }
     channel_close(exec->channel);
     event_del(&exec->ending);
-    event_del(&exec->watch);
     event_del(&exec->tidy);
     size_t at = 0;
     uint64_t fence;

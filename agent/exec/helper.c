@@ -18,43 +18,6 @@
 #include "agent/exec/procfs.h"
 #include "common/base/mem.h"
 
-/* False: the agent is gone. Blocks if the agent is slow to read: it never waits for us. */
-static bool flush_reports(struct helper *helper)
-{
-    if (helper->reports.length == 0) {
-        return true;
-    }
-    ssize_t sent;
-    do {
-        sent = send(helper->socket_fd, helper->reports.data, helper->reports.length, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    buf_clear(&helper->reports);
-    helper->reports_ended = 0;
-    return sent >= 0;
-}
-
-void helper_report(struct helper *helper, const struct report *report, const char *text)
-{
-    struct report record = *report;
-    record.text_bytes = text == NULL ? 0 : (uint32_t)strlen(text);
-    record.bytes = protocol_padded((uint32_t)sizeof record + record.text_bytes);
-    if (helper->reports.length + record.bytes > PROTOCOL_PACKET_BYTES_MAX) {
-        /* A failed send is found again at the next receive, which says that the agent is gone. */
-        (void)flush_reports(helper);
-    }
-    if (helper->reports.length == 0) {
-        helper->reports_since_ms = moment_boot_ms();
-    }
-    uint8_t *to = buf_reserve(&helper->reports, record.bytes);
-    memset(to, 0, record.bytes);
-    memcpy(to, &record, sizeof record);
-    if (text != NULL) {
-        memcpy(to + sizeof record, text, record.text_bytes);
-    }
-    helper->reports.length += record.bytes;
-    helper->reports_ended += record.kind == REPORT_STARTED ? 0 : 1;
-}
-
 /* False: the agent is gone. */
 static bool receive_signals(struct helper *helper)
 {
@@ -71,30 +34,14 @@ static bool receive_signals(struct helper *helper)
     return getppid() == helper->agent_pid;
 }
 
-/* How long the reports that there are may wait. They travel in company, for each time that the agent is
-   woken costs as much as several of them: until as many slots wait for the agent as starts wait for us,
-   and a start that is news by itself until the end of a small process may go along with it. */
-static int64_t reports_wait_ms(const struct helper *helper)
-{
-    if (helper->pending == NULL && helper->reports_ended == 0) {
-        return HELPER_STARTED_MS;
-    }
-    return helper->pending_count <= helper->reports_ended ? 0 : HELPER_FLUSH_MS;
-}
-
-static bool reports_are_due(const struct helper *helper, int64_t now)
-{
-    return now - helper->reports_since_ms >= reports_wait_ms(helper);
-}
-
 static int look_ms(const struct helper *helper, int64_t now)
 {
     if (helper->pending != NULL) {
         return 0;
     }
-    int64_t wait = helper->dead != NULL ? 100 : -1; /* an end may be overdue */
-    if (helper->reports.length > 0) {
-        wait = helper->reports_since_ms + reports_wait_ms(helper) - now;
+    int64_t wait = helper_report_wait_ms(helper, now);
+    if (wait < 0 && helper->dead != NULL) {
+        wait = 100; /* an end may be overdue */
     }
     return (int)wait;
 }
@@ -127,7 +74,7 @@ static void run(struct helper *helper)
     int64_t looked_ms = 0;
     for (;;) {
         int64_t now = moment_boot_ms();
-        if (reports_are_due(helper, now) && !flush_reports(helper)) {
+        if (helper_report_wait_ms(helper, now) == 0 && !helper_report_send(helper, now)) {
             return;
         }
         if (helper->pending == NULL || now - looked_ms >= HELPER_LOOK_MS) {
@@ -187,9 +134,13 @@ static bool set_up(struct helper *helper)
     helper->signal_fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
     open_standard(helper);
     helper->children_fd = procfs_children_open();
+    helper->lanes_path = mem_format("%s" PROTOCOL_PIPES_NAME, helper->root);
+    lanes_init(&helper->lanes, helper->lanes_path);
     umask(022);
-    if (helper->signal_fd < 0 || helper->null_fd < 0 || helper->stderr_fd < 0 || chdir("/") != 0 ||
-        prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+    helper->is_at_root = chdir(helper->root) == 0;
+    if (helper->signal_fd < 0 || helper->null_fd < 0 || helper->stderr_fd < 0 ||
+        (!helper->is_at_root && chdir("/") != 0) || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
         fprintf(stderr, "asterism-exec: %s\n", strerror(errno));
         return false;
     }
@@ -217,10 +168,13 @@ static void tear_down(struct helper *helper)
         pending_free(helper->pending);
         helper->pending = next;
     }
+    lanes_done(&helper->lanes);
+    mem_free(helper->lanes_path);
     map_done(&helper->by_pid);
     map_done(&helper->by_fence);
     map_done(&helper->orphans);
     buf_done(&helper->reports);
+    buf_done(&helper->report_fds);
     buf_done(&helper->children);
     buf_done(&helper->scratch);
     mem_free(helper->pointers);
@@ -230,11 +184,12 @@ int main(int argc, char **argv)
 {
     struct helper helper = { .root = argc > 1 ? argv[1] : "/" };
     helper.pending_tail = &helper.pending;
+    helper.young_tail = &helper.young;
     if (!set_up(&helper)) {
         return 2;
     }
     struct report ready = { .kind = REPORT_READY, .status = PROTOCOL_VERSION };
-    helper_report(&helper, &ready, NULL);
+    helper_report(&helper, &ready, STR(""));
     run(&helper);
     helper_kill_all(&helper);
     tear_down(&helper);

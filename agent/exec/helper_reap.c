@@ -57,7 +57,7 @@ static void task_ended(struct helper *helper, struct task *task)
         .status = task->status,
         .flags = flags,
     };
-    helper_report(helper, &report, NULL);
+    helper_report_ended(helper, report, task);
     mem_free(task);
 }
 
@@ -236,7 +236,7 @@ void helper_signal(struct helper *helper, uint64_t fence, int signal)
             .status = signal,
             .flags = REPORT_WAS_SIGNALLED,
         };
-        helper_report(helper, &report, NULL);
+        helper_report(helper, &report, STR(""));
         pending_free(pending);
         return;
     }

@@ -45,9 +45,7 @@ static void add_pending(struct helper *helper, const struct request *request,
 {
     struct pending *pending = mem_alloc(sizeof *pending);
     pending->request = *request;
-    pending->fds[1] = take_fd(list);
-    pending->fds[2] = take_fd(list);
-    pending->fds[0] = (request->flags & REQUEST_HAS_STDIN) != 0 ? take_fd(list) : -1;
+    pending->stdin_fd = (request->flags & REQUEST_HAS_STDIN) != 0 ? take_fd(list) : -1;
     CHECK(request->command_bytes <= PROTOCOL_COMMAND_BYTES_MAX);
     if ((request->flags & REQUEST_COMMAND_IN_FD) != 0) {
         int fd = take_fd(list);
@@ -124,10 +122,8 @@ struct pending *helper_next(struct helper *helper)
 
 void pending_free(struct pending *pending)
 {
-    for (size_t i = 0; i < 3; i++) {
-        if (pending->fds[i] >= 0) {
-            close(pending->fds[i]);
-        }
+    if (pending->stdin_fd >= 0) {
+        close(pending->stdin_fd);
     }
     mem_free(pending->command);
     mem_free(pending);

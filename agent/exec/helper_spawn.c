@@ -3,7 +3,7 @@
    nothing but thin wrappers of system calls, and leaves its error where we read it.
 
    It shares our descriptors too, until it has a table of its own with the lowest three: to copy and
-   close those of all the starts that wait costs more than anything else here. So the three are put in
+   close those of all that wait and run costs more than anything else here. So the three are put in
    their places before the child is made, and taken back after it. */
 #include "agent/exec/helper.h"
 
@@ -176,6 +176,11 @@ static void describe_failure(const struct launch *launch, char *text, size_t tex
             snprintf(text, text_bytes, "out of processes or memory: %s", strerror(launch->error));
             return;
         }
+        if (launch->error == EMFILE || launch->error == ENFILE) {
+            snprintf(text, text_bytes, "cannot make the pipes of the process: %s",
+                     strerror(launch->error));
+            return;
+        }
         break;
     case STAGE_SETUP:
         break;
@@ -223,37 +228,27 @@ static bool launch_parse(struct helper *helper, const struct pending *pending,
 static void report_failed(struct helper *helper, uint64_t fence, const char *text)
 {
     struct report report = { .kind = REPORT_FAILED, .fence = fence };
-    helper_report(helper, &report, text);
-}
-
-static bool lend(const int fds[3])
-{
-    return (fds[0] < 0 || dup2(fds[0], STDIN_FILENO) >= 0) && dup2(fds[1], STDOUT_FILENO) >= 0 &&
-           dup2(fds[2], STDERR_FILENO) >= 0;
-}
-
-static void take_back(const struct helper *helper, const int fds[3])
-{
-    if (fds[0] >= 0) {
-        (void)dup2(helper->null_fd, STDIN_FILENO);
-    }
-    (void)dup2(helper->null_fd, STDOUT_FILENO);
-    (void)dup2(helper->stderr_fd, STDERR_FILENO);
+    helper_report(helper, &report, str_of(text));
 }
 
 /* Returns when it has execed or is gone. -1: there is none, and launch->error says why. */
-static pid_t make_process(const struct helper *helper, const struct pending *pending,
-                          struct launch *launch)
+static pid_t make_process(struct helper *helper, int stdin_fd, struct launch *launch,
+                          struct pipes *ret_pipes)
 {
     pid_t pid = -1;
-    if (lend(pending->fds)) {
+    if ((stdin_fd < 0 || dup2(stdin_fd, STDIN_FILENO) >= 0) &&
+        pipes_lend(&helper->lanes, ret_pipes)) {
         pid = clone(launch_child, launch_stack + sizeof launch_stack,
                     CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, launch);
     }
     if (pid < 0) {
         launch->error = errno;
     }
-    take_back(helper, pending->fds);
+    (void)dup2(helper->null_fd, STDOUT_FILENO);
+    (void)dup2(helper->stderr_fd, STDERR_FILENO);
+    if (stdin_fd >= 0) {
+        (void)dup2(helper->null_fd, STDIN_FILENO);
+    }
     return pid;
 }
 
@@ -265,8 +260,8 @@ void helper_spawn(struct helper *helper, struct pending *pending)
     launch.error = 0;
     launch.file[0] = 0;
     uint64_t fence = pending->request.fence;
-    if (pending->command == NULL || pending->fds[1] < 0 || pending->fds[2] < 0 ||
-        ((pending->request.flags & REQUEST_HAS_STDIN) != 0 && pending->fds[0] < 0)) {
+    if (pending->command == NULL ||
+        ((pending->request.flags & REQUEST_HAS_STDIN) != 0 && pending->stdin_fd < 0)) {
         report_failed(helper, fence, "out of file descriptors or memory in the exec helper");
         pending_free(pending);
         return;
@@ -275,11 +270,13 @@ void helper_spawn(struct helper *helper, struct pending *pending)
     CHECK(is_well_formed);
     int64_t boot_ms = moment_boot_ms();
     int64_t wall_ms = moment_wall_ms();
-    pid_t pid = make_process(helper, pending, &launch);
+    struct pipes pipes = { .fds = { -1, -1 } };
+    pid_t pid = make_process(helper, pending->stdin_fd, &launch, &pipes);
     if (pid < 0 || launch.error != 0) {
         if (pid > 0) {
             waitpid(pid, NULL, 0); /* it is on its way out */
         }
+        pipes_close(&helper->lanes, &pipes);
         char text[512];
         describe_failure(&launch, text, sizeof text);
         report_failed(helper, fence, text);
@@ -291,11 +288,9 @@ void helper_spawn(struct helper *helper, struct pending *pending)
     task->pid = pid;
     task->started_boot_ms = boot_ms;
     task->started_wall_ms = wall_ms;
+    task->pipes = pipes;
     map_put(&helper->by_fence, fence, task);
     map_put(&helper->by_pid, (uint64_t)pid, task);
-    struct report report = {
-        .kind = REPORT_STARTED, .fence = fence, .wall_ms = wall_ms, .pid = pid
-    };
-    helper_report(helper, &report, NULL);
+    helper_report_started(helper, task);
     pending_free(pending);
 }

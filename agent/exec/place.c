@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/exec/moment.h"
+#include "agent/exec/protocol.h"
 #include "common/base/buf.h"
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -74,6 +75,8 @@ enum err place_open(struct place *place, const char *directory, struct reason *r
         return err;
     }
     *place = (struct place){ .root_fd = fd, .root = mem_format("%s/", path), .trash = trash };
+    /* Of a helper that was killed: the next one makes its own. */
+    (void)trash_add(&place->trash, fd, PROTOCOL_PIPES_NAME);
     workdirs_init(&place->workdirs, fd);
     free(path);
     return ERR_NONE;
@@ -85,6 +88,7 @@ void place_close(struct place *place)
         return;
     }
     workdirs_done(&place->workdirs, &place->trash);
+    (void)trash_add(&place->trash, place->root_fd, PROTOCOL_PIPES_NAME);
     int64_t until_ms = moment_boot_ms() + PLACE_CLOSE_MS;
     while (trash_remove(&place->trash, PLACE_TIDY_STEPS) && moment_boot_ms() < until_ms) {
     }
@@ -326,6 +330,7 @@ void place_remove_others(struct place *place, bool (*is_kept)(void *context, uin
         uint64_t number = 0;
         size_t index = 0;
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, TRASH_NAME) == 0 ||
+            strcmp(name, PROTOCOL_PIPES_NAME) == 0 ||
             (str_to_uint64(str_of(name), UINT64_MAX, &number) &&
              map_get(&place->workdirs.by_number, number) != NULL)) {
             continue;

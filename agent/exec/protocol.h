@@ -8,13 +8,17 @@
 
 #include <stdint.h>
 
+/* The helper's own directory in that of the agent. */
+#define PROTOCOL_PIPES_NAME "pipes"
+
 enum {
-    PROTOCOL_VERSION = 2,
+    PROTOCOL_VERSION = 3,
     PROTOCOL_FD = 3, /* the helper finds its end of the pair here */
     PROTOCOL_PACKET_BYTES_MAX = 64 * 1024,
-    PROTOCOL_PACKET_FDS_MAX = 96,          /* the kernel allows 253 */
+    PROTOCOL_PACKET_FDS_MAX = 96,          /* either way; the kernel allows 253 */
     PROTOCOL_INLINE_BYTES_MAX = 16 * 1024, /* a larger command travels in a memfd */
     PROTOCOL_COMMAND_BYTES_MAX = 4096 * 1024,
+    PROTOCOL_LAST_BYTES_MAX = 4096, /* of each stream, that travel with the end of a process */
 };
 
 enum request_kind {
@@ -27,11 +31,10 @@ enum {
     REQUEST_COMMAND_IN_FD = 2,
 };
 
-/* Agent to helper. With a REQUEST_START travel the descriptors, in this order: where stdout goes,
-   where stderr goes, what stdin reads (if REQUEST_HAS_STDIN), the command (if
-   REQUEST_COMMAND_IN_FD). The command is a run of NUL-terminated strings: the directory to run in,
-   the search path, the arguments, the environment. It follows the struct, unless it has a
-   descriptor. */
+/* Agent to helper. With a REQUEST_START travel the descriptors, in this order: what stdin reads (if
+   REQUEST_HAS_STDIN), the command (if REQUEST_COMMAND_IN_FD). The command is a run of NUL-terminated
+   strings: the directory to run in, the search path, the arguments, the environment. It follows the
+   struct, unless it has a descriptor. */
 struct request {
     uint32_t kind;
     uint32_t bytes; /* of this record, padding included */
@@ -49,14 +52,20 @@ enum report_kind {
     REPORT_STARTED = 2, /* pid, wall_ms */
     REPORT_FAILED = 3,  /* nothing ran; the text says why */
     REPORT_ENDED = 4,   /* it is dead, and what it left behind; status as waitpid gives it */
+    REPORT_PIPES = 5,   /* what it puts out is the agent's to read from now on */
 };
 
 enum {
     REPORT_WAS_SIGNALLED = 1, /* a signal of ours reached it before it ended */
     REPORT_HAS_SURVIVORS = 2, /* a descendant could not be killed, or may be a running task's */
+    REPORT_HAS_STDOUT = 4,    /* the pipe's reading end travels along */
+    REPORT_HAS_STDERR = 8,
 };
 
-/* Helper to agent; text_bytes of text follow. */
+/* Helper to agent; text_bytes of text follow. The pipes of a process are made by the helper and handed over
+   when it is not young any more: most small ones are gone by then, and what they put out, if anything,
+   is the text of their end: that of stdout, then that of stderr. It stands before what a pipe that
+   travels along holds. */
 struct report {
     uint32_t kind;
     uint32_t bytes;
@@ -67,6 +76,8 @@ struct report {
     int32_t status;
     uint32_t flags;
     uint32_t text_bytes;
+    uint32_t stdout_bytes; /* of the text of an end */
+    uint32_t reserved;
 };
 
 static inline uint32_t protocol_padded(uint32_t bytes)

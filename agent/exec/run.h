@@ -8,12 +8,6 @@
 enum {
     /* How long pipes may stay open when nothing that we know of holds them. */
     RUN_DRAIN_MS = 2000,
-    /* The pipes of a process are watched when it is this old: most small ones are gone by then, and
-       what they wrote is read at their end, without the four system calls of watching. Where many run
-       an end is known later: a millisecond more for each so many. */
-    RUN_WATCH_MS = 2,
-    RUN_WATCH_SHARE = 4,
-    RUN_WATCH_MAX_MS = 20,
 };
 
 struct run {
@@ -22,10 +16,8 @@ struct run {
     /* What it waits for: the run timeout, then the kill, then (dead) the end of the pipes. */
     struct event timer;
     struct event silence; /* fires when it has put out nothing for silence_ms */
-    struct run *unwatched_next;
-    struct run **unwatched_at; /* what points at us in exec->unwatched; NULL: not in it */
-    int64_t timeout_ms;        /* 0: none */
-    int64_t silence_ms;        /* 0: none */
+    int64_t timeout_ms;   /* 0: none */
+    int64_t silence_ms;   /* 0: none */
     int64_t grace_ms;
     int64_t kill_at_ms; /* boot time, while stopping */
     char *stop_reason;

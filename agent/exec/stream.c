@@ -10,27 +10,10 @@ enum {
     STREAM_CHUNKS_A_DRAIN = 64, /* more than the largest pipe */
 };
 
-enum err stream_open(struct stream_reader *reader, int *ret_write_fd)
-{
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        return ERR_IO;
-    }
-    /* Only our end: a pipe's two ends have flags of their own, and the task's must block. */
-    if (fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) {
-        close(fds[0]);
-        close(fds[1]);
-        return ERR_IO;
-    }
-    reader->pipe_fd = fds[0];
-    *ret_write_fd = fds[1];
-    return ERR_NONE;
-}
-
 void stream_watch(struct stream_reader *reader, struct event_base *base, event_callback_fn callback,
                   void *context)
 {
-    if (reader->pipe_fd >= 0) {
+    if (reader->pipe_fd >= 0 && !event_initialized(&reader->readable)) {
         event_assign(&reader->readable, base, reader->pipe_fd, EV_READ | EV_PERSIST, callback,
                      context);
         event_add(&reader->readable, NULL);
@@ -87,6 +70,16 @@ static void keep(struct stream_reader *reader, const char *data, size_t length)
     if (length > 0) {
         truncate_here(reader);
     }
+}
+
+bool stream_put(struct stream_reader *reader, struct str bytes)
+{
+    uint64_t bytes_before = reader->bytes;
+    bool truncated_before = reader->truncated;
+    if (bytes.length > 0 && !reader->truncated) {
+        keep(reader, bytes.data, bytes.length);
+    }
+    return reader->bytes != bytes_before || reader->truncated != truncated_before;
 }
 
 static bool read_chunks(struct stream_reader *reader, int chunks)

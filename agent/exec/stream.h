@@ -9,7 +9,7 @@
 #include "agent/exec/place.h"
 
 struct stream_reader {
-    int pipe_fd;  /* -1: at its end */
+    int pipe_fd;  /* read without blocking; -1: at its end, or not ours yet */
     int spool_fd; /* -1: nothing was written yet, or it cannot be */
     enum stream stream;
     uint64_t fence;
@@ -21,9 +21,9 @@ struct stream_reader {
     struct event readable;
 };
 
-/* Our end of a new pipe, read without blocking; *ret_write_fd is the process's. ERR_IO with errno. */
-enum err stream_open(struct stream_reader *reader, int *ret_write_fd);
-/* Calls `callback` with `context` whenever there is something to read. */
+/* What was read of it elsewhere, before its pipe came here. True: as stream_read. */
+bool stream_put(struct stream_reader *reader, struct str bytes);
+/* Calls `callback` with `context` whenever there is something to read, if the pipe is open. */
 void stream_watch(struct stream_reader *reader, struct event_base *base, event_callback_fn callback,
                   void *context);
 /* Reads what is there, at most a bounded lot. True: the spool has grown, or something was dropped

@@ -12,3 +12,6 @@ asterism_test(unit_exec_trash SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_t
     LINK exec msg base)
 asterism_test(unit_exec_workdir SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_workdir.c
     LINK exec msg base)
+asterism_test(unit_exec_pipe SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_exec_pipe.c
+        ${CMAKE_SOURCE_DIR}/agent/exec/helper_pipe.c
+    LINK base)

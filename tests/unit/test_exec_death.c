@@ -288,7 +288,8 @@ static void the_helper_keeps_no_descriptor_of_a_task(void **state)
     assert_int_equal(children_of(getpid(), &helper, 1), 1);
     rig->body.has_stdin = true;
     rig->body.stdin_data = STR("input");
-    uint64_t fence = rig_start_shell(rig, "exec sleep 3600");
+    uint64_t fence = rig_start_shell(rig, "echo; exec sleep 3600");
+    rig_wait_output(rig, fence, 1); /* which the helper has handed over by then */
     assert_int_equal(rig_wait(rig, rig_start_shell(rig, "cat"))->output.stdout_bytes, 5);
     assert_int_equal(lent_to(helper), 0);
     exec_stop(rig->exec, fence, OUTCOME_CANCELLED, 0, "cancelled");

@@ -88,6 +88,38 @@ static void a_capped_task_goes_on(void **state)
     assert_int_equal(rig->text.length, 100000);
 }
 
+/* Of a process that is gone at once the helper reads the first, and the agent the rest. */
+static void last_words_are_whole_and_in_order(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t fence = rig_start_shell(rig, "seq 2000; seq 3000 5000 >&2");
+    const struct rig_end *end = rig_wait(rig, fence);
+    assert_int_equal(end->output.stdout_bytes, 8893);
+    assert_int_equal(end->output.stderr_bytes, 10005);
+    assert_false(end->output.truncated);
+    for (int stream = 0; stream < 2; stream++) {
+        const char *at = rig_output(rig, fence, stream == 0 ? STREAM_STDOUT : STREAM_STDERR);
+        for (int i = stream == 0 ? 1 : 3000; i <= (stream == 0 ? 2000 : 5000); i++) {
+            char line[16];
+            int length = snprintf(line, sizeof line, "%d\n", i);
+            assert_memory_equal(at, line, (size_t)length);
+            at += length;
+        }
+    }
+}
+
+static void short_last_words_are_capped_too(void **state)
+{
+    struct rig *rig = *state;
+    rig->body.output_bytes_max = 3;
+    uint64_t fence = rig_start_shell(rig, "printf abcdef; printf xyz >&2");
+    const struct rig_end *end = rig_wait(rig, fence);
+    assert_int_equal(end->output.stdout_bytes, 3);
+    assert_int_equal(end->output.stderr_bytes, 3);
+    assert_true(end->output.truncated);
+    assert_string_equal(rig_output(rig, fence, STREAM_STDOUT), "abc");
+}
+
 static void output_up_to_the_cap_is_whole(void **state)
 {
     struct rig *rig = *state;
@@ -366,6 +398,8 @@ int main(void)
         TEST(both_streams_are_kept_as_bytes),
         TEST(output_is_told_while_the_task_runs),
         TEST(a_capped_task_goes_on),
+        TEST(last_words_are_whole_and_in_order),
+        TEST(short_last_words_are_capped_too),
         TEST(output_up_to_the_cap_is_whole),
         TEST(a_range_of_a_spool_can_be_read),
         TEST(a_spool_outlives_the_process_that_wrote_it),
