@@ -32,6 +32,7 @@ enum stage {
 
 struct launch {
     const char *cwd;
+    const char *cwd_from_here; /* the same, from where the helper stands */
     const char *search_path;
     char **args;
     char **env;
@@ -108,7 +109,7 @@ __attribute__((no_sanitize_address)) static int launch_child(void *context)
     /* Where the kernel cannot, execve makes a table too, and closes in it all that is marked. */
     (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE);
     launch->stage = STAGE_CWD;
-    if (chdir(launch->cwd) != 0) {
+    if (chdir(launch->cwd_from_here) != 0) {
         launch->error = errno;
         return 127;
     }
@@ -225,6 +226,14 @@ static bool launch_parse(struct helper *helper, const struct pending *pending,
     return request->args_count > 0;
 }
 
+/* Most are a few steps below our own directory, and many from the root of the file system. */
+static const char *from_here(const struct helper *helper, const char *cwd)
+{
+    size_t length = strlen(helper->root);
+    bool is_below = helper->is_at_root && strncmp(cwd, helper->root, length) == 0;
+    return is_below && cwd[length] != 0 && cwd[length] != '/' ? cwd + length : cwd;
+}
+
 static void report_failed(struct helper *helper, uint64_t fence, const char *text)
 {
     struct report report = { .kind = REPORT_FAILED, .fence = fence };
@@ -268,6 +277,7 @@ void helper_spawn(struct helper *helper, struct pending *pending)
     }
     bool is_well_formed = launch_parse(helper, pending, &launch);
     CHECK(is_well_formed);
+    launch.cwd_from_here = from_here(helper, launch.cwd);
     int64_t boot_ms = moment_boot_ms();
     int64_t wall_ms = moment_wall_ms();
     struct pipes pipes = { .fds = { -1, -1 } };
