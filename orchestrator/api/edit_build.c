@@ -76,13 +76,8 @@ static edit_task task_of(struct edit_drafts *drafts, struct str key, uint32_t in
         return 0; /* what adds it is wrong, and that is said */
     }
     int64_t id = 0;
-    if (draft == NULL && edit_drafts_spend(drafts, 1)) {
-        enum err err =
-            edit_lookup_id(drafts->store, drafts->constellation_id, key, &id, drafts->reason);
-        if (err == ERR_NONE) {
-            return id;
-        }
-        drafts->err = err == ERR_NOT_FOUND ? ERR_NONE : err;
+    if (draft == NULL && edit_drafts_id(drafts, key, &id) == ERR_NONE) {
+        return id;
     }
     edit_drafts_find(drafts, key, index, "needs"); /* says so */
     return 0;

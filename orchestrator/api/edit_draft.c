@@ -27,6 +27,7 @@ void edit_drafts_done(struct edit_drafts *drafts)
         strmap_done(&drafts->list[i]->by_from);
     }
     strmap_done(&drafts->by_key);
+    strmap_done(&drafts->ids);
     spec_intern_done(&drafts->classes);
     spec_intern_done(&drafts->policies);
     buf_done(&drafts->class_list);
@@ -55,6 +56,31 @@ bool edit_drafts_spend(struct edit_drafts *drafts, size_t reads)
         budget->reads -= reads;
     }
     return drafts->err == ERR_NONE;
+}
+
+static void keep_id(struct edit_drafts *drafts, struct str key, int64_t id)
+{
+    strmap_put(&drafts->ids, key, (void *)(uintptr_t)id);
+}
+
+enum err edit_drafts_id(struct edit_drafts *drafts, struct str key, int64_t *ret_id)
+{
+    const void *kept = strmap_get(&drafts->ids, key);
+    if (kept != NULL) {
+        *ret_id = (int64_t)(uintptr_t)kept;
+        return ERR_NONE;
+    }
+    if (!edit_drafts_spend(drafts, 1)) {
+        return drafts->err;
+    }
+    enum err err =
+        edit_lookup_id(drafts->store, drafts->constellation_id, key, ret_id, drafts->reason);
+    if (err == ERR_NONE) {
+        keep_id(drafts, key, *ret_id);
+    } else if (err != ERR_NOT_FOUND) {
+        drafts->err = err;
+    }
+    return err;
 }
 
 static size_t reads_of(struct str text)
@@ -89,22 +115,13 @@ static void take_known_needs(struct edit_drafts *drafts, struct edit_draft *draf
 static struct edit_draft *load(struct edit_drafts *drafts, struct str key)
 {
     struct edit_draft *draft = strmap_get(&drafts->by_key, key);
-    if (draft != NULL || !edit_drafts_spend(drafts, 1)) {
+    int64_t id = 0;
+    if (draft != NULL || edit_drafts_id(drafts, key, &id) != ERR_NONE ||
+        !spend_on_task(drafts, id)) {
         return draft;
     }
-    int64_t id = 0;
-    enum err err =
-        edit_lookup_id(drafts->store, drafts->constellation_id, key, &id, drafts->reason);
-    if (err == ERR_NOT_FOUND) {
-        return NULL;
-    }
     struct edit_known known = { 0 };
-    if (err == ERR_NONE && !spend_on_task(drafts, id)) {
-        return NULL;
-    }
-    if (err == ERR_NONE) {
-        err = edit_lookup_needs(drafts->store, id, drafts->arena, &known, drafts->reason);
-    }
+    enum err err = edit_lookup_needs(drafts->store, id, drafts->arena, &known, drafts->reason);
     if (err != ERR_NONE) {
         drafts->err = err;
         return NULL;
@@ -166,16 +183,8 @@ bool edit_drafts_have(struct edit_drafts *drafts, struct str key)
     if (draft != NULL) {
         return !draft->is_removed;
     }
-    if (!edit_drafts_spend(drafts, 1)) {
-        return false;
-    }
     int64_t id = 0;
-    enum err err =
-        edit_lookup_id(drafts->store, drafts->constellation_id, key, &id, drafts->reason);
-    if (err != ERR_NONE && err != ERR_NOT_FOUND) {
-        drafts->err = err;
-    }
-    return err == ERR_NONE;
+    return edit_drafts_id(drafts, key, &id) == ERR_NONE;
 }
 
 /* What the batch removes counts while its texts are read: a later operation may end what is left of the
@@ -322,6 +331,10 @@ bool edit_draft_reread(struct edit_drafts *drafts, struct edit_draft *draft, str
     if (!edit_draft_know_text(drafts, draft) ||
         !edit_drafts_spend(drafts, reads_of(set) + draft->needs_count)) {
         return false;
+    }
+    for (size_t i = 0; i < draft->known.needs_count; i++) { /* these it will name again */
+        const struct edit_known_need *known = &draft->known.needs[i];
+        keep_id(drafts, known->need.task, known->from_id);
     }
     struct str before = edit_draft_render(drafts, draft);
     struct buf json = { 0 };

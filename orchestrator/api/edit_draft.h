@@ -48,6 +48,7 @@ struct edit_drafts {
     bool is_set;
     uint32_t set_index;
     struct strmap by_key; /* struct edit_draft */
+    struct strmap ids;    /* of the keys that have been looked up, as numbers */
     struct edit_draft **list;
     size_t count;
     size_t capacity;
@@ -66,6 +67,8 @@ struct edit_drafts {
 
 /* What is looked up and read costs. False: there are not so many left, and that is in err. */
 bool edit_drafts_spend(struct edit_drafts *drafts, size_t reads);
+/* What is stored under this key, looked up once. ERR_NOT_FOUND: nothing is; else the error is in err too. */
+enum err edit_drafts_id(struct edit_drafts *drafts, struct str key, int64_t *ret_id);
 /* NULL: there is no such task and it is among the faults, or the store has failed. */
 struct edit_draft *edit_drafts_find(struct edit_drafts *drafts, struct str key, uint32_t index,
                                     const char *place);

@@ -168,13 +168,13 @@ static void an_edit_of_one_operation_reads_what_it_touches(void **state)
         const char *operation;
         int steps_max;
     } edits[] = {
-        { "\"add_dependency\",\"from\":\"t101\",\"to\":\"t2950\"", 420 },
-        { "\"update_dependency\",\"from\":\"t101\",\"to\":\"t2950\",\"when\":\"finished\"", 480 },
-        { "\"remove_dependency\",\"from\":\"t101\",\"to\":\"t2950\"", 460 },
-        { "\"update_task\",\"task\":\"t2950\",\"set\":{\"priority\":3}", 600 },
+        { "\"add_dependency\",\"from\":\"t101\",\"to\":\"t2950\"", 310 },
+        { "\"update_dependency\",\"from\":\"t101\",\"to\":\"t2950\",\"when\":\"finished\"", 380 },
+        { "\"remove_dependency\",\"from\":\"t101\",\"to\":\"t2950\"", 400 },
+        { "\"update_task\",\"task\":\"t2950\",\"set\":{\"priority\":3}", 440 },
         { "\"add_task\",\"task\":\"x\",\"spec\":{\"run\":[\"ls\"],\"needs\":[\"t1\",\"t2\"]}",
-          540 },
-        { "\"remove_task\",\"task\":\"x\"", 820 },
+          430 },
+        { "\"remove_task\",\"task\":\"x\"", 790 },
     };
     struct trial *trial = *state;
     trial_expect(trial, "POST", "/edits",
