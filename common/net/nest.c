@@ -17,8 +17,15 @@ static int64_t nest_monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The events only end the sleep; nest_run_once does the work. */
-static void wake(evutil_socket_t fd, short what, void *context)
+/* There is something for the uv loop; nest_run_once does the work. */
+static void wake(evutil_socket_t fd, short what, void *nest)
+{
+    (void)fd;
+    (void)what;
+    ((struct nest *)nest)->is_uv_ready = true;
+}
+
+static void end_sleep(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
@@ -53,8 +60,8 @@ enum err nest_new(struct nest **ret_nest, struct reason *reason)
     nest->before_poll.data = nest;
     CHECK(uv_prepare_start(&nest->before_poll, serve_sendings) == 0);
     uv_unref((uv_handle_t *)&nest->before_poll); /* alone it is nothing to wait for */
-    nest->uv_ready = event_new(base, uv_backend_fd(&nest->uv), EV_READ | EV_PERSIST, wake, NULL);
-    nest->uv_timeout = event_new(base, -1, 0, wake, NULL);
+    nest->uv_ready = event_new(base, uv_backend_fd(&nest->uv), EV_READ | EV_PERSIST, wake, nest);
+    nest->uv_timeout = event_new(base, -1, 0, wake, nest);
     CHECK(nest->uv_ready != NULL && nest->uv_timeout != NULL);
     CHECK(event_add(nest->uv_ready, NULL) == 0);
     *ret_nest = nest;
@@ -114,15 +121,19 @@ void nest_run_once(struct nest *nest, bool may_sleep)
     if (!may_sleep || timeout_ms == 0 || nest->sendings.count > 0) {
         flags |= EVLOOP_NONBLOCK;
     }
+    nest->is_uv_ready = false;
     event_base_loop(nest->base, flags);
-    /* What arrived while it slept is read in this pass, not in the caller's next turn. */
-    pass(nest);
+    /* What arrived meanwhile is read in this pass, not in the caller's next turn; so is what libevent's own
+       callbacks want sent. */
+    if (nest->is_uv_ready || nest->sendings.count > 0) {
+        pass(nest);
+    }
 }
 
 void nest_drain(struct nest *nest, bool (*idle)(void *context), void *context, int64_t limit_ms)
 {
     int64_t end_ms = nest_monotonic_ms() + limit_ms;
-    struct event *limit = event_new(nest->base, -1, 0, wake, NULL);
+    struct event *limit = event_new(nest->base, -1, 0, end_sleep, NULL);
     CHECK(limit != NULL);
     while (!idle(context)) {
         int64_t left_ms = end_ms - nest_monotonic_ms();

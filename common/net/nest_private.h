@@ -2,6 +2,7 @@
 #ifndef COMMON_NET_NEST_PRIVATE_H
 #define COMMON_NET_NEST_PRIVATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -23,6 +24,7 @@ struct nest {
     struct event_base *base;
     struct uv_loop_s uv;
     uint64_t passes;
+    bool is_uv_ready;                /* libevent has seen that it is */
     struct uv_prepare_s before_poll; /* of the uv loop, behind what libwebsockets does of itself */
     struct sendings sendings;
     struct event *uv_ready;        /* libevent watches the uv loop's epoll descriptor */

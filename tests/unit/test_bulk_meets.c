@@ -1,5 +1,6 @@
 /* Edits and what else is asked of the daemon at the same time: what takes a turn too long is made beside
    the turns or in the next ones, and what has gone meanwhile is told in one answer. */
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/edit_resolve.h"
+#include "orchestrator/api/worker.h"
 #include "tests/unit/trial.h"
 
 enum { MANY = 700, CROWD = 12, EACH = 300 };
@@ -254,24 +256,53 @@ static void what_takes_too_much_memory_is_refused(void **state)
     answer_done(&answer);
 }
 
-/* True: the request has been heard, and the thread reads its body. */
+/* Keeps the thread from what comes behind it. */
+struct barrier {
+    struct work work;
+    sem_t opens;
+};
+
+static void wait_until_it_opens(struct work *work, struct reader *reader)
+{
+    (void)reader;
+    assert_int_equal(sem_wait(&((struct barrier *)work->owner)->opens), 0);
+}
+
+static void is_passed(struct api *api, struct work *work)
+{
+    (void)api;
+    (void)work;
+}
+
+/* True: the request has been heard, and its body is for the thread. */
 static bool is_read_beside(struct trial *trial, const char *spec)
 {
+    struct worker *parser = trial->house->api->parser;
+    struct barrier barrier = {
+        .work = { .run = wait_until_it_opens,
+                  .done = is_passed,
+                  .drop = is_passed,
+                  .owner = &barrier },
+    };
     struct client client;
     const struct request request = { .method = "POST",
                                      .path = "/api/v1/constellations",
                                      .headers = "Content-Type: application/yaml\r\n",
                                      .body = str_of(spec) };
     const uint64_t requests = trial->house->requests;
+    assert_int_equal(sem_init(&barrier.opens, 0, 0), 0);
+    assert_true(worker_take(parser, &barrier.work));
     trial->house->is_held = true;
     client_open(trial->house, &client, &request);
     while (trial->house->requests == requests) {
         house_pass(trial->house);
     }
-    bool is_beside = worker_count(trial->house->api->parser) > 0;
-    while (worker_count(trial->house->api->parser) > 0) {
+    bool is_beside = worker_count(parser) > 1;
+    assert_int_equal(sem_post(&barrier.opens), 0);
+    while (worker_count(parser) > 0) {
         house_pass(trial->house);
     }
+    sem_destroy(&barrier.opens);
     end(trial, &client, 201);
     return is_beside;
 }

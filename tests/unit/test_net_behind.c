@@ -104,6 +104,16 @@ static void a_connection_takes_request_after_request_with_a_body(void **state)
     raw_close(&raws[1]);
 }
 
+static void a_loop_at_rest_is_looked_at_once(void **state)
+{
+    struct house *house = *state;
+    house_open(house);
+    settle(house);
+    uint64_t before = nest_passes(house->nest);
+    nest_run_once(house->nest, false);
+    assert_int_equal(nest_passes(house->nest) - before, 1);
+}
+
 /* The socket takes it: nobody has to ask the system first, or to look again for what comes next. */
 static void an_answer_is_out_and_done_with_at_once(void **state)
 {
@@ -366,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_connection_takes_request_after_request_with_a_body),
+        TEST(a_loop_at_rest_is_looked_at_once),
         TEST(an_answer_is_out_and_done_with_at_once),
         TEST(two_bodies_cut_at_any_byte_do_not_stop_the_daemon),
         TEST(what_comes_before_the_answer_to_a_body_takes_no_answer_away),
