@@ -11,8 +11,8 @@ struct agent_record {
     uint32_t attempt;
     enum held_state state; /* HELD_DIED is never stored: a stored HELD_RUNNING is loaded as that */
     enum on_disconnect on_disconnect;
-    int64_t kill_grace_ms;
     bool once; /* a start and an end of it must be on the disk itself */
+    int64_t kill_grace_ms;
     struct str name;
     struct str body;            /* an encoded TaskBody; empty once it was started */
     struct msg_finished result; /* if HELD_FINISHED */

@@ -417,7 +417,7 @@ static char *as_json(json_t *value)
 /* Every way out of a task (both streams, its output in each form) into every way into another. */
 static void every_field_that_a_task_puts_out_stays_data(void **state)
 {
-    static const char *const FIELDS[] = {
+    static const char *const fields[] = {
         "bad.stdout",      "bad.stderr",    "whole.output",
         "part.output.a.b", "line.output.v", "out.output.a.b",
     };
@@ -442,7 +442,7 @@ static void every_field_that_a_task_puts_out_stays_data(void **state)
     buf_printf(&spec, "  line: {shell: 'cat %s > \"$ASTERISM_OUTPUT\"'}\n",
                fleet_write(fleet, "line", line));
     buf_printf(&spec, "  out: {run: [cat, %s], output: json}\n", fleet_path(fleet, "part"));
-    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         buf_printf(&spec,
                    "  use%zu:\n"
                    "    env: {X: \"${{ tasks.%s }}\"}\n"
@@ -450,12 +450,12 @@ static void every_field_that_a_task_puts_out_stays_data(void **state)
                    "    shell: 'printf \"%%s|\" \"$X\"; cat'\n"
                    "  arg%zu: {run: [printf, \"%%s\", \"${{ tasks.%s }}\"]}\n"
                    "  dir%zu: {run: [pwd], cwd: \"/tmp/${{ tasks.%s }}\", allow_failure: true}\n",
-                   i, FIELDS[i], FIELDS[i], i, FIELDS[i], i, FIELDS[i]);
+                   i, fields[i], fields[i], i, fields[i], i, fields[i]);
     }
     cli_expect(fleet, 0, "succeeded", "run", fleet_write(fleet, "inject.yaml", buf_text(&spec)),
                NULL);
     char *twice = mem_format("%s|%s", value, value);
-    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         char *task = mem_format("@last/use%zu", i);
         cli_expect(fleet, 0, twice, "logs", task, NULL);
         mem_free(task);

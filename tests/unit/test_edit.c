@@ -129,14 +129,14 @@ static void every_problem_of_a_batch_is_told_and_nothing_is_changed(void **state
                                            cut(77),
                                            living_addition(0) };
     assert_int_equal(edit(living, operations, 8, false), ERR_CONFLICT);
-    static const enum edit_code CODES[] = { EDIT_CODE_TASK_FINAL,     EDIT_CODE_UNKNOWN_TASK,
+    static const enum edit_code codes[] = { EDIT_CODE_TASK_FINAL,     EDIT_CODE_UNKNOWN_TASK,
                                             EDIT_CODE_UNKNOWN_TASK,   EDIT_CODE_UNKNOWN_TASK,
                                             EDIT_CODE_TARGET_STARTED, EDIT_CODE_HAS_DEPENDENTS,
                                             EDIT_CODE_UNKNOWN_EDGE };
     assert_int_equal(living->edit.problems_count, 7);
     for (size_t i = 0; i < 7; i++) {
         assert_int_equal(living->edit.problems[i].index, i);
-        assert_int_equal(living->edit.problems[i].code, CODES[i]);
+        assert_int_equal(living->edit.problems[i].code, codes[i]);
         assert_true(living->edit.problems[i].detail.length > 0);
     }
     engine_dump(living->engine, &after);
