@@ -67,9 +67,9 @@ void house_certificate(struct house *house, const char *name, const char *names)
 /* A client of bytes. */
 struct raw {
     struct house *house;
-    int fd;
     struct event *ready;
     struct buf got;
+    int fd;
     bool ended;   /* by the other side */
     bool stopped; /* does not read */
 };
