@@ -155,7 +155,8 @@ enum err query_newest_uids(struct store *store, size_t limit, struct arena *aren
                            size_t *ret_count, struct reason *reason)
 {
     sqlite3_stmt *row = store_sqlite_statement(
-        store, "SELECT c.uid FROM constellation c WHERE " VISIBLE " ORDER BY c.id DESC", reason);
+        store, "SELECT c.uid FROM constellation_row c WHERE " VISIBLE " ORDER BY c.id DESC",
+        reason);
     if (row == NULL) {
         return ERR_IO;
     }

@@ -61,7 +61,8 @@ static const char *const step_1[] = {
     " PRIMARY KEY(constellation_id, number)) STRICT, WITHOUT ROWID",
     /* A task as it was when no attempt had it. name: a number that its key comes to, by which its duration
        is learned. late: an edit has added it, after the range of ids of its
-       constellation. */
+       constellation. room: about as many bytes as it grows by when it ends or is edited, and none from
+       then on; a submission fills its pages, and one that is full would be split. */
     "CREATE TABLE task_row(id INTEGER PRIMARY KEY, constellation_id INTEGER NOT NULL,"
     " class_id INTEGER NOT NULL, policy_id INTEGER NOT NULL, fence INTEGER NOT NULL,"
     " wake_wall_ms INTEGER NOT NULL, wake_length_ms INTEGER NOT NULL,"
@@ -69,7 +70,7 @@ static const char *const step_1[] = {
     " lost INTEGER NOT NULL, body_bytes INTEGER NOT NULL, first_attempt INTEGER NOT NULL,"
     " revision INTEGER NOT NULL, round INTEGER NOT NULL, flags INTEGER NOT NULL,"
     " state INTEGER NOT NULL, has_references INTEGER NOT NULL, prepared INTEGER NOT NULL,"
-    " late INTEGER NOT NULL, name INTEGER NOT NULL) STRICT",
+    " late INTEGER NOT NULL, name INTEGER NOT NULL, room BLOB NOT NULL) STRICT",
     /* Where those are: see late.h. */
     "CREATE TABLE late_task(constellation_id INTEGER NOT NULL, first_id INTEGER NOT NULL,"
     " PRIMARY KEY(constellation_id, first_id)) STRICT, WITHOUT ROWID",

@@ -40,15 +40,15 @@ static const char *const texts[ROWS_END] = {
         " last_edge_id = max(last_edge_id, ?5) WHERE id=?1",
     [ROW_SUBMITTED] = "UPDATE constellation_row SET first_seq=?2 WHERE id=?1",
     [ROW_SUBMITTED_BY] = "UPDATE constellation_text SET actor=?2 WHERE id=?1",
-    [ROW_ADD_TASK] = "INSERT INTO task_row(" TASK_FIELDS ", constellation_id, late, name)"
-                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_ADD_TASK] = "INSERT INTO task_row(" TASK_FIELDS ", constellation_id, late, name, room)"
+                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,zeroblob(9))",
     [ROW_ADD_TASK_TEXT] = "INSERT INTO task_text(id, constellation_id, key, body, \"group\","
                           " description, hold) VALUES(?,?,?,?,?,?,?)",
     [ROW_SAVE_TASK] =
         "UPDATE task_row SET class_id=?2, policy_id=?3, fence=?4, wake_wall_ms=?5,"
         " wake_length_ms=?6, priority=?7, attempts=?8, tries=?9, lost=?10, body_bytes=?11,"
         " first_attempt=?12, revision=?13, round=?14, flags=?15, state=?16, has_references=?17,"
-        " prepared=?18 WHERE id=?1",
+        " prepared=?18, room=x'' WHERE id=?1",
     [ROW_TASK_LIVE] = "REPLACE INTO task_live(" TASK_FIELDS ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7,"
                       " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
                       " WHERE EXISTS (SELECT 1 FROM task_row WHERE id=?1)",

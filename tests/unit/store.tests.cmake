@@ -45,7 +45,7 @@ asterism_test(unit_query_plan
         ${CMAKE_SOURCE_DIR}/tests/unit/store_bench.c ${sqlite_number} ${store_sample}
     LINK store engine base PkgConfig::SQLITE)
 asterism_test(unit_store_pages
-    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_pages.c ${store_sample}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store_pages.c ${sqlite_number} ${store_sample}
     LINK store engine base PkgConfig::SQLITE)
 asterism_test(unit_late
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_late.c ${sqlite_number} ${store_sample}

@@ -7,8 +7,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "common/base/mem.h"
 #include "orchestrator/store/sqlite_db.h"
+#include "tests/unit/sqlite_number.h"
 #include "tests/unit/store_sample.h"
 
 struct bench {
@@ -150,6 +153,34 @@ static void a_task_that_an_edit_removes_changes_nine_pages(void **state)
     }
 }
 
+/* The submission has filled them. */
+static void tasks_that_end_do_not_split_their_pages(void **state)
+{
+    enum { TASKS = 500 };
+    static struct task_record tasks[TASKS];
+    struct bench *bench = *state;
+    sqlite3 *db = store_sqlite_handle(bench->world->store);
+    char key[16];
+    for (int i = 0; i < TASKS; i++) {
+        tasks[i] = bench->sample.tasks[1];
+        tasks[i].id = 100 + i;
+        snprintf(key, sizeof key, "t%d", i);
+        struct plan_task text = { .key = str_of(key), .body = STR("b") };
+        sample_add_task(effects_of(bench), &tasks[i], &text);
+        world_apply(bench->world);
+    }
+    world_commit(bench->world);
+    int64_t pages = sqlite_number(db, "PRAGMA page_count");
+    for (int i = 0; i < TASKS; i++) {
+        tasks[i].fence = (UINT64_C(1) << FENCE_COUNTER_BITS) + 1 + (uint64_t)i;
+        tasks[i].attempts = tasks[i].first_attempt = 1;
+        tasks[i].state = TASK_SUCCEEDED;
+        effects_add(effects_of(bench), EFFECT_SAVE_TASK)->task.record = &tasks[i];
+    }
+    world_commit(bench->world);
+    assert_int_equal(sqlite_number(db, "PRAGMA page_count"), pages);
+}
+
 /* The second edge that goes is no reason to say again what is spent. */
 static void a_dependency_that_goes_changes_its_row_and_its_index(void **state)
 {
@@ -169,6 +200,7 @@ int main(void)
         ROW(an_edit_of_a_task_changes_its_row_and_adds_a_revision_and_an_event),
         ROW(a_task_that_an_edit_adds_near_the_last_changes_seven_pages),
         ROW(a_task_that_an_edit_removes_changes_nine_pages),
+        ROW(tasks_that_end_do_not_split_their_pages),
         ROW(a_dependency_that_goes_changes_its_row_and_its_index),
     };
     return cmocka_run_group_tests_name("store pages", tests, NULL, NULL);
