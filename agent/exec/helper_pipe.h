@@ -17,8 +17,7 @@
 #include "common/base/buf.h"
 
 enum {
-    LANES_MAX =
-        32, /* more processes than that are not between their start and the next look at once */
+    LANES_MAX = 8, /* more small processes are not there at once for long */
     LANE_COST = 8, /* one is made when so many processes would have done with it: files cost more */
     LANE_NAME_BYTES = 24,
 };

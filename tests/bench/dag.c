@@ -18,7 +18,7 @@ static void report(struct bench *bench, struct fleet *fleet, const char *name,
         commits[i] = floor_db_commit(db);
         double began = now_s();
         http_submit(fleet->http, spec, uid);
-        times[i] = http_wait_succeeded(fleet->http, uid, 0.001) - began;
+        times[i] = http_wait_succeeded(fleet->http, uid, 0, 0.001) - began;
     }
     floor_db_free(db);
     double row_floor = median(rows, RUNS);

@@ -73,7 +73,7 @@ static void run_chain(struct fleet *fleet, struct nest *nest, struct hops *hops,
     }
     nest_run_once(nest, false); /* the last result goes out */
     nest_run_once(nest, false);
-    http_wait_succeeded(fleet->http, uid, 0.001);
+    http_wait_succeeded(fleet->http, uid, 0, 0.001);
 }
 
 void figure_hop(struct bench *bench)

@@ -11,6 +11,7 @@
 #include "tests/bench/bench.h"
 
 static const double WAIT_MAX_S = 300;
+static const double PAUSE_MAX_S = 0.5;
 
 struct http {
     CURL *curl;
@@ -125,18 +126,31 @@ static json_t *constellation(struct http *http, const char *uid)
     return request_json(http, path, NULL, 200);
 }
 
+static int64_t succeeded_of(const json_t *json)
+{
+    return json_integer_value(json_object_get(json_object_get(json, "counts"), "succeeded"));
+}
+
 int64_t http_succeeded(struct http *http, const char *uid)
 {
     json_t *json = constellation(http, uid);
-    int64_t count =
-        json_integer_value(json_object_get(json_object_get(json, "counts"), "succeeded"));
+    int64_t count = succeeded_of(json);
     json_decref(json);
     return count;
 }
 
-double http_wait_succeeded(struct http *http, const char *uid, double every_s)
+/* Of `tasks`, as many as `done` have ended in so many seconds. */
+static double pause_s(size_t tasks, int64_t done, double elapsed_s, double every_s)
 {
-    double limit = now_s() + WAIT_MAX_S;
+    double left = (double)tasks - (double)done;
+    double half_s = done > 0 && left > 0 ? elapsed_s * left / (double)done / 2 : 0;
+    return half_s > PAUSE_MAX_S ? PAUSE_MAX_S : half_s > every_s ? half_s : every_s;
+}
+
+double http_wait_succeeded(struct http *http, const char *uid, size_t tasks, double every_s)
+{
+    double began = now_s();
+    double limit = began + WAIT_MAX_S;
     for (;;) {
         json_t *json = constellation(http, uid);
         double at = now_s();
@@ -145,6 +159,7 @@ double http_wait_succeeded(struct http *http, const char *uid, double every_s)
         if (!running && strcmp(state, "succeeded") != 0) {
             bench_die("%s has %s", uid, state);
         }
+        int64_t done = succeeded_of(json);
         json_decref(json);
         if (!running) {
             return at;
@@ -152,7 +167,7 @@ double http_wait_succeeded(struct http *http, const char *uid, double every_s)
         if (at > limit) {
             bench_die("%s has not ended in %.0f s", uid, WAIT_MAX_S);
         }
-        sleep_s(every_s);
+        sleep_s(pause_s(tasks, done, at - began, every_s));
     }
 }
 

@@ -19,8 +19,10 @@ void http_free(struct http *http);
 double http_submit(struct http *http, const struct buf *spec, char ret_uid[UID_BYTES]);
 /* Any other POST, which must be answered with this status. Returns the seconds that it took. */
 double http_post(struct http *http, const char *path, const struct buf *body, long status);
-/* Asks until it has ended, every `every_s`; it must have succeeded. Returns now_s() at the answer. */
-double http_wait_succeeded(struct http *http, const char *uid, double every_s);
+/* Asks until it has ended, every `every_s`; it must have succeeded. Returns now_s() at the answer. Of many
+   `tasks` (0: of few) most answers would say nothing, and each costs as much as several tasks: it asks
+   when half of the time has gone that those which are left seem to need. */
+double http_wait_succeeded(struct http *http, const char *uid, size_t tasks, double every_s);
 /* The number of tasks of a constellation that have succeeded. */
 int64_t http_succeeded(struct http *http, const char *uid);
 /* The values of metrics, each by its name with its labels, as they were at one instant; the list ends with NULL. */

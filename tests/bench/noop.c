@@ -18,7 +18,7 @@ static double run_once(struct bench *bench, const struct buf *spec, size_t tasks
     int64_t done = http_succeeded(fleet.http, uid);
     double cpu_s = usage_cpu_s(fleet.daemon);
     double began = now_s();
-    double ended = http_wait_succeeded(fleet.http, uid, 0.02);
+    double ended = http_wait_succeeded(fleet.http, uid, tasks, 0.02);
     *ret_cpu_s = (usage_cpu_s(fleet.daemon) - cpu_s) / ((double)tasks - (double)done);
     fleet_stop(&fleet);
     return ((double)tasks - (double)done) / (ended - began);

@@ -20,7 +20,7 @@ void figure_process(struct bench *bench)
         http_submit(fleet.http, &spec, uid);
         int64_t done = http_succeeded(fleet.http, uid);
         double began = now_s();
-        double ended = http_wait_succeeded(fleet.http, uid, 0.02);
+        double ended = http_wait_succeeded(fleet.http, uid, TASKS, 0.02);
         rates[i] = ((double)TASKS - (double)done) / (ended - began);
         fleet_stop(&fleet);
         floors[i + 1] = floor_spawn(2, SPAWNS);
