@@ -88,9 +88,25 @@ static void erase_out(struct engine *engine, struct renewal *renewal, const stru
     }
 }
 
+/* What it depends on has ended once, and would decide the same again: where all of 2,000 tasks need all of
+   2,000, nearly everything that leads into those of a rerun. */
+static bool stands(const struct constellation *constellation, const struct edge *edge)
+{
+    const struct task *from = constellation_task(constellation, edge->from);
+    enum task_state state = (enum task_state)from->record.state;
+    if (edge->decision == EDGE_UNDECIDED || !task_state_is_final(state) || from->record.round > 1 ||
+        edge->decision != decision_of((enum edge_when)edge->when, state)) {
+        return false;
+    }
+    return edge->decision == EDGE_OPEN ? !edge->conditional : !from->failure_held;
+}
+
 void renewal_decide(struct engine *engine, struct constellation *constellation, uint32_t index)
 {
     struct edge *edge = constellation_edge(constellation, index);
+    if (stands(constellation, edge)) {
+        return;
+    }
     if (edge->decision != EDGE_UNDECIDED) {
         decision_erase(engine, constellation, edge);
     }

@@ -6,7 +6,7 @@
      ADD     they wait again
      FINALS  finally tasks that have run are called back
      ERASE   what they decided is taken back; what was skipped for it is added
-     DECIDE  what leads into all of them is decided anew */
+     DECIDE  what leads into all of them is decided anew, where it may become something else */
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 

@@ -64,7 +64,7 @@ struct book_task {
     bool is_denied;       /* or a hold of it has run out, and fails it */
     bool is_resolved;     /* somebody has said how its unknown attempt came out */
     uint64_t input_fence; /* whose stdout was filled in; 0: nobody's */
-    bool is_changed;      /* its state, in this segment */
+    bool is_changed;      /* its state or its round, in this segment */
     unsigned losses;
     unsigned tries; /* attempts that ended and count */
     unsigned mark;  /* of a walk */

@@ -130,6 +130,8 @@ void promise_task_saved(struct world *world, const struct segment *segment,
         const struct book_attempt *attempt = books_current(world->books, from);
         task->input_fence = attempt == NULL ? 0 : attempt->fence;
     }
-    task->is_changed = task->is_changed || task->record.state != record->state;
+    /* A gate that begins anew may have succeeded again by the end of the step. */
+    task->is_changed = task->is_changed || task->record.state != record->state ||
+                       task->record.round != record->round;
     task->record = *record;
 }

@@ -221,33 +221,83 @@ static size_t watch_decisions(struct living *living)
     }
 }
 
+static void finish_each(struct living *living, int64_t first, int64_t last)
+{
+    for (int64_t id = first; id <= last; id++) {
+        finish(living, id, 0);
+    }
+}
+
 /* Each of them touches a page of its own, and a page is what a commit writes. */
 static void decisions_that_are_stored_far_apart_are_few_a_turn(void **state)
 {
     (void)state;
-    enum { SIDE = 400 };
+    enum { SIDE = 250 };
     struct living *living = grid(SIDE, 1);
     struct event cancel = living_cancel();
     living_turn(living, &cancel, 1);
     assert_in_range(watch_decisions(living), (SIDE - 1) * SIDE, SIDE * SIDE);
     living_finish(living, living_task(living, 1)->fence, OUTCOME_CANCELLED, 0);
     assert_int_equal(living->constellation.state, CONSTELLATION_CANCELLED);
-    living_free(living);
+    living_end(living);
 
     living = grid(SIDE, SIDE);
-    for (int64_t id = 1; id <= SIDE; id++) {
-        living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 0);
+    int64_t ids[2 * SIDE];
+    for (int64_t id = 1; id <= 2 * SIDE; id++) {
+        ids[id - 1] = id;
     }
-    living_settle(living);
-    for (int64_t id = SIDE + 1; id <= 2 * SIDE; id++) {
-        living_finish(living, living_task(living, id)->fence, OUTCOME_EXITED, 0);
+    finish_each(living, 1, 2 * SIDE);
+    living_revive(living);
+    /* Those that are needed, which takes back what they have decided; then those that need them. */
+    struct event event = living_reopening(ids, true);
+    event.reopen.task_ids_count = SIDE;
+    living_turn(living, &event, 1);
+    assert_in_range(watch_decisions(living), (SIDE - 1) * SIDE, SIDE * SIDE);
+    finish_each(living, 1, 2 * SIDE);
+    living_revive(living);
+    event = living_reopening(ids + SIDE, true);
+    event.reopen.task_ids_count = SIDE;
+    living_turn(living, &event, 1);
+    assert_in_range(watch_decisions(living), 2 * (SIDE - 1) * SIDE, 2 * SIDE * SIDE);
+    assert_int_equal(living_task(living, 2 * SIDE)->round, 3);
+    living_end(living);
+}
+
+static size_t count_decisions(const struct living *living)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < living->effects.count; i++) {
+        count += living->effects.list[i].kind == EFFECT_SAVE_EDGE;
     }
+    return count;
+}
+
+/* What the others have decided stands: it is not written once more. */
+static void a_rerun_decides_anew_only_what_has_begun_again(void **state)
+{
+    (void)state;
+    enum { SIDE = 50 };
+    struct living *living = grid(SIDE, SIDE);
+    finish_each(living, 1, 2 * SIDE);
     assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
     living_revive(living);
     const int64_t root = 1;
     struct event event = living_reopening(&root, true);
     living_turn(living, &event, 1);
-    assert_in_range(watch_decisions(living), SIDE * SIDE, 3 * SIDE * SIDE);
+    size_t decisions = count_decisions(living);
+    while (is_due(living)) {
+        living_turn(living, NULL, 0);
+        decisions += count_decisions(living);
+    }
+    assert_int_equal(decisions, SIDE);
+    for (int64_t id = SIDE + 1; id <= 2 * SIDE; id++) {
+        living_expect_state(living, id, TASK_WAITING);
+    }
+    living_check(living);
+    living_compare(living);
+    finish(living, 1, 0);
+    finish_each(living, SIDE + 1, 2 * SIDE);
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
     assert_int_equal(living_task(living, 2 * SIDE)->round, 2);
     living_end(living);
 }
@@ -439,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_rerun_of_many_goes_by_slices_and_all_of_them_run_again),
         cmocka_unit_test(what_a_failure_skips_is_a_slice_of_rows_a_turn),
         cmocka_unit_test(decisions_that_are_stored_far_apart_are_few_a_turn),
+        cmocka_unit_test(a_rerun_decides_anew_only_what_has_begun_again),
         cmocka_unit_test(a_restart_goes_on_with_a_rerun_wherever_it_was),
         cmocka_unit_test(a_retry_brings_back_all_that_was_skipped_whatever_restarts_there_are),
         cmocka_unit_test(an_edit_brings_back_all_that_was_skipped),
