@@ -55,8 +55,12 @@ void sending_soon(struct nest *nest, struct sending *sending, struct lws *wsi)
 
 /* As if the system had said that the socket takes bytes. Where it does not, libwebsockets keeps what is left,
    and waits for the socket itself. */
-static void serve(struct lws *wsi)
+static void serve(struct sending *sending)
 {
+    struct lws *wsi = sending->wsi;
+    if (sending->write != NULL && !lws_partial_buffered(wsi) && sending->write(sending)) {
+        return;
+    }
     struct lws_context *context = lws_get_context(wsi);
     struct lws_pollfd ready = {
         .fd = lws_get_socket_fd(wsi),
@@ -77,7 +81,7 @@ void sendings_serve(struct sendings *list)
         for (size_t left = list->count; left > 0 && list->first != NULL; left--) {
             struct sending *sending = list->first;
             sending_forget(sending);
-            serve(sending->wsi);
+            serve(sending);
         }
     }
 }

@@ -5,6 +5,8 @@
 #ifndef COMMON_NET_SENDING_H
 #define COMMON_NET_SENDING_H
 
+#include <stdbool.h>
+
 struct lws;
 struct nest;
 struct sendings;
@@ -15,6 +17,9 @@ struct sending {
     struct sending *previous;
     struct sendings *list; /* that it waits in; NULL: none */
     struct lws *wsi;
+    /* Writes what waits and is true, or leaves it to a WRITEABLE; NULL: always. By the latter the system is told
+       twice what is waited for, which takes longer than all else of a short message. */
+    bool (*write)(struct sending *sending);
 };
 
 /* Soon a WRITEABLE of libwebsockets comes: one, however often it is asked for. Not from inside one of a

@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 #include <libwebsockets.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,11 +124,23 @@ void ws_client_ended(struct ws_client *client, int code, const char *why)
     client->callbacks.closed(client->callbacks.context, code, words);
 }
 
+static int on_writable(struct ws_client *client, struct lws *wsi);
+
+/* When it ends, libwebsockets decides what may still be sent. */
+static bool write_now(struct sending *sending)
+{
+    struct ws_client *client =
+        (struct ws_client *)(void *)((char *)sending - offsetof(struct ws_client, sending));
+    return client->state == WS_CLIENT_OPEN && !client->leaving &&
+           on_writable(client, client->wsi) == 0;
+}
+
 static void write_soon(struct ws_client *client)
 {
     if (lws_partial_buffered(client->wsi)) {
         lws_callback_on_writable(client->wsi);
     } else {
+        client->sending.write = write_now;
         sending_soon(client->nest, &client->sending, client->wsi);
     }
 }
@@ -272,6 +285,7 @@ static int on_receive(struct ws_client *client, struct lws *wsi, struct str piec
 
 static void on_peer_close(struct ws_client *client, const uint8_t *in, size_t bytes)
 {
+    client->leaving = true;
     if (bytes < 2 || client->close_code != 0) {
         return;
     }

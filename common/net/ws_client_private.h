@@ -47,6 +47,7 @@ struct ws_client {
     struct outbox out;
     struct sending sending;
     bool asked;    /* a WRITEABLE is under way */
+    bool leaving;  /* the server has sent its close frame */
     bool was_full; /* owes the caller a `writable` */
     int close_code;
     char close_why[WS_CLOSE_REASON_BYTES];

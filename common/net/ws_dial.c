@@ -21,6 +21,7 @@ void ws_client_dial(struct ws_client *client)
     client->found = (struct lookup_result){ 0 };
     client->tried = 0;
     client->asked = false;
+    client->leaving = false;
     client->was_full = false;
     event_active(client->next_try, EV_TIMEOUT, 0);
 }

@@ -1,5 +1,6 @@
 /* Agents' WebSockets: who may open one, messages in, coalesced frames out, and every way it ends.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -65,12 +66,21 @@ int channel_upgrade(struct conn *conn, const char *protocol)
     return 0;
 }
 
+/* When it ends, libwebsockets decides what may still be sent. */
+static bool write_now(struct sending *sending)
+{
+    struct conn *conn = (struct conn *)(void *)((char *)sending - offsetof(struct conn, sending));
+    const struct channel *channel = conn->channel;
+    return channel != NULL && !channel->closing && !channel->leaving && channel_writable(conn) == 0;
+}
+
 int channel_open(struct conn *conn)
 {
     struct net *net = conn->net;
     struct channel *channel = mem_alloc(sizeof *channel);
     channel->id = ++net->last_id;
     conn->channel = channel;
+    conn->sending.write = write_now;
     map_put(&net->channels, channel->id, conn);
     deadline_stop(&conn->deadline);
     net->handlers.channel_opened(net->handlers.context, channel->id, &conn->identity, conn->peer);
@@ -207,7 +217,11 @@ int channel_receive(struct conn *conn, struct str piece)
 void channel_peer_closes(struct conn *conn, struct str reason)
 {
     struct channel *channel = conn->channel;
-    if (channel == NULL || channel->closing || reason.length < 2) {
+    if (channel == NULL) {
+        return;
+    }
+    channel->leaving = true;
+    if (channel->closing || reason.length < 2) {
         return;
     }
     unsigned code = (unsigned)((uint8_t)reason.data[0] << 8 | (uint8_t)reason.data[1]);

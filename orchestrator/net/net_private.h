@@ -66,6 +66,7 @@ struct channel {
     struct outbox out;
     bool asked;   /* a WRITEABLE is under way */
     bool closing; /* sends what is queued, then the close frame; takes nothing in */
+    bool leaving; /* the agent has sent its close frame: libwebsockets answers it */
     bool parting; /* the close frame is libwebsockets' to send, and its answer to await */
     int code;
     char why[NET_CLOSE_BYTES_MAX + 1];

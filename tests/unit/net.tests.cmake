@@ -21,3 +21,6 @@ asterism_test(unit_cnet SOURCES
 asterism_test(unit_net_limits SOURCES
     ${CMAKE_SOURCE_DIR}/tests/unit/test_net_limits.c ${CMAKE_SOURCE_DIR}/tests/unit/net_house.c
     LINK net cnet base)
+asterism_test(unit_sending SOURCES
+    ${CMAKE_SOURCE_DIR}/tests/unit/test_sending.c ${CMAKE_SOURCE_DIR}/tests/unit/net_house.c
+    LINK net cnet base)

@@ -71,7 +71,6 @@ struct raw {
     struct buf got;
     int fd;
     bool ended;   /* by the other side */
-    bool stopped; /* does not read */
 };
 
 void raw_open(struct raw *raw, struct house *house);
