@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent/exec/protocol.h"
@@ -47,11 +49,29 @@ void lanes_done(struct lanes *lanes)
     close_end(&lanes->directory_fd);
 }
 
+/* What is written to a FIFO gives it a new time. Where that may need room on the disk, or another machine,
+   the write of a process could fail for it; these are known to need nothing. */
+static bool is_fit(int directory_fd)
+{
+    static const long kinds[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
+                                  OVERLAYFS_SUPER_MAGIC };
+    struct statfs status;
+    bool is_known = false;
+    bool is_read = fstatfs(directory_fd, &status) == 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && is_read; i++) {
+        is_known |= (long)status.f_type == kinds[i];
+    }
+    return is_known;
+}
+
 /* One that stands there already is not ours. */
 static bool has_directory(struct lanes *lanes)
 {
     if (lanes->directory_fd < 0 && mkdir(lanes->path, 0700) == 0) {
         lanes->directory_fd = open(lanes->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (lanes->directory_fd >= 0 && !is_fit(lanes->directory_fd)) {
+            close_end(&lanes->directory_fd);
+        }
     }
     return lanes->directory_fd >= 0;
 }

@@ -4,9 +4,9 @@
    Nobody may write into what is another's: a pair is used again only when both are at their end, which
    the kernel says when there is no writing end any more, in no process. A new writing end needs a name to
    open, so these pipes are FIFOs in a directory of ours. What the agent has to read itself is handed over
-   and not used again; where there are no FIFOs, or none is free, plain pipes do. A reading end that
-   somebody has opened by the name would not be noticed; but whoever can do that, as our own user,
-   can open that of any process that runs. */
+   and not used again; where the file system is not fit for it, or none is free, plain pipes do. A reading
+   end that somebody has opened by the name would not be noticed; but whoever can do that, as our own
+   user, can open that of any process that runs. */
 #ifndef AGENT_EXEC_HELPER_PIPE_H
 #define AGENT_EXEC_HELPER_PIPE_H
 

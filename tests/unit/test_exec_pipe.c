@@ -118,6 +118,9 @@ static ino_t warm_up(struct bench *bench)
     for (int i = 0; i < LANE_COST; i++) {
         silent(bench);
     }
+    if (bench->lanes.path == NULL) {
+        skip(); /* the file system of /tmp is one that is not fit for it */
+    }
     assert_non_null(bench->lanes.idle);
     return silent(bench);
 }
@@ -259,6 +262,7 @@ static void of_pairs_that_are_kept_there_is_a_limit(void **state)
             pipes_read_last(&bench->lanes, &pipes[i], &bench->text);
         }
     }
+    warm_up(bench);
     size_t count = 0;
     for (const struct lane *lane = bench->lanes.idle; lane != NULL; lane = lane->next_idle) {
         count++;
