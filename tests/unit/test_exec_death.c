@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,6 +322,40 @@ static void a_killed_helper_ends_all_and_is_told(void **state)
     assert_string_equal(end->reason, "the exec helper is gone");
 }
 
+static bool is_broken(struct rig *rig, void *context)
+{
+    (void)context;
+    return exec_is_broken(rig->exec);
+}
+
+/* Its FIFOs: with the agent's end they go, or else with the next one's start. */
+static void what_a_killed_helper_leaves_is_removed(void **state)
+{
+    struct rig *rig = *state;
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/pipes", rig->directory);
+    /* Made when some small processes in a row have done with short pipes. */
+    for (int i = 0; i < 200 && lstat(path, &status) != 0; i++) {
+        rig_shell(rig, "true");
+    }
+    pid_t helper = 0;
+    assert_int_equal(children_of(getpid(), &helper, 1), 1);
+    kill(helper, SIGKILL);
+    rig_until(rig, is_broken, NULL);
+    exec_free(rig->exec);
+    rig->exec = NULL;
+    assert_int_equal(lstat(path, &status), -1);
+    assert_int_equal(mkdir(path, 0700), 0);
+    char inside[160];
+    snprintf(inside, sizeof inside, "%s/0", path);
+    assert_int_equal(mkfifo(inside, 0600), 0);
+    struct exec_config config = { .work_dir = rig->directory };
+    struct exec_callbacks callbacks = { .context = NULL };
+    assert_int_equal(exec_new(rig->base, &config, &callbacks, &rig->exec, NULL), ERR_NONE);
+    assert_int_equal(lstat(path, &status), -1);
+}
+
 static void freeing_kills_what_runs(void **state)
 {
     struct rig *rig = *state;
@@ -355,6 +390,7 @@ int main(void)
         TEST(a_signal_to_the_helper_that_is_no_kill_changes_nothing),
         TEST(the_helper_keeps_no_descriptor_of_a_task),
         TEST(a_killed_helper_ends_all_and_is_told),
+        TEST(what_a_killed_helper_leaves_is_removed),
         TEST(freeing_kills_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
