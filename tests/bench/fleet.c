@@ -27,6 +27,9 @@ static pid_t launch(const char *program, const char *log, char *const *argv)
     if (pid > 0) {
         return pid;
     }
+    /* As a service manager does it: Linux gives each session a share of the processor, and each process of a
+       task has a session, so that all our programs together would have no more than one of these. */
+    setsid();
     /* Whatever ends the bench, even SIGKILL, ends what it has started. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
