@@ -64,26 +64,10 @@ static void drop_packets(struct channel *channel)
     channel->last = NULL;
 }
 
-static bool send_packet(const struct channel *channel, struct packet *packet)
+static bool send_packet(const struct channel *channel, const struct packet *packet)
 {
-    struct iovec part = { .iov_base = packet->data.data, .iov_len = packet->data.length };
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * PROTOCOL_PACKET_FDS_MAX)];
-    } control = { 0 };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (packet->fds_count > 0) {
-        size_t bytes = packet->fds_count * sizeof(int);
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(bytes);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        CHECK(header != NULL);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(bytes);
-        memcpy(CMSG_DATA(header), packet->fds, bytes);
-    }
-    return sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    struct str data = { (const char *)packet->data.data, packet->data.length };
+    return protocol_send(channel->fd, data, packet->fds, packet->fds_count, MSG_DONTWAIT);
 }
 
 static void flush(evutil_socket_t fd, short what, void *context)

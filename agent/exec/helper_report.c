@@ -2,13 +2,11 @@
    the agent has to read from. */
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/exec/helper.h"
 #include "agent/exec/moment.h"
-#include "common/base/check.h"
 
 /* A part of the reports, and the descriptors that go with it. */
 struct packet {
@@ -21,26 +19,9 @@ struct packet {
 /* False: the agent is gone. */
 static bool send_packet(const struct helper *helper, const struct packet *packet)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * PROTOCOL_PACKET_FDS_MAX)];
-    } control;
-    struct iovec part = { .iov_base = (void *)(uintptr_t)packet->data, .iov_len = packet->length };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (packet->fds_count > 0) {
-        size_t bytes = packet->fds_count * sizeof(int);
-        memset(&control, 0, CMSG_SPACE(bytes));
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(bytes);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        CHECK(header != NULL);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(bytes);
-        memcpy(CMSG_DATA(header), packet->fds, bytes);
-    }
+    struct str data = { (const char *)packet->data, packet->length };
     for (;;) {
-        if (sendmsg(helper->socket_fd, &message, MSG_NOSIGNAL) >= 0) {
+        if (protocol_send(helper->socket_fd, data, packet->fds, packet->fds_count, 0)) {
             return true;
         }
         /* So many descriptors may be under way, and so much memory: the agent needs time. */

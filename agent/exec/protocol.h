@@ -6,7 +6,11 @@
 #ifndef AGENT_EXEC_PROTOCOL_H
 #define AGENT_EXEC_PROTOCOL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "common/base/str.h"
 
 /* The helper's own directory in that of the agent. */
 #define PROTOCOL_PIPES_NAME "pipes"
@@ -79,6 +83,9 @@ struct report {
     uint32_t stdout_bytes; /* of the text of an end */
     uint32_t reserved;
 };
+
+/* One packet, and a copy of each descriptor with it. `flags` as for send(). False with errno. */
+bool protocol_send(int socket_fd, struct str data, const int *fds, size_t fds_count, int flags);
 
 static inline uint32_t protocol_padded(uint32_t bytes)
 {
