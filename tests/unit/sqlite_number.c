@@ -6,6 +6,13 @@
 
 #include <cmocka.h>
 
+void sqlite_run(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
+}
+
 int64_t sqlite_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;

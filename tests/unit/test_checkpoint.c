@@ -44,13 +44,6 @@ struct rig {
     int64_t commits;
 };
 
-static void run(sqlite3 *db, const char *sql)
-{
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    }
-}
-
 static sqlite3 *connect(const struct rig *rig)
 {
     sqlite3 *db = NULL;
@@ -77,7 +70,7 @@ static int open_rig(void **state)
              "INSERT INTO t SELECT n, 0, zeroblob(%d) FROM i;"
              "PRAGMA wal_checkpoint(TRUNCATE)",
              PAGE_BYTES, ROWS, PAGE_BYTES * 3 / 4);
-    run(rig->db, fill);
+    sqlite_run(rig->db, fill);
     assert_int_equal(sqlite_number(rig->db, "SELECT count(*) FROM t"), ROWS);
     const char *sql = "UPDATE t SET n = ?2 WHERE id = ?1";
     assert_int_equal(sqlite3_prepare_v2(rig->db, sql, -1, &rig->update, NULL), SQLITE_OK);
@@ -113,14 +106,14 @@ static int close_rig(void **state)
 static enum err commit(struct rig *rig, struct reason *reason)
 {
     rig->commits++;
-    run(rig->db, "BEGIN IMMEDIATE");
+    sqlite_run(rig->db, "BEGIN IMMEDIATE");
     for (int64_t i = 0; i < COMMIT_ROWS; i++) {
         sqlite3_bind_int64(rig->update, 1, (rig->commits * COMMIT_ROWS + i) % ROWS + 1);
         sqlite3_bind_int64(rig->update, 2, rig->commits);
         assert_int_equal(sqlite3_step(rig->update), SQLITE_DONE);
         sqlite3_reset(rig->update);
     }
-    run(rig->db, "COMMIT");
+    sqlite_run(rig->db, "COMMIT");
     return checkpointer_committed(rig->checkpointer, reason);
 }
 
@@ -261,14 +254,14 @@ static void a_long_read_keeps_its_state_and_the_log_begins_anew_after_it(void **
     struct rig *rig = *state;
     commit_times(rig, 1);
     sqlite3 *reader = connect(rig);
-    run(reader, "BEGIN");
+    sqlite_run(reader, "BEGIN");
     int64_t seen = sqlite_number(reader, "SELECT sum(n) FROM t");
     unsigned before = log_number(rig);
     commit_times(rig, 2 * COMMITS_TO_HARD);
     assert_true(file_frames(rig) > 2 * CHECKPOINT_HARD_FRAMES);
     assert_int_equal(log_number(rig), before);
     assert_int_equal(sqlite_number(reader, "SELECT sum(n) FROM t"), seen);
-    run(reader, "COMMIT");
+    sqlite_run(reader, "COMMIT");
     sqlite3_close(reader);
     int64_t longest = file_frames(rig);
     commit_times(rig, 2 * COMMITS_TO_HARD);
@@ -281,7 +274,7 @@ static void a_long_read_keeps_its_state_and_the_log_begins_anew_after_it(void **
 static sqlite3 *connect_reader(const struct rig *rig)
 {
     sqlite3 *db = connect(rig);
-    run(db, "PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0; PRAGMA user_version");
+    sqlite_run(db, "PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0; PRAGMA user_version");
     return db;
 }
 
@@ -291,20 +284,20 @@ static void a_long_read_of_a_long_log_is_begun_when_it_does_not_hold_the_log(voi
     sqlite3 *reader = connect_reader(rig);
     atomic_bool stop = false;
     assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
-    run(reader, "BEGIN");
+    sqlite_run(reader, "BEGIN");
     int64_t seen = sqlite_number(reader, "SELECT sum(n) FROM t");
     commit_times(rig, COMMITS_TO_HARD);
-    run(reader, "COMMIT");
+    sqlite_run(reader, "COMMIT");
     checkpointer_read_ended(rig->checkpointer, reader);
     assert_true(file_frames(rig) > CHECKPOINT_READ_FRAMES);
     /* The writer is idle: it need not have ended the log. */
     assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
-    run(reader, "BEGIN");
+    sqlite_run(reader, "BEGIN");
     assert_true(sqlite_number(reader, "SELECT sum(n) FROM t") > seen);
     unsigned before = log_number(rig);
     commit_times(rig, 1);
     assert_true(log_number(rig) > before);
-    run(reader, "COMMIT");
+    sqlite_run(reader, "COMMIT");
     sqlite3_close(reader);
 }
 
@@ -314,11 +307,11 @@ static void no_long_read_is_begun_while_a_long_log_cannot_be_moved(void **state)
     sqlite3 *other = connect(rig); /* of another process, say */
     sqlite3 *reader = connect_reader(rig);
     atomic_bool stop = true; /* so that it looks once */
-    run(other, "BEGIN");
+    sqlite_run(other, "BEGIN");
     sqlite_number(other, "SELECT sum(n) FROM t");
     commit_times(rig, COMMITS_TO_HARD);
     assert_false(checkpointer_make_room(rig->checkpointer, reader, &stop));
-    run(other, "COMMIT");
+    sqlite_run(other, "COMMIT");
     stop = false; /* the checkpointer's thread may be at it: then it looks again */
     assert_true(checkpointer_make_room(rig->checkpointer, reader, &stop));
     sqlite3_close(reader);

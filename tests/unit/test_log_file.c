@@ -69,19 +69,12 @@ static int start_disk(void **state)
     return sqlite3_vfs_register(&disk.vfs, 1);
 }
 
-static void run(sqlite3 *db, const char *sql)
-{
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    }
-}
-
 static sqlite3 *connect(const char *path, const char *vfs)
 {
     sqlite3 *db = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     assert_int_equal(sqlite3_open_v2(path, &db, flags, vfs), SQLITE_OK);
-    run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0");
+    sqlite_run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0");
     return db;
 }
 
@@ -100,7 +93,7 @@ static int open_rig(void **state)
              "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)"
              "INSERT INTO t SELECT n, 0, zeroblob(3000) FROM i",
              ROWS);
-    run(rig->db, fill);
+    sqlite_run(rig->db, fill);
     disk.writes = 0;
     disk.longest = 0;
     disk.is_full = false;
@@ -129,17 +122,17 @@ static void expect_sound(sqlite3 *db, int64_t sum)
 static void a_commit_is_one_write(void **state)
 {
     struct rig *rig = *state;
-    run(rig->db, "UPDATE t SET n = 1 WHERE id <= 10");
+    sqlite_run(rig->db, "UPDATE t SET n = 1 WHERE id <= 10");
     assert_int_equal(disk.writes, 1);
     assert_int_equal(disk.longest, 10 * (24 + 4096));
-    run(rig->db, "UPDATE t SET n = 2 WHERE id = 1");
+    sqlite_run(rig->db, "UPDATE t SET n = 2 WHERE id = 1");
     assert_int_equal(disk.writes, 2);
 }
 
 static void a_long_commit_is_written_in_pieces_that_the_system_takes(void **state)
 {
     struct rig *rig = *state;
-    run(rig->db, "UPDATE t SET n = 1");
+    sqlite_run(rig->db, "UPDATE t SET n = 1");
     int64_t bytes = ROWS * (24 + 4096);
     assert_in_range(disk.writes, bytes / LOG_FILE_BYTES_HELD, bytes / LOG_FILE_BYTES_HELD * 9 / 8);
     assert_in_range(disk.longest, LOG_FILE_BYTES_HELD - 4096, LOG_FILE_BYTES_HELD);
@@ -151,12 +144,12 @@ static void another_connection_sees_each_commit_and_nothing_before_it(void **sta
     struct rig *rig = *state;
     sqlite3 *other = connect(rig->path, NULL);
     for (int i = 1; i <= 20; i++) {
-        run(rig->db, "BEGIN IMMEDIATE; UPDATE t SET n = n + 1 WHERE id <= 12");
+        sqlite_run(rig->db, "BEGIN IMMEDIATE; UPDATE t SET n = n + 1 WHERE id <= 12");
         assert_int_equal(sqlite_number(other, "SELECT sum(n) FROM t"), 12 * (i - 1));
-        run(rig->db, "COMMIT");
+        sqlite_run(rig->db, "COMMIT");
         assert_int_equal(sqlite_number(other, "SELECT sum(n) FROM t"), 12 * i);
         if (i % 7 == 0) {
-            run(other, "PRAGMA wal_checkpoint(RESTART)");
+            sqlite_run(other, "PRAGMA wal_checkpoint(RESTART)");
         }
     }
     sqlite3_close(other);
@@ -168,24 +161,24 @@ static void another_connection_sees_each_commit_and_nothing_before_it(void **sta
 static void what_is_written_before_its_commit_is_read_again_and_can_be_taken_back(void **state)
 {
     struct rig *rig = *state;
-    run(rig->db, "PRAGMA cache_size=10; BEGIN IMMEDIATE");
+    sqlite_run(rig->db, "PRAGMA cache_size=10; BEGIN IMMEDIATE");
     for (int i = 1; i <= 3; i++) {
-        run(rig->db, "UPDATE t SET n = n + 1");
+        sqlite_run(rig->db, "UPDATE t SET n = n + 1");
         assert_int_equal(sqlite_number(rig->db, "SELECT sum(n) FROM t"), (int64_t)i * ROWS);
     }
-    run(rig->db, "SAVEPOINT s; UPDATE t SET n = n + 1 WHERE id <= 50; ROLLBACK TO s");
+    sqlite_run(rig->db, "SAVEPOINT s; UPDATE t SET n = n + 1 WHERE id <= 50; ROLLBACK TO s");
     assert_int_equal(sqlite_number(rig->db, "SELECT sum(n) FROM t"), (int64_t)3 * ROWS);
     assert_true(disk.writes > 0);
-    run(rig->db, "ROLLBACK");
+    sqlite_run(rig->db, "ROLLBACK");
     expect_sound(rig->db, 0);
-    run(rig->db, "BEGIN IMMEDIATE; UPDATE t SET n = 1; UPDATE t SET n = 2; COMMIT");
+    sqlite_run(rig->db, "BEGIN IMMEDIATE; UPDATE t SET n = 1; UPDATE t SET n = 2; COMMIT");
     expect_sound(rig->db, (int64_t)2 * ROWS);
 }
 
 static void a_disk_that_refuses_fails_the_commit_and_nothing_else(void **state)
 {
     struct rig *rig = *state;
-    run(rig->db, "UPDATE t SET n = 1 WHERE id <= 10");
+    sqlite_run(rig->db, "UPDATE t SET n = 1 WHERE id <= 10");
     disk.is_full = true;
     assert_int_equal(sqlite3_exec(rig->db, "UPDATE t SET n = 5 WHERE id <= 20", NULL, NULL, NULL),
                      SQLITE_FULL);
@@ -193,7 +186,7 @@ static void a_disk_that_refuses_fails_the_commit_and_nothing_else(void **state)
     assert_int_equal(sqlite3_exec(rig->db, "UPDATE t SET n = 6", NULL, NULL, NULL), SQLITE_FULL);
     disk.is_full = false;
     expect_sound(rig->db, 10);
-    run(rig->db, "UPDATE t SET n = 2 WHERE id <= 20");
+    sqlite_run(rig->db, "UPDATE t SET n = 2 WHERE id <= 20");
     expect_sound(rig->db, 40);
     sqlite3 *other = connect(rig->path, NULL);
     expect_sound(other, 40);
@@ -207,7 +200,7 @@ _Noreturn static void commit_until_killed(const char *path, int told_fd)
         char sql[160];
         snprintf(sql, sizeof sql, "UPDATE t SET n = %lld WHERE id = 1 OR id %% 16 = %lld",
                  (long long)n, (long long)n % 16);
-        run(db, sql);
+        sqlite_run(db, sql);
         if (write(told_fd, &n, sizeof n) != sizeof n) {
             _exit(1);
         }

@@ -42,13 +42,6 @@ struct rig {
     int64_t commits;
 };
 
-static void run(sqlite3 *db, const char *sql)
-{
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    }
-}
-
 static sqlite3 *connect(const char *path)
 {
     sqlite3 *db = NULL;
@@ -60,7 +53,8 @@ static sqlite3 *connect(const char *path)
 static void open_database(struct rig *rig)
 {
     rig->db = connect(rig->path);
-    run(rig->db,
+    sqlite_run(
+        rig->db,
         "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" /* a kill takes nothing of the system */
         "CREATE TABLE IF NOT EXISTS count(n INTEGER NOT NULL);"
         "CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, n INTEGER NOT NULL,"
@@ -72,9 +66,9 @@ static void open_database(struct rig *rig)
                  "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d)"
                  "INSERT INTO t SELECT n, 0, zeroblob(3000) FROM i",
                  ROWS);
-        run(rig->db, fill);
+        sqlite_run(rig->db, fill);
     }
-    run(rig->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    sqlite_run(rig->db, "PRAGMA wal_checkpoint(TRUNCATE)");
     rig->commits = sqlite_number(rig->db, "SELECT n FROM count");
     rig->checkpointer = checkpointer_new(rig->db, rig->path);
 }
@@ -119,7 +113,7 @@ static void write_commit(struct rig *rig)
              "BEGIN IMMEDIATE; UPDATE count SET n = %lld;"
              "UPDATE t SET n = %lld WHERE id = %lld; COMMIT",
              (long long)rig->commits, (long long)rig->commits, (long long)rig->commits % ROWS + 1);
-    run(rig->db, sql);
+    sqlite_run(rig->db, sql);
 }
 
 static enum err commit(struct rig *rig, struct reason *reason)
@@ -343,7 +337,7 @@ static void a_full_disk_gets_its_space_back_and_the_writer_goes_on(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, handler);
     /* It is tried again when the log begins anew. */
-    run(rig->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    sqlite_run(rig->db, "PRAGMA wal_checkpoint(TRUNCATE)");
     int64_t commits = rig->commits;
     commit_times(rig, LOG_ROOM_FRAMES_MIN / COMMIT_FRAMES);
     assert_true(file_bytes(rig->log) > used_bytes(rig->commits - commits));
