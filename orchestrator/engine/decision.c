@@ -241,6 +241,15 @@ static void decide(struct engine *engine, const struct task *from, struct edge *
     settle(engine, from->constellation, edge, decision);
 }
 
+/* A reopening in the same tick may have made its source wait again. */
+static bool is_still_asked(const struct constellation *constellation, const struct edge *edge)
+{
+    const struct task *from = constellation_task(constellation, edge->from);
+    enum task_state state = (enum task_state)from->record.state;
+    return task_state_is_final(state) &&
+           decision_of((enum edge_when)edge->when, state) == EDGE_OPEN;
+}
+
 void decision_evaluated(struct engine *engine, const struct event *event)
 {
     CHECK(engine->asked_answered < engine->asked_count);
@@ -255,7 +264,7 @@ void decision_evaluated(struct engine *engine, const struct event *event)
         engine->asked_answered = engine->asked_count = 0;
     }
     constellation->deciding--;
-    if (event->evaluated.put_off) {
+    if (event->evaluated.put_off || !is_still_asked(constellation, edge)) {
         decision_queue_edge(engine, constellation, index);
         constellation_settle(engine, constellation);
         return;

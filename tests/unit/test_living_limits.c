@@ -23,17 +23,22 @@ static struct living *world(size_t tasks, const struct plan_edge *edges, size_t 
 }
 
 /* Task 1 before all the others. */
-static struct living *star(size_t tasks, struct str condition)
+static struct living *star_of(size_t tasks, struct str condition, enum edge_when when)
 {
     struct plan_edge *edges = mem_array(tasks, sizeof *edges);
     for (size_t i = 0; i + 1 < tasks; i++) {
         edges[i] = (struct plan_edge){
-            .from = 0, .to = (uint32_t)i + 1, .when = EDGE_WHEN_SUCCESS, .condition = condition
+            .from = 0, .to = (uint32_t)i + 1, .when = when, .condition = condition
         };
     }
     struct living *living = world(tasks, edges, tasks - 1);
     mem_free(edges);
     return living;
+}
+
+static struct living *star(size_t tasks, struct str condition)
+{
+    return star_of(tasks, condition, EDGE_WHEN_SUCCESS);
 }
 
 static enum err apply(struct living *living, struct edit_operation *operations, size_t count)
@@ -258,6 +263,39 @@ static void so_many_conditions_are_asked_in_one_turn(void **state)
     living_free(living);
 }
 
+/* The retry comes with the second turn of questions. */
+static void an_answer_for_a_task_that_waits_again_decides_nothing(void **state)
+{
+    (void)state;
+    enum { TASKS = 2 * ENGINE_EVALUATE_MAX + 2 };
+    struct living *living = star_of(TASKS, STR("number > 3"), EDGE_WHEN_FAILURE);
+    struct msg msg = { .kind = MSG_FINISHED };
+    msg.finished.fence = living_task(living, 1)->fence;
+    msg.finished.outcome = OUTCOME_EXITED;
+    msg.finished.exit_code = 1;
+    const int64_t root = 1;
+    struct event events[] = { { .kind = EVENT_MESSAGE,
+                                .message = { .channel = LIVING_CHANNEL, .msg = &msg } },
+                              living_hold(HOLD_DESCENDANTS, &root, 1, 0),
+                              living_reopening(&root, false) };
+    living_turn(living, events, 2);
+    living_turn(living, &events[2], 1);
+    assert_int_equal(living->err, ERR_NONE);
+    living_settle(living);
+    living_expect_state(living, 1, TASK_ASSIGNED);
+    for (int64_t id = 1; id < TASKS; id++) {
+        assert_int_equal(living_edge(living, id)->decision, EDGE_UNDECIDED);
+    }
+    living_check(living);
+    living_compare(living);
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 1);
+    living_settle(living);
+    for (int64_t id = 1; id < TASKS; id++) {
+        assert_int_equal(living_edge(living, id)->decision, EDGE_OPEN);
+    }
+    living_end(living);
+}
+
 /* --- The table of dependencies --- */
 
 static const enum edge_when KINDS[] = { EDGE_WHEN_SUCCESS, EDGE_WHEN_FINISHED, EDGE_WHEN_FAILURE,
@@ -340,6 +378,7 @@ int main(void)
         cmocka_unit_test(so_many_holds_are_on_a_constellation),
         cmocka_unit_test(one_hold_names_so_many_tasks),
         cmocka_unit_test(so_many_conditions_are_asked_in_one_turn),
+        cmocka_unit_test(an_answer_for_a_task_that_waits_again_decides_nothing),
         cmocka_unit_test(each_kind_makes_one_thing_of_each_end),
         cmocka_unit_test(the_document_says_the_same),
     };
