@@ -114,12 +114,15 @@ static bool is_near(uint64_t a, uint64_t b, uint64_t distance)
 }
 
 /* A decision is stored with those of its attempt, or at its edge when no attempt has made it; one that is
-   taken back goes from both. Where all of 2,000 tasks need all of 2,000, the next one is often far from the
-   last there, and a page of its own costs as much as many rows. */
+   taken back goes from both, one that is kept from the one to the other. Where all of 2,000 tasks need all
+   of 2,000, the next one is often far from the last there, and a page of its own costs as much as many
+   rows. */
 static void count_far(struct engine *engine, const struct constellation *constellation,
-                      const struct edge_record *edge, uint64_t fence)
+                      const struct effect *effect, uint64_t fence)
 {
-    bool at_attempt = edge->decision != EDGE_UNDECIDED && fence != 0;
+    const struct edge_record *edge = &effect->edge.record;
+    bool at_attempt =
+        effect->kind == EFFECT_SAVE_EDGE && edge->decision != EDGE_UNDECIDED && fence != 0;
     uint64_t an_attempt = 1 + constellation->live_edges / constellation->live_tasks;
     bool is_far =
         (fence != 0 && !is_near(fence, engine->saved_fence, NEAR_ROWS / an_attempt)) ||
@@ -129,13 +132,13 @@ static void count_far(struct engine *engine, const struct constellation *constel
     engine->saved_fence = fence;
 }
 
-static void save_edge(struct engine *engine, struct constellation *constellation,
-                      const struct edge *edge)
+static void add_row(struct engine *engine, struct constellation *constellation,
+                    const struct edge *edge, enum effect_kind kind)
 {
-    struct effect *effect = effects_add(engine->effects, EFFECT_SAVE_EDGE);
+    struct effect *effect = effects_add(engine->effects, kind);
     effect->edge.constellation_id = constellation->record.id;
     effect->edge.record = decision_record(constellation, edge);
-    count_far(engine, constellation, &effect->edge.record,
+    count_far(engine, constellation, effect,
               constellation_task(constellation, edge->from)->record.fence);
 }
 
@@ -147,7 +150,7 @@ static void settle(struct engine *engine, struct constellation *constellation, s
     decision_count_out(to, edge);
     edge->decision = (unsigned)decision & 3U;
     decision_count_in(to, edge);
-    save_edge(engine, constellation, edge);
+    add_row(engine, constellation, edge, EFFECT_SAVE_EDGE);
     /* One that is final already stays so; one that has started did so on another way (join: any). */
     if (to->record.state == TASK_WAITING && !task_has_started(to)) {
         task_consider(engine, to);
@@ -161,7 +164,7 @@ void decision_erase(struct engine *engine, struct constellation *constellation, 
     decision_count_out(to, edge);
     edge->decision = EDGE_UNDECIDED;
     decision_count_in(to, edge);
-    save_edge(engine, constellation, edge);
+    add_row(engine, constellation, edge, EFFECT_SAVE_EDGE);
     if (task_has_started(to)) {
         return;
     }
@@ -174,6 +177,15 @@ void decision_erase(struct engine *engine, struct constellation *constellation, 
     task_drop_inputs(engine, to);
     if (is_stale) {
         task_consider(engine, to);
+    }
+}
+
+void decision_keep(struct engine *engine, struct constellation *constellation,
+                   const struct edge *edge)
+{
+    bool has_attempt = constellation_task(constellation, edge->from)->record.fence != 0;
+    if (edge->decision != EDGE_UNDECIDED && has_attempt) {
+        add_row(engine, constellation, edge, EFFECT_KEEP_EDGE);
     }
 }
 

@@ -28,6 +28,10 @@ void decision_count_out(struct task *to, const struct edge *edge);
 void decision_count_in(struct task *to, const struct edge *edge);
 /* Undecided again; what was made ready by it is so no more. */
 void decision_erase(struct engine *engine, struct constellation *constellation, struct edge *edge);
+/* The same edge of one that waits again, if its decision is not taken back: it is stored with those of its
+   source's latest attempt, and another one follows. */
+void decision_keep(struct engine *engine, struct constellation *constellation,
+                   const struct edge *edge);
 /* Decides it in this turn's slices if its predecessor is final. */
 void decision_queue_edge(struct engine *engine, struct constellation *constellation,
                          uint32_t index);

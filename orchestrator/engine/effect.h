@@ -18,6 +18,7 @@ enum effect_kind {
     EFFECT_SAVE_TASK,
     EFFECT_ADD_EDGE,
     EFFECT_SAVE_EDGE,
+    EFFECT_KEEP_EDGE, /* its decision stands, and its source will have another attempt */
     EFFECT_ADD_ATTEMPT,
     EFFECT_SAVE_ATTEMPT,
     EFFECT_SAVE_DEVICE, /* inserted or replaced whole */

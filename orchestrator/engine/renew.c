@@ -66,6 +66,7 @@ size_t renewal_erase(struct engine *engine, struct constellation *constellation,
     struct task *to = constellation_task(constellation, edge->to);
     bool is_skipped = to->record.state == TASK_SKIPPED;
     if (is_used(to) || (is_skipped && keep_skipped)) {
+        decision_keep(engine, constellation, edge);
         return 1;
     }
     if (edge->decision != EDGE_UNDECIDED) {

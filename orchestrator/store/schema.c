@@ -121,7 +121,7 @@ static const char *const step_1[] = {
     "CREATE INDEX edge_by_to ON edge_row(to_id)",
     "CREATE TABLE late_edge(constellation_id INTEGER NOT NULL, first_id INTEGER NOT NULL,"
     " PRIMARY KEY(constellation_id, first_id)) STRICT, WITHOUT ROWID",
-    /* What the latest attempt of a task has decided; it moves to edge_row when another follows. */
+    /* What the latest attempt of a task has decided; it moves to edge_row before another follows. */
     "CREATE TABLE edge_decided(fence INTEGER NOT NULL, edge_id INTEGER NOT NULL,"
     " decision INTEGER NOT NULL, PRIMARY KEY(fence, edge_id)) STRICT, WITHOUT ROWID",
     "CREATE VIEW edge AS SELECT r.id, r.constellation_id, r.from_id, r.to_id, r.\"when\", r.flags,"

@@ -162,6 +162,7 @@ enum err twin_apply(struct store *store, struct effect *effect, struct reason *r
         twin_drop_pieces(disk, piece_id(effect->id, PIECE_PART, 0),
                          piece_id(effect->id, PIECE_OPERATIONS, 0) - 1);
         return ERR_NONE;
+    case EFFECT_KEEP_EDGE: /* decisions are with their edges here */
     case EFFECT_EVALUATE:
     case EFFECT_PREPARE:
     case EFFECT_SEND:

@@ -3,18 +3,6 @@
 #include "orchestrator/store/device_json.h"
 #include "orchestrator/store/store_sqlite_row.h"
 
-/* Another attempt follows: a decision is found by the latest one only. */
-static enum err keep_decisions(struct store_sqlite *self, uint64_t fence, struct reason *reason)
-{
-    BIND_NUMBERS(self->rows[ROW_KEEP_DECISIONS], (int64_t)fence);
-    enum err err = row_run(self, ROW_KEEP_DECISIONS, reason);
-    if (err != ERR_NONE || sqlite3_changes(self->db) == 0) {
-        return err;
-    }
-    BIND_NUMBERS(self->rows[ROW_DROP_DECISIONS], (int64_t)fence);
-    return row_run(self, ROW_DROP_DECISIONS, reason);
-}
-
 static enum err add_attempt(struct store_sqlite *self, const struct attempt_record *record,
                             struct reason *reason)
 {
@@ -26,11 +14,7 @@ static enum err add_attempt(struct store_sqlite *self, const struct attempt_reco
                  record->device_id, (int64_t)record->session, record->number,
                  record->assigned_wall_ms, record->given_up);
     self->fence = record->fence > self->fence ? record->fence : self->fence;
-    enum err err = row_run(self, ROW_ADD_ATTEMPT, reason);
-    if (err != ERR_NONE || record->previous == 0) {
-        return err;
-    }
-    return keep_decisions(self, record->previous, reason);
+    return row_run(self, ROW_ADD_ATTEMPT, reason);
 }
 
 static enum err save_attempt(struct store_sqlite *self, const struct attempt_record *record,

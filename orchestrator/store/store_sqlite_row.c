@@ -279,6 +279,19 @@ static enum err save_edge(struct store_sqlite *self, const struct edge_record *r
     return change_edge_undecided(self, record->id, reason);
 }
 
+/* An attempt before the latest one may have made it: then it stands at its edge already. */
+static enum err keep_edge(struct store_sqlite *self, const struct edge_record *record,
+                          struct reason *reason)
+{
+    BIND_NUMBERS(self->rows[ROW_DROP_DECISION], record->id, (int64_t)record->fence);
+    enum err err = row_run(self, ROW_DROP_DECISION, reason);
+    if (err != ERR_NONE || sqlite3_changes(self->db) == 0) {
+        return err;
+    }
+    BIND_NUMBERS(self->rows[ROW_SAVE_EDGE], record->id, record->decision, (int64_t)record->fence);
+    return row_run_on(self, ROW_SAVE_EDGE, reason);
+}
+
 static enum err apply_row(struct store_sqlite *self, struct effect *effect, struct reason *reason)
 {
     switch (effect->kind) {
@@ -301,6 +314,8 @@ static enum err apply_row(struct store_sqlite *self, struct effect *effect, stru
         return add_edge(self, effect, reason);
     case EFFECT_SAVE_EDGE:
         return save_edge(self, &effect->edge.record, reason);
+    case EFFECT_KEEP_EDGE:
+        return keep_edge(self, &effect->edge.record, reason);
     case EFFECT_ADD_ATTEMPT:
     case EFFECT_SAVE_ATTEMPT:
     case EFFECT_SAVE_DEVICE:

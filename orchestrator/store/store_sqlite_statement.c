@@ -64,9 +64,7 @@ static const char *const texts[ROWS_END] = {
     [ROW_FORGET_DECISION] = "DELETE FROM edge_decided WHERE edge_id=?1 AND fence IN"
                             " (SELECT fence FROM task_row WHERE id=?2 UNION ALL"
                             " SELECT fence FROM task_live WHERE id=?2)",
-    [ROW_KEEP_DECISIONS] = "UPDATE edge_row SET decision=d.decision, fence=d.fence"
-                           " FROM edge_decided d WHERE d.fence=?1 AND edge_row.id=d.edge_id",
-    [ROW_DROP_DECISIONS] = "DELETE FROM edge_decided WHERE fence=?1",
+    [ROW_DROP_DECISION] = "DELETE FROM edge_decided WHERE edge_id=? AND fence=?",
     [ROW_ADD_ATTEMPT] =
         "INSERT INTO attempt(fence, state, outcome, exit_code, signal, output_truncated,"
         " stop_wanted, started_wall_ms, ended_wall_ms, stdout_bytes, stderr_bytes, previous,"

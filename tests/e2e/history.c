@@ -54,6 +54,9 @@ static const struct {
     { "a constellation that is final holds nothing",
       "SELECT count(*) FROM hold JOIN constellation AS c ON c.id = hold.constellation_id"
       " WHERE c.state IN (4, 5, 6)" },
+    { "a decision is stored with its task's latest attempt, or at its dependency",
+      "SELECT count(*) FROM edge_decided AS d JOIN edge_row AS e ON e.id = d.edge_id"
+      " JOIN task ON task.id = e.from_id WHERE task.fence <> d.fence" },
     { "a constellation ends once, and once again each time it was reopened",
       "SELECT count(*) FROM (SELECT constellation_id FROM event GROUP BY constellation_id"
       " HAVING constellation_id <> 0 AND sum(kind = 4) > 1 + sum(kind = 23))" },

@@ -81,6 +81,10 @@ static void a_history_that_was_tampered_with_is_seen(void **state)
                   " device_id, fence, state, outcome, number, text FROM event WHERE kind = 4",
                   "a constellation ends once");
     expect_broken(fleet,
+                  "INSERT INTO edge_decided SELECT fence + 1000, edge_id, decision FROM"
+                  " edge_decided",
+                  "a decision is stored with");
+    expect_broken(fleet,
                   "INSERT INTO hold SELECT 1, id, 1, 1, 1, 0, 0, 0, 0, '', '' FROM constellation",
                   "a constellation that is final holds");
     expect_broken(fleet, "UPDATE task_row SET state = 2 WHERE id = (SELECT max(id) FROM task)",

@@ -240,6 +240,7 @@ static void trace_effect(struct world *world, const struct effect *effect)
     case EFFECT_SAVE_TASK:
     case EFFECT_ADD_EDGE:
     case EFFECT_SAVE_EDGE:
+    case EFFECT_KEEP_EDGE:
     case EFFECT_SAVE_ATTEMPT:
     case EFFECT_SAVE_DEVICE:
     case EFFECT_TASK_REASON:

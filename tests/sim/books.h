@@ -77,7 +77,7 @@ struct book_edge {
     struct book_task *to;
     struct plan_edge plan; /* its kind and texts */
     enum edge_decision decision;
-    uint64_t fence;
+    uint64_t fence; /* of the attempt that it is stored with; 0: it stands by itself */
 };
 
 struct book_hold {

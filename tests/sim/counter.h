@@ -62,6 +62,7 @@
     X(CONDITION_CLOSED, "condition that did not hold")                                             \
     X(CONDITION_FAILED, "condition that could not be evaluated")                                   \
     X(DECISION_ERASED, "decision taken back")                                                      \
+    X(DECISION_KEPT, "decision kept over another round")                                           \
     X(ROUND, "another round of a task")                                                            \
     X(SKIPPED_AGAIN, "skipped task that waits again")                                              \
     X(RETRY, "retry")                                                                              \

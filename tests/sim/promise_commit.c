@@ -165,6 +165,8 @@ static void check_rows(struct world *world, const struct segment *segment)
         if (effect->kind == EFFECT_ADD_ATTEMPT) {
             promise_may_start(world, books_task(world->books, effect->attempt->task_id),
                               effect->attempt->fence);
+            promise_nothing_lost(world, books_task(world->books, effect->attempt->task_id),
+                                 effect->attempt->previous);
         } else if (effect->kind == EFFECT_ADD_TASK || effect->kind == EFFECT_SAVE_TASK) {
             struct book_task *task = books_task(world->books, effect->task.record->id);
             if (task != NULL && task->is_changed) {

@@ -99,18 +99,31 @@ static void erase(struct world *world, const struct segment *segment, struct boo
     count_path(world, COUNT_DECISION_ERASED);
 }
 
+/* Of a task that waits again: it is used, or stays for another reason. */
+static void keep(struct world *world, struct book_edge *edge, const struct edge_record *record)
+{
+    if (edge->decision != record->decision) {
+        promise_broken(world, "P10", "dependency %" PRId64 " is kept as another than it is",
+                       edge->id);
+    }
+    edge->fence = 0;
+    count_path(world, COUNT_DECISION_KEPT);
+}
+
 void promise_decisions(struct world *world, const struct turn_log *log,
                        const struct segment *segment)
 {
     for (size_t i = 0; i < segment->count && !world->broken; i++) {
         const struct effect *effect = &segment->list[i];
-        if (effect->kind != EFFECT_SAVE_EDGE) {
+        if (effect->kind != EFFECT_SAVE_EDGE && effect->kind != EFFECT_KEEP_EDGE) {
             continue;
         }
         struct book_edge *edge = books_edge(world->books, effect->edge.record.id);
         if (edge == NULL) {
             promise_broken(world, "P4", "dependency %" PRId64 " is decided and is not there",
                            effect->edge.record.id);
+        } else if (effect->kind == EFFECT_KEEP_EDGE) {
+            keep(world, edge, &effect->edge.record);
         } else if (effect->edge.record.decision == EDGE_UNDECIDED) {
             erase(world, segment, edge);
         } else {
@@ -129,6 +142,20 @@ static bool finally_is_due(const struct book_constellation *constellation)
         }
     }
     return true;
+}
+
+void promise_nothing_lost(struct world *world, const struct book_task *task, uint64_t previous)
+{
+    const struct book_constellation *constellation = task->constellation;
+    for (uint32_t i = 0; previous != 0 && i < constellation->edges_count; i++) {
+        const struct book_edge *edge = constellation->edges[i];
+        if (edge->from == task && edge->fence == previous) {
+            promise_broken(world, "P10",
+                           "what %" PRIu64 " has decided of dependency %" PRId64
+                           " is not kept, and its task is assigned again",
+                           previous, edge->id);
+        }
+    }
 }
 
 void promise_may_start(struct world *world, const struct book_task *task, uint64_t fence)

@@ -44,6 +44,8 @@ void promise_task_moved(struct world *world, const struct segment *segment,
 void promise_decisions(struct world *world, const struct turn_log *log,
                        const struct segment *segment);
 void promise_may_start(struct world *world, const struct book_task *task, uint64_t fence);
+/* What its attempt before this one has decided is taken back by now, or kept. */
+void promise_nothing_lost(struct world *world, const struct book_task *task, uint64_t previous);
 
 /* promise_hold.c: rows of holds, before all others. */
 void promise_holds(struct world *world, const struct segment *segment);

@@ -49,3 +49,6 @@ asterism_test(unit_bulk_turns SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_bulk_t
 asterism_test(unit_living_collisions SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_living_collisions.c
         ${living_sources}
     LINK store engine msg base)
+asterism_test(unit_keep SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_keep.c
+        ${living_sources}
+    LINK store engine msg base)

@@ -65,6 +65,39 @@ static void write_edge(struct living *living, const struct effect *effect)
     put(living, &living->edges, record->id, record, sizeof *record);
 }
 
+/* It stands by itself from now on, not with an attempt. */
+static void keep_edge(struct living *living, const struct edge_record *record)
+{
+    struct edge_record *edge = map_get(&living->edges, (uint64_t)record->id);
+    assert_non_null(edge);
+    assert_true(record->decision != EDGE_UNDECIDED);
+    assert_int_equal(edge->decision, record->decision);
+    edge->fence = 0;
+}
+
+/* What stands with an attempt is found while that is its task's latest. */
+static void expect_none_with(const struct living *living, uint64_t fence)
+{
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    while (fence != 0 && map_each(&living->edges, &at, &key, &value)) {
+        const struct edge_record *edge = value;
+        assert_true(edge->fence != fence);
+    }
+}
+
+static void write_attempt(struct living *living, const struct attempt_record *record)
+{
+    void *copy = map_get(&living->attempts, record->fence);
+    if (copy == NULL) {
+        expect_none_with(living, record->previous);
+        copy = mem_alloc(sizeof *record);
+        map_put(&living->attempts, record->fence, copy);
+    }
+    memcpy(copy, record, sizeof *record);
+}
+
 static void write_task(struct living *living, const struct effect *effect)
 {
     const struct task_record *record = effect->task.record;
@@ -119,6 +152,9 @@ static void write(struct living *living, const struct effect *effect)
     case EFFECT_SAVE_EDGE:
         write_edge(living, effect);
         break;
+    case EFFECT_KEEP_EDGE:
+        keep_edge(living, &effect->edge.record);
+        break;
     case EFFECT_REMOVE_EDGE:
         drop(&living->edges, effect->id);
         break;
@@ -137,16 +173,9 @@ static void write(struct living *living, const struct effect *effect)
         drop_hold(living, effect->id);
         break;
     case EFFECT_ADD_ATTEMPT:
-    case EFFECT_SAVE_ATTEMPT: {
-        const struct attempt_record *record = effect->attempt;
-        void *copy = map_get(&living->attempts, record->fence);
-        if (copy == NULL) {
-            copy = mem_alloc(sizeof *record);
-            map_put(&living->attempts, record->fence, copy);
-        }
-        memcpy(copy, record, sizeof *record);
+    case EFFECT_SAVE_ATTEMPT:
+        write_attempt(living, effect->attempt);
         break;
-    }
     case EFFECT_SAVE_DEVICE:
         living->device = *effect->device;
         break;

@@ -222,9 +222,10 @@ static void assign_again(struct store_world *world)
     world->task.attempts++;
 }
 
-static void save_edge(struct store_world *world, enum edge_decision decision, uint64_t fence)
+static void write_edge(struct store_world *world, enum effect_kind kind,
+                       enum edge_decision decision, uint64_t fence)
 {
-    struct effect *effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
+    struct effect *effect = effects_add(&world->effects, kind);
     effect->edge.record = (struct edge_record){ .id = 1,
                                                 .from_id = 1,
                                                 .to_id = 2,
@@ -233,6 +234,11 @@ static void save_edge(struct store_world *world, enum edge_decision decision, ui
                                                 .decision = decision,
                                                 .fence = fence };
     effect->edge.constellation_id = 1;
+}
+
+static void save_edge(struct store_world *world, enum edge_decision decision, uint64_t fence)
+{
+    write_edge(world, EFFECT_SAVE_EDGE, decision, fence);
 }
 
 static void a_task_is_loaded_as_it_last_was_with_and_without_an_attempt(void **state)
@@ -287,7 +293,8 @@ static void a_lost_attempt_is_loaded_until_it_is_given_up(void **state)
     buf_done(&text);
 }
 
-static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void **state)
+/* The second attempt keeps what the first has decided once more: it stands by itself already. */
+static void a_decision_that_is_kept_outlives_the_attempts_that_follow(void **state)
 {
     struct store_world *world = *state;
     world_add_sample(world);
@@ -296,11 +303,22 @@ static void a_decision_stays_when_the_task_that_made_it_is_assigned_again(void *
     save_task(world, TASK_SUCCEEDED);
     save_edge(world, EDGE_OPEN, 77);
     expect_loaded(world, "edge 1 1-2 when 1 decision 1");
-    assign_again(world);
-    save_task(world, TASK_ASSIGNED);
-    expect_loaded(world, "edge 1 1-2 when 1 decision 1");
-    save_edge(world, EDGE_CLOSED, 78);
+    for (uint64_t fence = 77; fence <= 79; fence++) {
+        save_task(world, TASK_WAITING);
+        write_edge(world, EFFECT_KEEP_EDGE, EDGE_OPEN, fence);
+        expect_loaded(world, "edge 1 1-2 when 1 decision 1");
+        assign_again(world);
+        save_task(world, TASK_ASSIGNED);
+        expect_loaded(world, "edge 1 1-2 when 1 decision 1");
+        end_attempt(world);
+        save_task(world, TASK_SUCCEEDED);
+        world_commit(world);
+    }
+    save_edge(world, EDGE_CLOSED, 80);
     expect_loaded(world, "edge 1 1-2 when 1 decision 2");
+    write_edge(world, EFFECT_KEEP_EDGE, EDGE_CLOSED, 80);
+    save_edge(world, EDGE_UNDECIDED, 0);
+    expect_loaded(world, "edge 1 1-2 when 1 decision 0");
 }
 
 static void a_decision_that_is_taken_back_is_gone(void **state)
@@ -455,7 +473,7 @@ int main(void)
         WORLD_BOTH(a_result_keeps_its_words_and_its_value),
         WORLD_BOTH(a_task_is_loaded_as_it_last_was_with_and_without_an_attempt),
         WORLD_BOTH(a_lost_attempt_is_loaded_until_it_is_given_up),
-        WORLD_BOTH(a_decision_stays_when_the_task_that_made_it_is_assigned_again),
+        WORLD_BOTH(a_decision_that_is_kept_outlives_the_attempts_that_follow),
         WORLD_BOTH(a_decision_that_is_taken_back_is_gone),
         WORLD_BOTH(history_is_numbered_without_a_gap),
         WORLD_BOTH(a_half_loaded_constellation_is_removed_at_the_next_start),

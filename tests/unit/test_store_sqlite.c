@@ -276,6 +276,27 @@ static void only_the_end_of_a_task_is_written_to_its_own_row(void **state)
     assert_int_equal(world_query(world, "SELECT fence FROM edge"), 77);
 }
 
+/* Where that is to stay it has been kept before. */
+static void another_attempt_costs_the_same_whatever_the_last_one_has_decided(void **state)
+{
+    struct store_world *world = *state;
+    enum { DECIDED = 5000, STEPS_MAX = 500 };
+    world_add_sample(world);
+    for (int64_t id = 2; id <= DECIDED; id++) {
+        struct effect *effect = effects_add(&world->effects, EFFECT_SAVE_EDGE);
+        effect->edge.record =
+            (struct edge_record){ .id = id, .from_id = 1, .to_id = 2, .decision = EDGE_OPEN };
+        effect->edge.record.fence = world->attempt.fence;
+    }
+    world_commit(world);
+    struct attempt_record next = world->attempt;
+    next.previous = next.fence++;
+    int64_t before = store_sqlite_steps(world->store);
+    effects_add(&world->effects, EFFECT_ADD_ATTEMPT)->attempt = &next;
+    world_commit(world);
+    assert_in_range(store_sqlite_steps(world->store) - before, 1, STEPS_MAX);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
 
 int main(void)
@@ -294,6 +315,7 @@ int main(void)
         ROW(a_turn_that_writes_nothing_opens_no_transaction),
         ROW(everything_acknowledged_is_there_after_a_kill),
         ROW(only_the_end_of_a_task_is_written_to_its_own_row),
+        ROW(another_attempt_costs_the_same_whatever_the_last_one_has_decided),
     };
     return cmocka_run_group_tests_name("store on a disk", tests, NULL, NULL);
 }
