@@ -90,7 +90,8 @@ static enum err exec_make(struct agent *agent, const struct loading *loading, st
 {
     char *work_dir = mem_format("%s/work", agent->settings->data_dir);
     enum err err = file_make_directories(work_dir, 0700, reason);
-    struct exec_config config = { .work_dir = work_dir };
+    struct exec_config config = { .work_dir = work_dir,
+                                  .spares = (unsigned)agent->settings->slots };
     struct exec_callbacks callbacks = agent_exec_callbacks(agent);
     if (err == ERR_NONE) {
         err = exec_new(nest_base(agent->nest), &config, &callbacks, &agent->exec, reason);

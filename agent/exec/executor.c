@@ -136,7 +136,10 @@ static void tell_ends(evutil_socket_t fd, short what, void *context)
     exec->is_telling = false;
 }
 
-enum { TIDY_PAUSE_MS = 1 };
+enum {
+    TIDY_PAUSE_MS = 1,
+    SPARES_MAX = 64, /* each is two directories, which an agent may never need */
+};
 
 static void tidy_later(struct exec *exec)
 {
@@ -197,6 +200,7 @@ enum err exec_new(struct event_base *base, const struct exec_config *config,
     exec->place = place;
     exec->home = home_of_user();
     exec->keep_environment = config->keep_environment;
+    exec->place.spares = config->spares < SPARES_MAX ? config->spares : SPARES_MAX;
     event_assign(&exec->ending, base, -1, 0, tell_ends, exec);
     event_assign(&exec->tidy, base, -1, 0, tidy, exec);
     tidy_later(exec);

@@ -47,6 +47,7 @@ struct exec_callbacks {
 struct exec_config {
     const char *work_dir;  /* attempts live below, as place.h says */
     const char *helper;    /* path of the asterism-exec program; NULL: beside this program */
+    unsigned spares;       /* work directories that are made while nothing runs yet: at most 64 */
     bool keep_environment; /* never in production; false: the plain environment */
 };
 

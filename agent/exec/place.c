@@ -108,11 +108,23 @@ void place_close(struct place *place)
 
 bool place_is_untidy(const struct place *place)
 {
-    return place->has_strays || !place->trash.is_done;
+    return place->has_strays || !place->trash.is_done || place->spares > 0;
+}
+
+/* Once: those that go later are made when they are asked for. Should it fail, the attempts say so. */
+static void make_spare(struct place *place)
+{
+    if (place->workdirs.by_number.count >= place->spares ||
+        !workdir_add(&place->workdirs, &place->trash)) {
+        place->spares = 0;
+    }
 }
 
 void place_tidy(struct place *place)
 {
+    if (place->spares > 0) {
+        make_spare(place);
+    }
     if (place->has_strays) {
         place->has_strays = false;
         place_remove_others(place, NULL, NULL);

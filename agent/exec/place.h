@@ -17,6 +17,7 @@ struct place {
     struct workdirs workdirs;
     struct trash trash;
     struct map traces; /* struct trace by fence: what stands there of an attempt */
+    size_t spares;     /* so many directories are to be there before attempts ask for them */
     bool has_strays;   /* a task moved its directory: it may stand where nobody looks */
 };
 
@@ -47,7 +48,7 @@ void place_remove(struct place *place, uint64_t fence);
    that is for what a task put beside its own directory. */
 void place_remove_others(struct place *place, bool (*is_kept)(void *context, uint64_t fence),
                          void *context);
-/* There is something to remove. place_tidy goes on with it, a bounded step. */
+/* There is something to remove, or a directory to make ahead. place_tidy goes on with it, a bounded step. */
 bool place_is_untidy(const struct place *place);
 void place_tidy(struct place *place);
 /* The disk is full. True: something was removed, it is worth trying again. */

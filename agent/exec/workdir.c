@@ -260,15 +260,41 @@ static struct workdir *take_idle(struct workdirs *dirs, struct trash *trash)
     return NULL;
 }
 
-struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash)
+/* NULL with errno. */
+static struct workdir *make_any(struct workdirs *dirs, struct trash *trash)
 {
-    struct workdir *dir = take_idle(dirs, trash);
+    struct workdir *dir = NULL;
     for (int i = 0; i < TAKEN_MAX && dir == NULL; i++) {
         dir = make(dirs, trash);
         if (dir == NULL && errno != EEXIST) {
             return NULL;
         }
     }
+    return dir;
+}
+
+static void put_idle(struct workdirs *dirs, struct workdir *dir)
+{
+    note_clock(dirs, dir);
+    dir->next_idle = dirs->idle;
+    dirs->idle = dir;
+    dirs->idle_count++;
+}
+
+bool workdir_add(struct workdirs *dirs, struct trash *trash)
+{
+    errno = 0;
+    struct workdir *dir = dirs->idle_count == WORKDIR_IDLE_MAX ? NULL : make_any(dirs, trash);
+    if (dir != NULL) {
+        put_idle(dirs, dir);
+    }
+    return dir != NULL;
+}
+
+struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash)
+{
+    struct workdir *dir = take_idle(dirs, trash);
+    dir = dir != NULL ? dir : make_any(dirs, trash);
     if (dir != NULL) {
         note_clock(dirs, dir);
     }
@@ -282,10 +308,7 @@ bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_u
         !(is_untouched || workdir_is_untouched(dirs, dir) || is_clean(dirs, dir))) {
         return false;
     }
-    note_clock(dirs, dir);
-    dir->next_idle = dirs->idle;
-    dirs->idle = dir;
-    dirs->idle_count++;
+    put_idle(dirs, dir);
     return true;
 }
 

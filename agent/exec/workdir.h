@@ -61,6 +61,9 @@ void workdirs_init(struct workdirs *dirs, int root_fd);
 /* Removes the idle ones. */
 void workdirs_done(struct workdirs *dirs, struct trash *trash);
 
+/* Makes one for those to come: the first attempts of an agent need not wait for it. False with errno; with 0
+   if there are as many idle ones as may be. */
+bool workdir_add(struct workdirs *dirs, struct trash *trash);
 /* An empty one of its own: one that is idle is looked at once more, as something that an attempt has left
    running may have come back to it. NULL with errno. */
 struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash);

@@ -268,6 +268,28 @@ static void a_directory_left_as_it_was_is_used_again(void **state)
     assert_int_not_equal(told_directory(rig, "true"), first);
 }
 
+static bool is_third_there(struct rig *rig, void *context)
+{
+    (void)context;
+    return is_there(rig->directory, "/3/work") && is_trash_empty(rig, NULL);
+}
+
+static void the_first_directories_are_there_before_the_first_attempts(void **state)
+{
+    struct rig *rig = *state;
+    exec_free(rig->exec);
+    struct exec_config config = { .work_dir = rig->directory, .spares = 3 };
+    struct exec_callbacks callbacks = { .context = NULL };
+    assert_int_equal(exec_new(rig->base, &config, &callbacks, &rig->exec, NULL), ERR_NONE);
+    exec_forget_others(rig->exec, NULL, 0);
+    rig_until(rig, is_third_there, NULL);
+    exec_free(rig->exec);
+    assert_false(is_there(rig->directory, "/1"));
+    assert_int_equal(exec_new(rig->base, &config, &callbacks, &rig->exec, NULL), ERR_NONE);
+    rig_until(rig, is_third_there, NULL);
+    assert_false(is_there(rig->directory, "/4"));
+}
+
 static void a_directory_in_which_a_process_may_live_is_not_used_again(void **state)
 {
     struct rig *rig = *state;
@@ -407,6 +429,7 @@ int main(void)
         TEST(what_runs_is_not_forgotten),
         TEST(a_place_that_is_used_again_is_empty),
         TEST(a_directory_left_as_it_was_is_used_again),
+        TEST(the_first_directories_are_there_before_the_first_attempts),
         TEST(a_directory_in_which_a_process_may_live_is_not_used_again),
         TEST(a_value_is_not_read_through_a_link_in_the_place_of_the_directory),
         TEST(a_directory_that_its_task_moved_away_is_found),

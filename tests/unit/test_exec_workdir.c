@@ -1,4 +1,5 @@
 /* The pool of work directories: what makes one fit for another attempt, and what does not. */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -214,6 +215,21 @@ static void what_is_done_to_an_idle_one_is_seen_by_no_attempt(void **state)
     assert_int_equal(bench->dirs.by_number.count, 1);
 }
 
+static void one_that_is_made_ahead_is_taken_first_if_it_is_as_it_was(void **state)
+{
+    struct bench *bench = *state;
+    assert_true(workdir_add(&bench->dirs, &bench->trash));
+    assert_true(workdir_add(&bench->dirs, &bench->trash));
+    assert_int_equal(bench->dirs.idle_count, 2);
+    struct workdir *dir = bench->dirs.idle;
+    make_file(path_of(bench, dir, "/work/file"));
+    uint64_t touched = dir->number;
+    dir = take(bench);
+    assert_int_not_equal(dir->number, touched);
+    assert_int_equal(bench->dirs.by_number.count, 1);
+    assert_true(workdir_keep_if_clean(&bench->dirs, dir, false));
+}
+
 static void one_that_was_used_and_cleaned_is_kept(void **state)
 {
     struct bench *bench = *state;
@@ -237,6 +253,8 @@ static void of_idle_ones_there_is_a_limit(void **state)
     for (size_t i = 0; i < WORKDIR_IDLE_MAX; i++) {
         assert_true(workdir_keep_if_clean(&bench->dirs, dirs[i], false));
     }
+    assert_false(workdir_add(&bench->dirs, &bench->trash));
+    assert_int_equal(errno, 0);
     assert_false(workdir_keep_if_clean(&bench->dirs, dirs[WORKDIR_IDLE_MAX], false));
     assert_true(workdir_remove_take(&bench->dirs, dirs[WORKDIR_IDLE_MAX], &bench->trash));
 }
@@ -260,6 +278,7 @@ int main(void)
         TEST(a_name_that_is_taken_is_passed_over),
         TEST(whatever_is_done_to_one_is_noticed),
         TEST(what_is_done_to_an_idle_one_is_seen_by_no_attempt),
+        TEST(one_that_is_made_ahead_is_taken_first_if_it_is_as_it_was),
         TEST(one_that_was_used_and_cleaned_is_kept),
         TEST(of_idle_ones_there_is_a_limit),
         TEST(one_that_was_moved_away_is_told),
