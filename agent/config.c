@@ -7,6 +7,7 @@
 
 #include "agent/engine/agent_engine.h"
 #include "common/base/str.h"
+#include "common/net/ws_url.h"
 #include "proto/msg/msg.h"
 
 #define ROW(field) offsetof(struct agent_settings, field)
@@ -210,6 +211,10 @@ enum err agent_config_load(struct config *config, int argc, const char *const *a
     }
     if (settings->data_dir == NULL) {
         err = config_data_dir(config, "asterism-agent", environment, &settings->data_dir, reason);
+    }
+    if (err == ERR_NONE) {
+        struct ws_url url;
+        err = ws_url_parse(settings->server, &url, reason);
     }
     if (err == ERR_NONE) {
         err = device_derive(config, settings, reason);

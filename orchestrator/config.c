@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "orchestrator/net/address.h"
 
 #define ROW(field) offsetof(struct daemon_config, field)
 
@@ -155,13 +156,18 @@ const struct config_table daemon_config_table = {
 
 bool daemon_config_is_loopback(const char *listen)
 {
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
-           strncmp(listen, "localhost:", 10) == 0;
+    struct net_address address;
+    return net_address_parse(listen, &address, NULL) == ERR_NONE && address.is_loopback;
 }
 
 /* What rows cannot say alone. */
 static enum err check(const struct daemon_config *config, struct reason *reason)
 {
+    struct net_address address;
+    enum err err = net_address_parse(config->listen, &address, reason);
+    if (err != ERR_NONE) {
+        return err;
+    }
     if ((config->tls_cert == NULL) != (config->tls_key == NULL)) {
         return reason_set(reason, ERR_INVALID, "--tls-cert and --tls-key go together");
     }
@@ -171,12 +177,27 @@ static enum err check(const struct daemon_config *config, struct reason *reason)
     if (config->lost_after_ms < config->lease_ms) {
         return reason_set(reason, ERR_INVALID, "--lost-after must not be shorter than --lease");
     }
-    if (!daemon_config_is_loopback(config->listen) && config->tls_cert == NULL) {
+    if (!address.is_loopback && config->tls_cert == NULL) {
         return reason_set(
             reason, ERR_INVALID,
             "--listen %s can be reached from other machines, and that needs TLS: give "
             "--tls-cert and --tls-key, or listen on 127.0.0.1",
             config->listen);
+    }
+    return ERR_NONE;
+}
+
+/* A verb and its directory. What would be ignored may be taken for done. */
+static enum err check_arguments(const struct config *parsed, const struct daemon_config *config,
+                                struct reason *reason)
+{
+    if (parsed->arguments_count > 2) {
+        return reason_set(reason, ERR_INVALID, "unexpected argument \"%s\"", parsed->arguments[2]);
+    }
+    bool restores = parsed->arguments_count > 0 && strcmp(parsed->arguments[0], "restore") == 0;
+    if (config->accept && !restores) {
+        return reason_set(reason, ERR_INVALID,
+                          "--accept belongs to a command: asterismd restore --accept");
     }
     return ERR_NONE;
 }
@@ -195,5 +216,6 @@ enum err daemon_config_complete(struct config *parsed, const char *const *enviro
         config->unix_socket = arena_copy(&parsed->arena, path, strlen(path));
         mem_free(path);
     }
-    return check(config, reason);
+    enum err err = check_arguments(parsed, config, reason);
+    return err == ERR_NONE ? check(config, reason) : err;
 }

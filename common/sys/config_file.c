@@ -130,7 +130,9 @@ static enum err read_entry(struct file_reader *reader)
     }
     bool *seen = &reader->seen[row - table->rows];
     if (*seen) {
-        return refuse(reader, "is given twice");
+        return reason_set(reader->reason, ERR_INVALID, "%s:%zu:%zu: %s is given twice",
+                          reader->path, reader->event.start_mark.line + 1,
+                          reader->event.start_mark.column + 1, row->name);
     }
     *seen = true;
     enum err err = next(reader);

@@ -15,6 +15,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/net/nest.h"
+#include "orchestrator/net/address.h"
 #include "orchestrator/net/net_private.h"
 
 enum { BACKLOG = 1024, ACCEPTS_PER_WAKE = 64, ACCEPT_PAUSE_MS = 100 };
@@ -151,30 +152,6 @@ void listener_close(struct listener *listener)
     }
 }
 
-/* "HOST:PORT" or "[IPV6]:PORT" into its two parts. */
-static enum err split_address(const char *address, char *host, size_t host_bytes,
-                              const char **ret_port, struct reason *reason)
-{
-    const char *colon = strrchr(address, ':');
-    size_t length = colon == NULL ? 0 : (size_t)(colon - address);
-    const char *from = address;
-    if (length >= 2 && address[0] == '[' && address[length - 1] == ']') {
-        from++;
-        length -= 2;
-    } else if (memchr(address, ':', length) != NULL) {
-        return reason_set(reason, ERR_INVALID, "listen: write an IPv6 address as [%.*s]",
-                          (int)length, address);
-    }
-    uint64_t port;
-    if (length == 0 || length >= host_bytes || !str_to_uint64(str_of(colon + 1), 65535, &port)) {
-        return reason_set(reason, ERR_INVALID, "listen: '%s' is not HOST:PORT", address);
-    }
-    memcpy(host, from, length);
-    host[length] = 0;
-    *ret_port = colon + 1;
-    return ERR_NONE;
-}
-
 /* A listening socket at this address, or -1 with errno set. */
 static int bind_address(const struct addrinfo *at)
 {
@@ -198,9 +175,8 @@ static int bind_address(const struct addrinfo *at)
 
 enum err listen_tcp(struct net *net, const char *address, struct reason *reason)
 {
-    char host[256];
-    const char *port = NULL;
-    enum err err = split_address(address, host, sizeof host, &port, reason);
+    struct net_address parts;
+    enum err err = net_address_parse(address, &parts, reason);
     if (err != ERR_NONE) {
         return err;
     }
@@ -208,9 +184,9 @@ enum err listen_tcp(struct net *net, const char *address, struct reason *reason)
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host, port, &hints, &found);
+    int rc = getaddrinfo(parts.host, parts.port, &hints, &found);
     if (rc != 0) {
-        return reason_set(reason, ERR_INVALID, "listen: %s: %s", host, gai_strerror(rc));
+        return reason_set(reason, ERR_INVALID, "listen: %s: %s", parts.host, gai_strerror(rc));
     }
     int fd = -1;
     for (struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {

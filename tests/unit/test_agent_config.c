@@ -79,6 +79,9 @@ static void settings_that_the_protocol_would_refuse_are_refused_at_the_start(voi
     refused("--slots=4096", "slots");
     refused("--label==x", "label");
     refused("--label=x", "label");
+    refused("--server=ftp://x", "must begin with ws://");
+    refused("--server=127.0.0.1:7350", "must begin with ws://");
+    refused("--server=ws://127.0.0.1:99999", "port");
     refused("--slotz=4", "--slots");
     refused("more", "unexpected argument");
     char label[200];

@@ -269,7 +269,7 @@ static void a_file_that_is_not_a_flat_mapping_is_refused_with_its_place(void **s
 {
     (void)state;
     expect_refused("[1, 2]\n", NULL, NULL, ":1:1: a mapping of names");
-    expect_refused("slots: 1\nslots: 2\n", NULL, NULL, ":2:1: is given twice");
+    expect_refused("slots: 1\nslots: 2\n", NULL, NULL, ":2:1: slots is given twice");
     expect_refused("slots: [1]\n", NULL, NULL, ":1:8: slots must be one plain value");
     expect_refused("host: {a: b}\n", NULL, NULL, ":1:7: a sequence is expected");
     expect_refused("label: {a: [b]}\n", NULL, NULL, "label must be one plain value");
