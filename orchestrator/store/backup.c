@@ -24,6 +24,9 @@ enum {
     EPOCH_GAP = 1024,
 };
 
+/* A copy has this name until it is whole: what a kill leaves is neither started nor restored. */
+static const char PART[] = "asterism.db.part";
+
 static enum err refuse(sqlite3 *db, const char *directory, struct reason *reason)
 {
     enum err err = sqlite_err(sqlite3_errcode(db));
@@ -31,18 +34,23 @@ static enum err refuse(sqlite3 *db, const char *directory, struct reason *reason
                       sqlite3_errmsg(db));
 }
 
-/* A connection beside the daemon's. The database must be there. */
-static enum err open_beside(const char *directory, sqlite3 **ret_db, struct reason *reason)
+static enum err require_database(const char *directory, struct reason *reason)
 {
     char *path = mem_format("%s/asterism.db", directory);
-    int rc = access(path, F_OK);
-    if (rc != 0) {
-        enum err err = reason_set(reason, ERR_NOT_FOUND, "there is no %s", path);
-        mem_free(path);
-        return err;
-    }
+    enum err err = access(path, F_OK) == 0
+                       ? ERR_NONE
+                       : reason_set(reason, ERR_NOT_FOUND, "there is no %s", path);
+    mem_free(path);
+    return err;
+}
+
+/* A connection beside the daemon's. The database is there. */
+static enum err open_beside(const char *directory, const char *name, sqlite3 **ret_db,
+                            struct reason *reason)
+{
+    char *path = mem_format("%s/%s", directory, name);
     sqlite3 *db = NULL;
-    rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     mem_free(path);
     sqlite3_busy_timeout(db, 10000);
     enum err err = rc == SQLITE_OK ? schema_check(db, reason) : refuse(db, directory, reason);
@@ -73,7 +81,7 @@ static enum err check_integrity(sqlite3 *db, const char *directory, struct reaso
 static enum err vacuum_into(sqlite3 *db, const char *from_dir, const char *to_dir,
                             struct reason *reason)
 {
-    char *path = mem_format("%s/asterism.db", to_dir);
+    char *path = mem_format("%s/%s", to_dir, PART);
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(db, "VACUUM INTO ?", -1, &statement, NULL);
     if (rc == SQLITE_OK) {
@@ -191,7 +199,10 @@ static enum err copy_all(const char *from_dir, const char *to_dir, sqlite3 **ret
 {
     sqlite3 *from = NULL;
     sqlite3 *copy = NULL;
-    enum err err = open_beside(from_dir, &from, reason);
+    enum err err = require_database(from_dir, reason);
+    if (err == ERR_NONE) {
+        err = open_beside(from_dir, "asterism.db", &from, reason);
+    }
     if (err != ERR_NONE) {
         return err;
     }
@@ -201,7 +212,7 @@ static enum err copy_all(const char *from_dir, const char *to_dir, sqlite3 **ret
     }
     sqlite3_close(from);
     if (err == ERR_NONE) {
-        err = open_beside(to_dir, &copy, reason);
+        err = open_beside(to_dir, PART, &copy, reason);
     }
     if (err == ERR_NONE) {
         err = check_integrity(copy, to_dir, reason);
@@ -215,6 +226,26 @@ static enum err copy_all(const char *from_dir, const char *to_dir, sqlite3 **ret
     }
     *ret_copy = copy;
     return ERR_NONE;
+}
+
+/* The last step: from here on the copy is one. It is closed, and what it holds is on the disk. */
+static enum err put_in_place(const char *directory, struct reason *reason)
+{
+    char *part = mem_format("%s/%s", directory, PART);
+    char *path = mem_format("%s/asterism.db", directory);
+    enum err err = data_dir_sync(part, reason);
+    if (err == ERR_NONE && access(path, F_OK) == 0) {
+        err = reason_set(reason, ERR_EXISTS, "%s is there: somebody else has made it", path);
+    }
+    if (err == ERR_NONE && rename(part, path) != 0) {
+        err = reason_set(reason, ERR_IO, "%s cannot be renamed: %s", part, strerror(errno));
+    }
+    if (err == ERR_NONE) {
+        err = data_dir_sync(directory, reason);
+    }
+    mem_free(path);
+    mem_free(part);
+    return err;
 }
 
 enum err store_backup(const char *data_dir, const char *target_dir, struct reason *reason)
@@ -234,35 +265,50 @@ enum err store_backup(const char *data_dir, const char *target_dir, struct reaso
     err = copy_all(data_dir, target_dir, &copy, reason);
     if (err == ERR_NONE) {
         sqlite3_close(copy);
+        err = put_in_place(target_dir, reason);
     }
     close(backup_fd);
     return err;
 }
 
-enum err store_restore(const char *backup_dir, const char *data_dir, struct reason *reason)
+/* What the lost database may have promised beyond this one is not promised again. */
+static enum err mark_restored(sqlite3 *copy, const char *data_dir, struct reason *reason)
 {
-    sqlite3 *copy = NULL;
-    enum err err = require_empty(data_dir, reason);
-    if (err == ERR_NONE) {
-        err = copy_all(backup_dir, data_dir, &copy, reason);
-    }
-    if (err != ERR_NONE) {
-        return err;
-    }
     char sql[160];
     snprintf(sql, sizeof sql,
              "INSERT OR REPLACE INTO meta(key, value)"
              " SELECT 'restored', coalesce(max(epoch), 0) + %d FROM start",
              EPOCH_GAP);
-    if (sqlite3_exec(copy, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        err = refuse(copy, data_dir, reason);
-    }
-    sqlite3_close(copy);
+    return sqlite3_exec(copy, sql, NULL, NULL, NULL) == SQLITE_OK ? ERR_NONE
+                                                                  : refuse(copy, data_dir, reason);
+}
+
+enum err store_restore(const char *backup_dir, const char *data_dir, struct reason *reason)
+{
+    sqlite3 *copy = NULL;
+    int lock_fd = -1;
+    enum err err = require_empty(data_dir, reason);
     if (err == ERR_NONE) {
-        char *path = mem_format("%s/asterism.db", data_dir);
-        err = data_dir_sync(path, reason);
-        mem_free(path);
+        err = require_database(backup_dir, reason);
     }
+    if (err == ERR_NONE) {
+        err = data_dir_make(data_dir, reason);
+    }
+    if (err == ERR_NONE) {
+        err = data_dir_lock(data_dir, &lock_fd, reason); /* no daemon begins there meanwhile */
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = copy_all(backup_dir, data_dir, &copy, reason);
+    if (err == ERR_NONE) {
+        err = mark_restored(copy, data_dir, reason);
+        sqlite3_close(copy);
+    }
+    if (err == ERR_NONE) {
+        err = put_in_place(data_dir, reason);
+    }
+    close(lock_fd);
     return err;
 }
 
@@ -342,7 +388,10 @@ enum err store_restore_accept(const char *data_dir, struct reason *reason)
     if (err != ERR_NONE) {
         return err;
     }
-    err = open_beside(data_dir, &db, reason);
+    err = require_database(data_dir, reason);
+    if (err == ERR_NONE) {
+        err = open_beside(data_dir, "asterism.db", &db, reason);
+    }
     if (err == ERR_NONE) {
         sqlite3_exec(db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
         err = accept(db, reason);

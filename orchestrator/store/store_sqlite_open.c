@@ -138,12 +138,17 @@ static bool holds_something(const struct store_sqlite *self, const char *name)
     return holds;
 }
 
-/* SQLite makes a new database of a missing or empty file. Beside what an old one has left that would be
-   a silent loss. */
+/* SQLite makes a new database of a missing or empty file. Beside what an old one has left, or a restore
+   that did not come to its end, that would be a silent loss. */
 static enum err check_file(const struct store_sqlite *self, struct reason *reason)
 {
-    if (!holds_something(self, "asterism.db") &&
-        (holds_something(self, "asterism.db-wal") || holds_something(self, "output"))) {
+    if (holds_something(self, "asterism.db")) {
+        return ERR_NONE;
+    }
+    if (holds_something(self, "asterism.db.part")) {
+        return damaged(self, "asterism.db.part: a restore did not come to its end", reason);
+    }
+    if (holds_something(self, "asterism.db-wal") || holds_something(self, "output")) {
         return damaged(self, "asterism.db is missing or empty", reason);
     }
     return ERR_NONE;

@@ -6,8 +6,11 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "orchestrator/store/backup.h"
@@ -150,6 +153,95 @@ static void a_damaged_backup_is_not_restored(void **state)
     assert_int_equal(store_restore(backup, target, &reason), ERR_CORRUPT);
 }
 
+/* Runs it in a process that the kernel kills when it writes more than the database into one file: at the
+   output, which comes last. */
+static void killed_at_the_output(enum err (*copy)(const char *, const char *, struct reason *),
+                                 const char *from, const char *to)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit limit = { 2 << 20, 2 << 20 };
+        struct rlimit no_core = { 0, 0 };
+        signal(SIGXFSZ, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &no_core);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        _exit(copy(from, to, NULL) == ERR_NONE ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+}
+
+static void what_a_killed_restore_has_left_is_not_started(void **state)
+{
+    struct store_world *world = *state;
+    struct reason reason = { "" };
+    char backup[128];
+    char lost[128];
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 4 << 20);
+    world_commit(world);
+    take_backup(world, backup);
+    world_path(world, "lost", lost);
+    world_close(world);
+    assert_int_equal(rename(world->data_dir, lost), 0);
+    killed_at_the_output(store_restore, backup, world->data_dir);
+    assert_int_equal(world_try_open(world, &reason), ERR_CORRUPT);
+    assert_non_null(strstr(reason.text, "asterism.db.part"));
+    assert_int_equal(store_restore(backup, world->data_dir, NULL), ERR_EXISTS);
+}
+
+static void what_a_killed_backup_has_left_is_not_restored(void **state)
+{
+    struct store_world *world = *state;
+    char backup[128];
+    char target[128];
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 4 << 20);
+    world_commit(world);
+    world_path(world, "backup", backup);
+    killed_at_the_output(store_backup, world->data_dir, backup);
+    world_path(world, "target", target);
+    assert_int_equal(store_restore(backup, target, NULL), ERR_NOT_FOUND);
+    assert_int_not_equal(access(target, F_OK), 0);
+}
+
+static void what_a_failed_restore_has_left_is_not_started(void **state)
+{
+    struct store_world *world = *state;
+    struct reason reason = { "" };
+    char backup[128];
+    char path[160];
+    char lost[128];
+    world_add_sample(world);
+    world_output(world, STREAM_STDOUT, 300000);
+    world_commit(world);
+    take_backup(world, backup);
+    snprintf(path, sizeof path, "%s/output", backup);
+    world_path(world, "output", lost);
+    assert_int_equal(rename(path, lost), 0);
+    world_path(world, "lost", lost);
+    world_close(world);
+    assert_int_equal(rename(world->data_dir, lost), 0);
+    assert_int_not_equal(store_restore(backup, world->data_dir, NULL), ERR_NONE);
+    assert_int_equal(world_try_open(world, &reason), ERR_CORRUPT);
+}
+
+static void a_restored_directory_was_locked_meanwhile_and_is_free(void **state)
+{
+    struct store_world *world = *state;
+    char backup[128];
+    take_backup(world, backup);
+    char path[160];
+    char target[128];
+    world_path(world, "target", target);
+    assert_int_equal(store_restore(backup, target, NULL), ERR_NONE);
+    snprintf(path, sizeof path, "%s/lock", target);
+    assert_int_equal(access(path, F_OK), 0); /* it was taken, and is free again */
+    assert_int_equal(store_restore_accept(target, NULL), ERR_CONFLICT);
+}
+
 static void a_loss_is_not_accepted_while_a_daemon_runs(void **state)
 {
     struct store_world *world = *state;
@@ -165,6 +257,10 @@ int main(void)
         ROW(a_restored_database_knows_that_receipts_of_the_lost_one_are_ahead),
         ROW(a_backup_goes_only_into_an_empty_directory),
         ROW(a_damaged_backup_is_not_restored),
+        ROW(what_a_killed_restore_has_left_is_not_started),
+        ROW(what_a_killed_backup_has_left_is_not_restored),
+        ROW(what_a_failed_restore_has_left_is_not_started),
+        ROW(a_restored_directory_was_locked_meanwhile_and_is_free),
         ROW(an_accepted_loss_leaves_what_must_not_run_twice_to_someone),
         ROW(a_loss_is_not_accepted_while_a_daemon_runs),
     };
