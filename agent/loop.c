@@ -250,13 +250,12 @@ static enum err turn(struct agent *agent, struct reason *reason)
     return err;
 }
 
-/* Without its helper the agent can start nothing and must not take more. The ends of what ran are
-   journalled first, so that the next process can report them. */
+/* Without its helper the agent can start nothing and must not take more. Ends that are known are journalled
+   first; of what ran the journal says that it runs, and so the next process says that it died. */
 static enum err end_broken(struct agent *agent, struct reason *reason)
 {
     enum err err = ERR_NONE;
-    for (int i = 0; i < 100 && err == ERR_NONE && agent_engine_stats(agent->engine).running > 0;
-         i++) {
+    while (err == ERR_NONE && exec_has_ends(agent->exec)) {
         nest_run_once(agent->nest, false);
         err = turn(agent, reason);
     }

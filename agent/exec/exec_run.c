@@ -335,6 +335,8 @@ void run_on_report(void *context, const struct report *report, struct str text, 
     }
 }
 
+/* What ran has no end that anybody saw: none is made up. It is as dead as if the agent had been killed, and is
+   told so by the next one, from the journal. */
 void run_on_lost(void *context)
 {
     struct exec *exec = context;
@@ -343,34 +345,31 @@ void run_on_lost(void *context)
     size_t at = 0;
     uint64_t fence;
     void *value;
-    struct buf runs = { 0 };
+    struct buf dead = { 0 };
     while (map_each(&exec->attempts, &at, &fence, &value)) {
         struct attempt *attempt = value;
         if (attempt->kind != &executor_run && attempt->kind != &executor_shell) {
             continue;
         }
-        if (run_of(attempt)->pid > 1) {
-            kill(-run_of(attempt)->pid, SIGKILL);
-        }
-        buf_append(&runs, &attempt, sizeof attempt);
-    }
-    leftover_kill(exec->place.root);
-    for (at = 0; at + sizeof(struct attempt *) <= runs.length; at += sizeof(struct attempt *)) {
-        struct attempt *attempt;
-        memcpy(&attempt, runs.data + at, sizeof attempt);
         struct run *run = run_of(attempt);
         if (run->is_dead) {
-            continue; /* its end is known, only its pipes are not at theirs */
+            buf_append(&dead, &run, sizeof run); /* its end removes it from the map */
+        } else {
+            if (run->pid > 1) {
+                kill(-run->pid, SIGKILL);
+            }
+            run_release(attempt);
         }
+    }
+    leftover_kill(exec->place.root);
+    for (at = 0; at + sizeof(struct run *) <= dead.length; at += sizeof(struct run *)) {
+        struct run *run;
+        memcpy(&run, dead.data + at, sizeof run);
         stream_drain(&run->streams[0]);
         stream_drain(&run->streams[1]);
-        run_release(attempt);
-        attempt->end.output = output_of(run);
-        attempt->end.signal = SIGKILL;
-        attempt_set_reason(attempt, "killed, because the exec helper of the agent is gone");
-        attempt_end(attempt, OUTCOME_SIGNALLED);
+        run_finish(run);
     }
-    buf_done(&runs);
+    buf_done(&dead);
 }
 
 const struct executor_kind executor_run = {

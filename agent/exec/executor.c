@@ -249,6 +249,9 @@ void exec_start(struct exec *exec, uint64_t fence, uint32_t attempt, struct str 
                 const struct msg_body *body)
 {
     CHECK(map_get(&exec->attempts, fence) == NULL);
+    if (exec->is_broken) {
+        return; /* it has not failed: the next agent says that it died */
+    }
     struct exec_order order = { fence, attempt, task_name, body };
     const struct executor_kind *kind = executor_find(body->executor);
     if (kind == NULL) {
@@ -264,7 +267,7 @@ void exec_stop(struct exec *exec, uint64_t fence, enum outcome outcome, int64_t 
                const char *why)
 {
     struct attempt *attempt = map_get(&exec->attempts, fence);
-    if (attempt != NULL && attempt->kind->stop != NULL) {
+    if (attempt != NULL && attempt->kind->stop != NULL && !exec->is_broken) {
         attempt->kind->stop(attempt, outcome, grace_ms < 0 ? 0 : grace_ms, why);
     }
 }
@@ -332,4 +335,9 @@ void exec_forget_others(struct exec *exec, const uint64_t *fences, size_t count)
 bool exec_is_broken(const struct exec *exec)
 {
     return exec->is_broken;
+}
+
+bool exec_has_ends(const struct exec *exec)
+{
+    return exec->ending_first != NULL;
 }

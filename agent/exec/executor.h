@@ -83,8 +83,10 @@ void exec_forget(struct exec *exec, uint64_t fence);
 /* Removes all that stands in work_dir but the `count` attempts named: at the agent's start. */
 void exec_forget_others(struct exec *exec, const uint64_t *fences, size_t count);
 
-/* The helper is gone although nobody ended it: every attempt that ran has been reported by `ended`
-   as signalled; the agent should end itself so that it is restarted whole. */
+/* The helper is gone although nobody ended it. What ran has been killed, and is told by nothing: nobody knows
+   its end. Nothing starts any more; the agent should end itself so that it is restarted whole, when
+   exec_has_ends() says no. */
 bool exec_is_broken(const struct exec *exec);
+bool exec_has_ends(const struct exec *exec); /* that the loop has still to tell */
 
 #endif

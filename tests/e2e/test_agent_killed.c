@@ -128,6 +128,40 @@ static void a_restarted_agent_says_what_died_and_it_is_run_at_once(void **state)
     fleet_passed(fleet);
 }
 
+/* The helper: the one child of an agent. */
+static pid_t child_of(pid_t parent)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)parent, (long)parent);
+    char *text = file_text(path);
+    pid_t child = (pid_t)strtol(text, NULL, 10);
+    free(text);
+    assert_true(child > 1);
+    return child;
+}
+
+static void a_killed_helper_is_the_death_of_its_agent(void **state)
+{
+    struct fleet *fleet = *state;
+    char id[128];
+    fleet_quick(fleet, "10m");
+    fleet_daemon_start(fleet);
+    struct fleet_agent *agent = fleet_agent_add(fleet, "only", 2);
+    fleet_agent_start(fleet, agent);
+    stays_runs(fleet, "", id);
+    kill(child_of(agent->process.pid), SIGKILL);
+    assert_true(process_wait(&agent->process, LIMIT_MS));
+    assert_int_equal(process_code(&agent->process), 1);
+    EVENTUALLY(LIMIT_MS, pids_alive(fleet) == 0);
+    assert_string_equal(state_of(fleet, id, "stays"), "running"); /* nobody has said more yet */
+    fleet_agent_start(fleet, agent);
+    cli_expect(fleet, 0, "succeeded", "wait", id, NULL); /* no try was counted: there is but one */
+    assert_int_equal(marks_begun(fleet, "stays"), 2);
+    assert_int_equal(marks_begun(fleet, "before"), 1);
+    assert_int_equal(history_number(fleet, "SELECT count(*) FROM event WHERE kind = 9"), 1);
+    fleet_passed(fleet);
+}
+
 static void a_task_that_kills_its_agents_is_poison(void **state)
 {
     struct fleet *fleet = *state;
@@ -268,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(what_a_killed_agent_ran_dies_and_is_run_elsewhere),
         ROW(a_restarted_agent_says_what_died_and_it_is_run_at_once),
+        ROW(a_killed_helper_is_the_death_of_its_agent),
         ROW(a_task_that_kills_its_agents_is_poison),
         ROW(a_result_that_was_not_acknowledged_outlives_its_agent),
         ROW(a_cut_off_task_with_on_disconnect_stop_is_stopped_and_run_again),
