@@ -50,6 +50,28 @@ static bool see(struct reopening *reopening, uint32_t task)
     return is_new;
 }
 
+/* Finding them, from behind as it is done, or what leads into them. */
+static bool are_finals_many(const struct constellation *constellation, size_t max)
+{
+    uint32_t left = constellation->finals;
+    size_t looks = left;
+    size_t tasks_max = max * LOOKS_A_ROW;
+    for (uint32_t i = constellation->tasks; left > 0 && i > 0 && looks <= max; i--) {
+        const struct task *task = constellation_task(constellation, i - 1);
+        if (tasks_max-- == 0) {
+            return true;
+        }
+        if (task->removed || (task->record.flags & TASK_FINALLY) == 0) {
+            continue;
+        }
+        left--;
+        for (uint32_t at = task->first_in; at != 0 && looks <= max; looks++) {
+            at = constellation_edge(constellation, at - 1)->next_in;
+        }
+    }
+    return looks > max;
+}
+
 bool reopen_is_large(const struct engine *engine, struct constellation *constellation,
                      const uint32_t *tasks, size_t count, enum hold_origin kind)
 {
@@ -58,9 +80,9 @@ bool reopen_is_large(const struct engine *engine, struct constellation *constell
     const size_t max = engine->config.reopen_max;
     size_t listed = 0;
     size_t looks = 0;
-    if (constellation->finals > max &&
-        (constellation->finally_open ||
-         constellation_state_is_final(constellation->record.state))) {
+    if ((constellation->finally_open ||
+         constellation_state_is_final(constellation->record.state)) &&
+        are_finals_many(constellation, max)) {
         return true; /* they may have to be called back */
     }
     for (size_t i = 0; i < count && i < max; i++) {

@@ -107,6 +107,45 @@ static void finally_tasks_run_again_after_a_rerun_that_a_restart_has_met(void **
     }
 }
 
+/* They are few, and each needs all before it. */
+static void what_leads_out_of_finally_tasks_is_taken_back_by_slices(void **state)
+{
+    (void)state;
+    enum { FINALS = 40, EDGES = FINALS * (FINALS - 1) / 2, SLICE = 64 };
+    struct living *living = living_new_slow(FINALS, SLICE);
+    struct plan_task tasks[FINALS + 1] = { 0 };
+    struct plan_edge edges[EDGES];
+    size_t count = 0;
+    for (uint32_t to = 1; to <= FINALS; to++) {
+        tasks[to].flags = TASK_FINALLY;
+        for (uint32_t from = 1; from < to; from++) {
+            edges[count++] =
+                (struct plan_edge){ .from = from, .to = to, .when = EDGE_WHEN_SUCCESS };
+        }
+    }
+    struct plan plan = living_plan_of(tasks, FINALS + 1, edges, EDGES);
+    living_submit(living, &plan);
+    finish_all(living, FINALS + 1);
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+    living_revive(living);
+    const int64_t root = 1;
+    struct event event = living_reopening(&root, true);
+    living_turn(living, &event, 1);
+    assert_int_equal(living->err, ERR_NONE);
+    assert_true(living->effects.count <= 5 * SLICE);
+    while (engine_next_deadline(living->engine) <= living->now.boot_ms) {
+        living_turn(living, NULL, 0);
+        assert_true(living->effects.count <= 5 * SLICE);
+    }
+    for (int64_t id = 2; id <= FINALS + 1; id++) {
+        assert_int_equal(living_task(living, id)->round, 2);
+        living_expect_state(living, id, TASK_WAITING);
+    }
+    finish_all(living, FINALS + 1);
+    assert_int_equal(living->constellation.state, CONSTELLATION_SUCCEEDED);
+    living_end(living);
+}
+
 /* --- Holds --- */
 
 enum { SMALL_SLICE = 8, SMALL_TURN_MAX = 5 * SMALL_SLICE };
@@ -380,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_retry_counts_what_it_looks_at),
         cmocka_unit_test(finally_tasks_run_again_after_a_rerun_that_a_restart_has_met),
+        cmocka_unit_test(what_leads_out_of_finally_tasks_is_taken_back_by_slices),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
         cmocka_unit_test(many_finally_tasks_are_called_back_by_slices_over_a_restart_too),
         cmocka_unit_test(what_goes_on_in_the_turn_of_its_end_is_held_by_nothing),
