@@ -84,13 +84,15 @@ struct edge_record decision_record(const struct constellation *constellation,
 }
 
 /* The predecessor that closed the way, for the books: the first that is found. */
-static int64_t find_closer(const struct task *task)
+static int64_t find_closer(struct engine *engine, const struct task *task)
 {
-    for (uint32_t at = task->first_in; at != 0;) {
+    size_t looks = 0;
+    for (uint32_t at = task->first_in; at != 0; looks++) {
         const struct edge *edge = constellation_edge(task->constellation, at - 1);
         if (edge->decision == EDGE_CLOSED &&
             (edge->required || (task->record.flags & TASK_JOIN_ANY) == 0 ||
              task->required_closed == 0)) {
+            engine->far_rows += looks / LOOKS_A_ROW;
             return constellation_task(task->constellation, edge->from)->record.id;
         }
         at = edge->next_in;
@@ -100,7 +102,7 @@ static int64_t find_closer(const struct task *task)
 
 void decision_skip(struct engine *engine, struct task *task)
 {
-    int64_t because = find_closer(task);
+    int64_t because = find_closer(engine, task);
     task_move(engine, task, TASK_SKIPPED);
     struct history *history = engine_history(engine, HISTORY_TASK_SKIPPED);
     history->constellation_id = task->constellation->record.id;

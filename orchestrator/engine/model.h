@@ -28,6 +28,8 @@
 
 struct order;
 
+enum { LOOKS_A_ROW = 16 }; /* so many edges or tasks are looked at in the time of a row */
+
 struct engine {
     struct engine_config config;
     struct rng rng;
@@ -38,7 +40,8 @@ struct engine {
     uint64_t mark_base;
     uint64_t refused_channel; /* the last one: the rest of its frame follows, and is ignored */
     struct effects *effects;  /* of the step */
-    size_t far_rows; /* what decisions that are stored far from each other cost beside their row */
+    /* What decisions cost beside their rows: those that are stored far from each other, and looks. */
+    size_t far_rows;
     int64_t saved_edge_id; /* the last decision that was saved or erased */
     uint64_t saved_fence;  /* likewise: of the attempt that has made it */
     bool blocked;

@@ -3,9 +3,6 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-/* Edges that are looked at in the time of a row. */
-enum { LOOKS_A_ROW = 16 };
-
 static uint16_t one_more(uint16_t count)
 {
     return count < UINT16_MAX ? (uint16_t)(count + 1) : count;

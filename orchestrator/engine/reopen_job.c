@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 #include "orchestrator/engine/model.h"
 
-enum { ROWS_A_TASK = 4, LOOKS_A_ROW = 16 };
+enum { ROWS_A_TASK = 4 };
 
 enum step {
     STEP_REACH,

@@ -17,7 +17,7 @@
 static void a_retry_counts_what_it_looks_at(void **state)
 {
     (void)state;
-    enum { TASKS = 100, ROWS_A_TASK = 4, LOOKS_A_ROW = 16, SLICE = 8 };
+    enum { TASKS = 100, ROWS_A_TASK = 4, SLICE = 8 };
     struct living *living = living_new_slow(TASKS, SLICE);
     struct plan_task tasks[TASKS + 1] = { 0 };
     struct plan_edge edges[TASKS];
@@ -48,6 +48,37 @@ static void a_retry_counts_what_it_looks_at(void **state)
     assert_int_equal(living_task(living, TASKS + 1)->state, TASK_SKIPPED);
     living_check(living);
     living_free(living);
+}
+
+/* --- Skipping --- */
+
+/* What closes the way to each is found behind all else that leads to it. */
+static void a_skip_counts_what_it_looks_at(void **state)
+{
+    (void)state;
+    enum { FROM = 160, TO = 20, TASKS = FROM + TO, EDGES = FROM * TO };
+    enum { LOOKS_A_TURN = 16 * 32, SLICE = 32 };
+    struct living *living = living_new_slow(FROM, SLICE);
+    struct plan_task tasks[TASKS] = { 0 };
+    struct plan_edge *edges = mem_array(EDGES, sizeof *edges);
+    for (uint32_t i = 0; i < EDGES; i++) {
+        edges[i] =
+            (struct plan_edge){ .from = i / TO, .to = FROM + i % TO, .when = EDGE_WHEN_SUCCESS };
+    }
+    struct plan plan = living_plan_of(tasks, TASKS, edges, EDGES);
+    living_submit(living, &plan);
+    mem_free(edges);
+    int turns = 1;
+    living_finish(living, living_task(living, 1)->fence, OUTCOME_EXITED, 1);
+    while (engine_next_deadline(living->engine) <= living->now.boot_ms) {
+        living_turn(living, NULL, 0);
+        turns++;
+    }
+    for (int64_t id = FROM + 1; id <= TASKS; id++) {
+        living_expect_state(living, id, TASK_SKIPPED);
+    }
+    assert_true(turns >= (FROM - 1) * TO / LOOKS_A_TURN);
+    living_end(living);
 }
 
 /* --- Finally --- */
@@ -418,6 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_retry_counts_what_it_looks_at),
+        cmocka_unit_test(a_skip_counts_what_it_looks_at),
         cmocka_unit_test(finally_tasks_run_again_after_a_rerun_that_a_restart_has_met),
         cmocka_unit_test(what_leads_out_of_finally_tasks_is_taken_back_by_slices),
         cmocka_unit_test(the_expiry_of_a_hold_on_many_fails_them_by_slices_over_a_restart_too),
