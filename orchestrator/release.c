@@ -166,6 +166,7 @@ void release_effects(struct loop *loop, const struct release_body *bodies)
     for (; batches != NULL; batches = batches->next) {
         flush_batch(loop, batches);
     }
+    nest_write_now(loop->nest); /* before the turn puts its own things in order: somebody waits */
 }
 
 static void ack_output(void *context, uint64_t fence, enum stream stream, uint64_t offset)

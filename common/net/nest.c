@@ -130,6 +130,11 @@ void nest_run_once(struct nest *nest, bool may_sleep)
     }
 }
 
+void nest_write_now(struct nest *nest)
+{
+    sendings_write(&nest->sendings);
+}
+
 void nest_drain(struct nest *nest, bool (*idle)(void *context), void *context, int64_t limit_ms)
 {
     int64_t end_ms = nest_monotonic_ms() + limit_ms;

@@ -23,6 +23,9 @@ struct uv_loop_s *nest_uv(struct nest *nest); /* give this to lws as its foreign
 /* One pass: services what is ready in both loops. Sleeps until something is, unless `may_sleep` is
    false. */
 void nest_run_once(struct nest *nest, bool may_sleep);
+/* What connections have been given to send and can take at once goes out now, and not with the next pass. Nobody
+   is called back. */
+void nest_write_now(struct nest *nest);
 /* How often the uv loop has been run: what libwebsockets leaves for its next pass is done before anything of
    that pass. */
 uint64_t nest_passes(const struct nest *nest);

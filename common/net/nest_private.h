@@ -19,6 +19,8 @@ struct sendings {
     size_t count;
 };
 void sendings_serve(struct sendings *list);
+/* Only those that need no more than a write; libwebsockets hears nothing, and nobody is called back. */
+void sendings_write(struct sendings *list);
 
 struct nest {
     struct event_base *base;

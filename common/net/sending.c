@@ -53,12 +53,17 @@ void sending_soon(struct nest *nest, struct sending *sending, struct lws *wsi)
     }
 }
 
+static bool write_at_once(struct sending *sending)
+{
+    return sending->write != NULL && !lws_partial_buffered(sending->wsi) && sending->write(sending);
+}
+
 /* As if the system had said that the socket takes bytes. Where it does not, libwebsockets keeps what is left,
    and waits for the socket itself. */
 static void serve(struct sending *sending)
 {
     struct lws *wsi = sending->wsi;
-    if (sending->write != NULL && !lws_partial_buffered(wsi) && sending->write(sending)) {
+    if (write_at_once(sending)) {
         return;
     }
     struct lws_context *context = lws_get_context(wsi);
@@ -83,5 +88,18 @@ void sendings_serve(struct sendings *list)
             sending_forget(sending);
             serve(sending);
         }
+    }
+}
+
+void sendings_write(struct sendings *list)
+{
+    struct sending *sending = list->first;
+    for (size_t left = list->count; left > 0 && sending != NULL; left--) {
+        struct sending *next = sending->next;
+        sending_forget(sending);
+        if (!write_at_once(sending) && sending->list == NULL) {
+            push(list, sending);
+        }
+        sending = next;
     }
 }

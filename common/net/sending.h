@@ -1,7 +1,7 @@
 /* Connections that have something to send. Nearly every socket can take it at once: so each is served once
    before the loop asks the system what is ready. Asked of libwebsockets, a chance to write costs two more
    looks of each loop, and the system is told three times what is waited for. Nothing is sent before the
-   loop goes on: what a turn wants to say waits for its commit, and goes in one piece. */
+   loop goes on, or nest_write_now(): what a turn wants to say waits for its commit, and goes in one piece. */
 #ifndef COMMON_NET_SENDING_H
 #define COMMON_NET_SENDING_H
 

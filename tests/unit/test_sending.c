@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,6 +67,24 @@ static void a_message_to_an_agent_changes_nothing_that_is_waited_for(void **stat
     raw_close(&raw);
 }
 
+static void a_message_goes_out_before_the_next_pass_if_that_is_asked_for(void **state)
+{
+    struct house *house = *state;
+    struct raw raw;
+    char byte = 0;
+    open_channel(house, &raw);
+    net_channel_send(house->net, house->channel, STR("now"));
+    assert_int_equal(recv(raw.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1);
+    nest_write_now(house->nest);
+    assert_int_equal(recv(raw.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT), 1);
+    raw_until_text(&raw, "now");
+    net_channel_send(house->net, house->channel, STR("later"));
+    nest_write_now(house->nest);
+    nest_write_now(house->nest);
+    raw_until_text(&raw, "later");
+    raw_close(&raw);
+}
+
 static bool has_all(void *raw)
 {
     return ((struct raw *)raw)->got.length >= BYTES;
@@ -101,6 +120,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_message_to_an_agent_changes_nothing_that_is_waited_for,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_message_goes_out_before_the_next_pass_if_that_is_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(what_an_agent_does_not_take_waits_for_it, setup, teardown),
     };
     return cmocka_run_group_tests_name("sending", tests, NULL, NULL);
