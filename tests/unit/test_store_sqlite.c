@@ -99,6 +99,16 @@ static void a_truncated_database_is_refused_with_what_to_do(void **state)
     expect_refused(world, ERR_CORRUPT, "asterismd restore");
 }
 
+/* As its header says (the file format's offset 16). */
+static off_t page_bytes(const char *path)
+{
+    unsigned char bytes[2];
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(pread(fd, bytes, sizeof bytes, 16), sizeof bytes);
+    close(fd);
+    return (off_t)bytes[0] << 8 | bytes[1];
+}
+
 static void an_overwritten_page_is_refused_with_what_to_do(void **state)
 {
     struct store_world *world = *state;
@@ -110,13 +120,15 @@ static void an_overwritten_page_is_refused_with_what_to_do(void **state)
     world_path(world, "data/asterism.db", path);
     assert_int_equal(stat(path, &status), 0);
     int refused = 0;
-    for (off_t at = 4096; at < status.st_size; at += 4096) {
-        unsigned char kept[4096];
+    unsigned char kept[4096];
+    off_t page = page_bytes(path);
+    assert_in_range(page, 512, sizeof kept);
+    for (off_t at = page; at < status.st_size; at += page) {
         int fd = open(path, O_RDWR);
-        assert_int_equal(pread(fd, kept, sizeof kept, at), sizeof kept);
-        overwrite(world, at, 4096);
+        assert_int_equal(pread(fd, kept, (size_t)page, at), page);
+        overwrite(world, at, (size_t)page);
         expect_refused(world, ERR_CORRUPT, "asterismd restore");
-        assert_int_equal(pwrite(fd, kept, sizeof kept, at), sizeof kept);
+        assert_int_equal(pwrite(fd, kept, (size_t)page, at), page);
         close(fd);
         refused++;
     }
