@@ -67,6 +67,11 @@ double floor_trip_once(struct floor_trip *trip)
     return now_s() - began;
 }
 
+pid_t floor_trip_echo(const struct floor_trip *trip)
+{
+    return trip->echo;
+}
+
 void floor_trip_free(struct floor_trip *trip)
 {
     close(trip->fd);

@@ -2,6 +2,8 @@
 #ifndef TESTS_BENCH_FLOORS_H
 #define TESTS_BENCH_FLOORS_H
 
+#include <sys/types.h>
+
 #include "tests/bench/bench.h"
 
 /* An SQLite database in WAL mode, synchronous=FULL, as the daemon has it. */
@@ -24,6 +26,7 @@ struct floor_trip;
 struct floor_trip *floor_trip_new(void);
 void floor_trip_free(struct floor_trip *trip);
 double floor_trip_once(struct floor_trip *trip); /* seconds there and back */
+pid_t floor_trip_echo(const struct floor_trip *trip);
 
 /* posix_spawn and wait of /bin/true, one at a time each: starts a second of all together. */
 double floor_spawn(size_t processes, size_t starts);

@@ -1,22 +1,44 @@
 /* A hop in a chain: the result of a task goes in, the assignment of the next one comes out, and
    between them stands one commit. Timed at the socket of an agent in this process; the floors are
-   measured between its chains. */
+   measured between its chains.
 
-#include "common/base/err.h"
+   Which core a program is on makes a third of what its commit takes, if only one of them is told that the disk
+   has done its work, and to wake one on another core takes longer. So floors and hops are measured in
+   the same places, and in each in turn: the daemon on one core, its agent on the same and on another. */
+
+#include <unistd.h>
+
 #include "common/base/mem.h"
+#include "tests/bench/cores.h"
 #include "tests/bench/fake.h"
 #include "tests/bench/fleet.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/plans.h"
 
-enum { ROUNDS = 10, CHAIN = 200, FLOORS = 100, SPARE = 8 };
+enum { ROUNDS = 3, CHAIN = 200, FLOORS = 100, CORES_MAX = 2, PLACES_MAX = CORES_MAX * CORES_MAX };
 
-struct hops {
+enum { HOPS, COMMITS, TRIPS, SAMPLES };
+
+struct sample {
     double *times;
     size_t count;
-    double sent_s; /* 0: the first of a chain is no hop */
-    size_t left;   /* of the chain */
-    bool ready;
+};
+
+/* What was measured in one place: times in seconds. */
+struct place {
+    int daemon_core;
+    int agent_core;
+    struct sample samples[SAMPLES];
+};
+
+struct rig {
+    struct fleet fleet;
+    struct fake *fake;
+    struct floor_db *db;
+    struct floor_trip *trip;
+    struct buf spec;
+    struct place places[PLACES_MAX];
+    size_t places_count;
 };
 
 struct hop_floors {
@@ -25,22 +47,9 @@ struct hop_floors {
     double trip_s;
 };
 
-static void on_ready(void *context, struct fake *fake)
+static void add(struct sample *sample, double time)
 {
-    (void)fake;
-    ((struct hops *)context)->ready = true;
-}
-
-static void on_assigned(void *context, struct fake *fake, const struct msg_assign *assign)
-{
-    struct hops *hops = context;
-    double now = now_s();
-    if (hops->sent_s > 0) {
-        hops->times[hops->count++] = now - hops->sent_s;
-    }
-    hops->left--;
-    hops->sent_s = hops->left == 0 ? 0 : now_s();
-    fake_finish(fake, assign->tasks[0].fence);
+    sample->times[sample->count++] = time;
 }
 
 /* `factor` times the floors is due. The p99 is also judged beside the floors' own p99: a disk that
@@ -61,62 +70,109 @@ static void report(struct bench *bench, const char *name, double value, double f
     figure_report(bench, &figure);
 }
 
-static void run_chain(struct fleet *fleet, struct nest *nest, struct hops *hops,
-                      const struct buf *spec)
+/* The first of a chain is no hop. */
+static void run_chain(struct rig *rig, struct sample *hops)
 {
     char uid[UID_BYTES];
-    hops->left = CHAIN;
-    hops->sent_s = 0;
-    http_submit(fleet->http, spec, uid);
-    while (hops->left > 0) {
-        nest_run_once(nest, true);
+    uint64_t fence = 0;
+    http_submit(rig->fleet.http, &rig->spec, uid);
+    fake_wait_assigned(rig->fake, &fence);
+    for (size_t left = CHAIN - 1; left > 0; left--) {
+        double sent_s = fake_finish(rig->fake, fence);
+        add(hops, fake_wait_assigned(rig->fake, &fence) - sent_s);
     }
-    nest_run_once(nest, false); /* the last result goes out */
-    nest_run_once(nest, false);
-    http_wait_succeeded(fleet->http, uid, 0, 0.001);
+    fake_finish(rig->fake, fence);
+    http_wait_succeeded(rig->fleet.http, uid, 0, 0.001);
+}
+
+/* --- Places --- */
+
+static void find_places(struct rig *rig)
+{
+    int cores[CORES_MAX];
+    size_t count = cores_list(cores, CORES_MAX);
+    for (size_t i = 0; i < count * count; i++) {
+        struct place *place = &rig->places[rig->places_count++];
+        place->daemon_core = cores[i / count];
+        place->agent_core = cores[i % count];
+        for (size_t k = 0; k < SAMPLES; k++) {
+            place->samples[k].times = mem_array((size_t)ROUNDS * CHAIN, sizeof(double));
+        }
+    }
+}
+
+static void measure(struct rig *rig, struct place *place)
+{
+    cores_put(rig->fleet.daemon, place->daemon_core);
+    cores_put(floor_trip_echo(rig->trip), place->daemon_core);
+    cores_put(getpid(), place->daemon_core);
+    for (size_t i = 0; i < FLOORS; i++) {
+        add(&place->samples[COMMITS], floor_db_commit(rig->db));
+    }
+    cores_put(getpid(), place->agent_core);
+    for (size_t i = 0; i < FLOORS; i++) {
+        add(&place->samples[TRIPS], floor_trip_once(rig->trip));
+    }
+    run_chain(rig, &place->samples[HOPS]);
+}
+
+/* Each place counts alike. */
+static double mean_of_medians(const struct rig *rig, size_t sample)
+{
+    double sum = 0;
+    for (size_t i = 0; i < rig->places_count; i++) {
+        const struct sample *values = &rig->places[i].samples[sample];
+        sum += median(values->times, values->count);
+    }
+    return sum / (double)rig->places_count;
+}
+
+static double p99_of_all(const struct rig *rig, size_t sample)
+{
+    double *all = mem_array(rig->places_count * ROUNDS * CHAIN, sizeof(double));
+    size_t count = 0;
+    for (size_t i = 0; i < rig->places_count; i++) {
+        const struct sample *values = &rig->places[i].samples[sample];
+        for (size_t k = 0; k < values->count; k++) {
+            all[count++] = values->times[k];
+        }
+    }
+    double value = percentile(all, count, 0.99);
+    mem_free(all);
+    return value;
 }
 
 void figure_hop(struct bench *bench)
 {
-    struct fleet fleet;
-    struct nest *nest = NULL;
-    struct reason reason = { "" };
-    struct buf spec = { 0 };
-    struct hops hops = { .times = mem_array(ROUNDS * CHAIN + SPARE, sizeof(double)) };
-    double commits[ROUNDS * FLOORS];
-    double trips[ROUNDS * FLOORS];
-    if (nest_new(&nest, &reason) != ERR_NONE) {
-        bench_die("loop: %s", reason.text);
+    struct rig rig = { .places_count = 0 };
+    find_places(&rig);
+    fleet_start(&rig.fleet, bench, 0, 0);
+    rig.fake = fake_dial(rig.fleet.url, "fake", 1);
+    if (rig.fake == NULL) {
+        bench_die("no session");
     }
-    fleet_start(&fleet, bench, 0, 0);
-    struct fake_callbacks callbacks = { &hops, on_ready, on_assigned };
-    struct fake *fake = fake_new(nest, fleet.url, "fake", 1, &callbacks);
-    fake_dial(fake);
-    while (!hops.ready) {
-        nest_run_once(nest, true);
+    plan_chain(&rig.spec, CHAIN);
+    rig.db = floor_db_new(bench);
+    rig.trip = floor_trip_new();
+    for (size_t i = 0; i < ROUNDS * rig.places_count; i++) {
+        measure(&rig, &rig.places[i % rig.places_count]);
     }
-    plan_chain(&spec, CHAIN);
-    struct floor_db *db = floor_db_new(bench);
-    struct floor_trip *trip = floor_trip_new();
-    for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < FLOORS; i++) {
-            commits[round * FLOORS + i] = floor_db_commit(db);
-            trips[round * FLOORS + i] = floor_trip_once(trip);
-        }
-        run_chain(&fleet, nest, &hops, &spec);
-    }
+    cores_let_go(getpid());
     struct hop_floors floors = {
-        .commit_s = median(commits, ROUNDS * FLOORS),
-        .commit_p99_s = percentile(commits, ROUNDS * FLOORS, 0.99),
-        .trip_s = median(trips, ROUNDS * FLOORS),
+        .commit_s = mean_of_medians(&rig, COMMITS),
+        .commit_p99_s = p99_of_all(&rig, COMMITS),
+        .trip_s = mean_of_medians(&rig, TRIPS),
     };
-    report(bench, "hop_p50", percentile(hops.times, hops.count, 0.5), 1.3, &floors);
-    report(bench, "hop_p99", percentile(hops.times, hops.count, 0.99), 3, &floors);
-    floor_trip_free(trip);
-    floor_db_free(db);
-    fake_free(fake);
-    nest_free(nest);
-    fleet_stop(&fleet);
-    mem_free(hops.times);
-    buf_done(&spec);
+    report(bench, "hop_p50", mean_of_medians(&rig, HOPS), 1.3, &floors);
+    report(bench, "hop_p99", p99_of_all(&rig, HOPS), 3, &floors);
+    for (size_t i = 0; i < rig.places_count; i++) {
+        for (size_t k = 0; k < SAMPLES; k++) {
+            mem_free(rig.places[i].samples[k].times);
+        }
+    }
+    floor_trip_free(rig.trip);
+    floor_db_free(rig.db);
+    fake_free(rig.fake);
+    fleet_stop(&rig.fleet);
+    buf_done(&rig.spec);
 }

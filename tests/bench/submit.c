@@ -3,7 +3,6 @@
    first task again. */
 #include <stdio.h>
 
-#include "common/base/err.h"
 #include "tests/bench/fake.h"
 #include "tests/bench/fleet.h"
 #include "tests/bench/floors.h"
@@ -44,49 +43,24 @@ static void report_memory(struct bench *bench, struct fleet *fleet)
     figure_report(bench, &figure);
 }
 
-static void on_ready(void *context, struct fake *fake)
-{
-    (void)context;
-    (void)fake;
-}
-
-static void on_assigned(void *context, struct fake *fake, const struct msg_assign *assign)
-{
-    (void)fake;
-    (void)assign;
-    if (*(double *)context <= 0) {
-        *(double *)context = now_s();
-    }
-}
-
 /* Seconds from the exec to the first Assign at an agent that dials all the while. */
 static double restart(struct fleet *fleet)
 {
-    struct nest *nest = NULL;
-    struct reason reason = { "" };
-    double assigned_s = 0;
-    fleet_kill_daemon(fleet);
-    if (nest_new(&nest, &reason) != ERR_NONE) {
-        bench_die("loop: %s", reason.text);
-    }
-    struct fake_callbacks callbacks = { &assigned_s, on_ready, on_assigned };
     char device[32];
+    uint64_t fence = 0;
     snprintf(device, sizeof device, "fake-%u", fleet->starts);
-    struct fake *fake = fake_new(nest, fleet->url, device, 1, &callbacks);
+    fleet_kill_daemon(fleet);
     double began = fleet_exec_daemon(fleet);
-    fake_dial(fake);
-    while (assigned_s <= 0) {
-        nest_run_once(nest, false);
-        if (fake_is_closed(fake)) {
-            fake_dial(fake); /* not listening yet */
+    struct fake *fake = fake_dial(fleet->url, device, 1);
+    while (fake == NULL) { /* not listening yet */
+        if (now_s() - began > LIMIT_S) {
+            bench_die("nobody listens after a restart");
         }
         sleep_s(0.001);
-        if (now_s() - began > LIMIT_S) {
-            bench_die("nothing is assigned after a restart");
-        }
+        fake = fake_dial(fleet->url, device, 1);
     }
+    double assigned_s = fake_wait_assigned(fake, &fence);
     fake_free(fake);
-    nest_free(nest);
     fleet_wait_daemon(fleet);
     return assigned_s - began;
 }
