@@ -10,6 +10,9 @@ static void take_executor(struct spec_reader *reader, struct spec_draft *draft,
         draft->body.executor = executor;
         return;
     }
+    if (draft->body.executor == executor) {
+        return; /* a key twice, which is told already */
+    }
     spec_report_add(&reader->report, "two_executors", spec_node_place(key), path,
                     "run, shell, noop, sleep",
                     "a task does one thing: it has \"%s\" already, so not \"%s\" too",

@@ -199,6 +199,10 @@ static void a_task_has_exactly_one_executor(void **state)
                         "is a gate, which runs nowhere");
     assert_task_refused("{noop: true, shell: ls}", "two_executors", 19, "/tasks/a/shell",
                         "it has \"noop\" already, so not \"shell\" too");
+    /* One that stands there twice is a key twice, and no more than that. */
+    refuse(STR("name: n\ntasks:\n  a: {noop: true, noop: true}\n"), SPEC_FORMAT_GUESS);
+    assert_int_equal(problems.count, 1);
+    assert_problem(0, "duplicate_key", 3, 19, "/tasks/a/noop", "");
 }
 
 static void a_bad_name_of_task_or_variable_is_refused(void **state)
