@@ -73,7 +73,7 @@ static void begin(struct world *world)
     world->faults_end_ms =
         WORLD_BEGIN_MS + between(world, small ? 5000 : 30000, small ? 20000 : 120000);
     world->tasks_max = small ? 14 : 110;
-    world->tasks_min = small ? 8 : 80;
+    world->tasks_min = small ? 8 : 100;
     world->check_every = world->options.seed % 2 == 0 ? 2 : 7;
     fault_choose(world);
     daemon_start(world);
@@ -85,7 +85,7 @@ static void begin(struct world *world)
         world->hosts_count++;
         host_start(world, world->hosts[i]);
     }
-    for (size_t tasks = 0; tasks < world->tasks_min * 3 / 4;) {
+    for (size_t tasks = 0; tasks < (small ? 6U : 60U);) {
         uint32_t count = (uint32_t)between(world, 1, small ? 10 : 60);
         tasks += count;
         world_after(world, between(world, 0, 20000) / (small ? 10 : 1), submit_first, count, 0);
