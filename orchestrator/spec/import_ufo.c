@@ -2,25 +2,16 @@
    description, and only a command among its data becomes something that runs; else it is a gate. */
 #include "orchestrator/spec/import_ufo.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "common/base/map.h"
+#include "orchestrator/spec/import_ufo_parts.h"
 #include "orchestrator/spec/spec_read.h"
 
 enum { UFO_TASKS_MAX = 100000, UFO_LINES_MAX = 400000, PATH_BYTES = 160 };
 
-struct import {
-    struct arena *arena;
-    struct import_notes *notes;
-    json_t *tasks;      /* ours, by key */
-    struct strmap keys; /* theirs to ours: const char * */
-    struct strmap used; /* keys of ours */
-};
-
-static void note(struct import *import, const char *where, const char *what, const char *words)
+void import_note(struct import *import, const char *where, const char *what, const char *words)
 {
     struct import_notes *notes = import->notes;
     if (notes->count == IMPORT_NOTES_MAX) {
@@ -37,16 +28,33 @@ static void note(struct import *import, const char *where, const char *what, con
                                                         arena_str(import->arena, str_of(text)) };
 }
 
-static const char *text_at(const json_t *object, const char *key)
+const char *import_text_at(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text == NULL ? "" : text;
 }
 
-/* "TaskPriority.HIGH", "high" and "HIGH" are the same. */
-static const char *enum_at(const json_t *object, const char *key)
+bool import_is_nothing(const json_t *value)
 {
-    const char *text = text_at(object, key);
+    return value == NULL || json_is_null(value) || json_is_false(value) ||
+           (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0) ||
+           (json_is_string(value) && json_string_length(value) == 0);
+}
+
+/* Where text is asked for, whatever else stands there is told. */
+static void expect_text(struct import *import, const json_t *object, const char *where,
+                        const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!import_is_nothing(value) && !json_is_string(value)) {
+        import_note(import, where, key, "is no text, and is not carried over");
+    }
+}
+
+const char *import_enum_at(const json_t *object, const char *key)
+{
+    const char *text = import_text_at(object, key);
     const char *dot = strrchr(text, '.');
     return dot == NULL ? text : dot + 1;
 }
@@ -92,15 +100,33 @@ static void take_command(struct import *import, const json_t *from, const char *
     } else if (json_is_string(command)) {
         json_object_set(task, "shell", (json_t *)(uintptr_t)command);
     } else {
-        note(import, where, "task_data",
-             "no command in it: the task is a gate, which does nothing");
+        import_note(import, where, "task_data",
+                    json_is_object(data) || import_is_nothing(data)
+                        ? "no command in it: the task is a gate, which does nothing"
+                        : "is no mapping with a command: the task is a gate, which does nothing");
     }
     json_object_foreach((json_t *)(uintptr_t)data, name, value)
     {
-        if (strcmp(name, "command") != 0) {
+        if (strcmp(name, "command") != 0 && !import_is_nothing(value)) {
             char what[96];
             snprintf(what, sizeof(what), "task_data/%.64s", name);
-            note(import, where, what, "is not carried over");
+            import_note(import, where, what, "is not carried over");
+        }
+    }
+}
+
+/* A list of them, or one alone. */
+static void append_tips(struct import *import, const json_t *tips, const char *where,
+                        struct buf *words)
+{
+    size_t count = json_is_array(tips) ? json_array_size(tips) : !import_is_nothing(tips);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_is_array(tips) ? json_array_get(tips, i) : tips;
+        const char *tip = json_string_value(item);
+        if (tip == NULL) {
+            import_note(import, where, "tips", "one is no text, and is not carried over");
+        } else if (*tip != 0) {
+            buf_printf(words, "%sTip: %s", words->length > 0 ? "\n" : "", tip);
         }
     }
 }
@@ -109,26 +135,22 @@ static void take_description(struct import *import, const json_t *from, const ch
                              json_t *task)
 {
     struct buf words = { 0 };
-    const char *parts[] = { text_at(from, "name"), text_at(from, "description") };
+    expect_text(import, from, where, "name");
+    expect_text(import, from, where, "description");
+    const char *parts[] = { import_text_at(from, "name"), import_text_at(from, "description") };
     for (size_t i = 0; i < 2; i++) {
         bool is_doubled = i == 1 && strcmp(parts[0], parts[1]) == 0;
         if (*parts[i] != 0 && !is_doubled) {
             buf_printf(&words, "%s%s", words.length > 0 ? ": " : "", parts[i]);
         }
     }
-    const json_t *tips = json_object_get(from, "tips");
-    for (size_t i = 0; i < json_array_size(tips); i++) {
-        const char *tip = json_string_value(json_array_get(tips, i));
-        if (tip != NULL && *tip != 0) {
-            buf_printf(&words, "%sTip: %s", words.length > 0 ? "\n" : "", tip);
-        }
-    }
+    append_tips(import, json_object_get(from, "tips"), where, &words);
     const struct spec_key *row = spec_key_find(SPEC_WHERE_TASK, STR("description"));
     size_t bytes_max = row == NULL ? 1000 : (size_t)row->max;
     struct str whole = { (const char *)words.data, words.length };
     struct str cut = spec_text_cut(whole, bytes_max);
     if (cut.length < whole.length) {
-        note(import, where, "description", "is too long, and cut");
+        import_note(import, where, "description", "is too long, and cut");
     }
     if (cut.length > 0) {
         json_object_set_new(task, "description", json_stringn(cut.data, cut.length));
@@ -138,12 +160,14 @@ static void take_description(struct import *import, const json_t *from, const ch
 
 static void take_place(struct import *import, const json_t *from, const char *where, json_t *task)
 {
-    const char *device = text_at(from, "target_device_id");
-    const char *type = enum_at(from, "device_type");
+    const char *device = import_text_at(from, "target_device_id");
+    const char *type = import_enum_at(from, "device_type");
+    expect_text(import, from, where, "target_device_id");
+    expect_text(import, from, where, "device_type");
     if (*device != 0 && spec_is_name(str_of(device), ".", MSG_NAME_BYTES_MAX)) {
         set_text(task, "device", device);
     } else if (*device != 0) {
-        note(import, where, "target_device_id", "is no name that a device of ours can have");
+        import_note(import, where, "target_device_id", "is no name that a device of ours can have");
     }
     if (strcasecmp(type, "windows") == 0 || strcasecmp(type, "linux") == 0 ||
         strcasecmp(type, "macos") == 0) {
@@ -154,8 +178,8 @@ static void take_place(struct import *import, const json_t *from, const char *wh
                                                   : "darwin");
         set_text(task, "selector", selector);
     } else if (*type != 0) {
-        note(import, where, "device_type",
-             "is not carried over: label devices, and select by that");
+        import_note(import, where, "device_type",
+                    "is not carried over: label devices, and select by that");
     }
 }
 
@@ -166,7 +190,7 @@ static void take_priority(struct import *import, const json_t *from, const char 
     static const char *const names[] = { "low", "medium", "high", "critical" };
     const json_t *value = json_object_get(from, "priority");
     json_int_t priority = json_integer_value(value);
-    const char *name = enum_at(from, "priority");
+    const char *name = import_enum_at(from, "priority");
     for (int i = 0; i < 4; i++) {
         if (strcasecmp(name, names[i]) == 0) {
             priority = i + 1;
@@ -176,7 +200,7 @@ static void take_priority(struct import *import, const json_t *from, const char 
         return;
     }
     if (priority < 1 || priority > 4) {
-        note(import, where, "priority", "is none of 1 to 4");
+        import_note(import, where, "priority", "is none of 1 to 4");
     } else if (priority != 2) {
         json_object_set_new(task, "priority", json_integer((priority - 2) * 10));
     }
@@ -193,66 +217,69 @@ static void take_policy(struct import *import, const json_t *from, const char *w
         snprintf(text, sizeof(text), "%lldms", (long long)(seconds * 1000));
         set_text(task, "timeout", text);
     } else if (timeout != NULL && !json_is_null(timeout)) {
-        note(import, where, "timeout", "is no number of seconds");
+        import_note(import, where, "timeout", "is no number of seconds");
     }
     if (json_is_integer(retries) && count > 0 && count < PLAN_ATTEMPTS_MAX) {
         json_object_set_new(task, "retry",
                             json_pack("{s:I}", "max_attempts", (json_int_t)(count + 1)));
     } else if (retries != NULL && !json_is_null(retries) &&
                !(json_is_integer(retries) && count == 0)) {
-        note(import, where, "retry_count", "is not carried over");
+        import_note(import, where, "retry_count", "is not carried over");
     }
 }
 
-static void take_rest(struct import *import, json_t *from, const char *where)
+void import_take_rest(struct import *import, json_t *from, const char *where,
+                      const char *const *known)
 {
-    static const char *const known[] = { "task_id",     "name",        "description",
-                                         "tips",        "priority",    "target_device_id",
-                                         "device_type", "timeout",     "retry_count",
-                                         "task_data",   "dependencies" };
     const char *name = NULL;
     json_t *value = NULL;
     json_object_foreach(from, name, value)
     {
-        bool is_known = json_is_null(value) ||
-                        (json_is_array(value) && json_array_size(value) == 0) ||
-                        (json_is_object(value) && json_object_size(value) == 0);
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        bool is_known = import_is_nothing(value);
+        for (size_t i = 0; known[i] != NULL; i++) {
             is_known = is_known || strcmp(name, known[i]) == 0;
         }
         if (!is_known) {
             bool is_status = strcmp(name, "status") == 0;
-            note(import, where, name,
-                 is_status ? "is not carried over: every task begins anew" : "is not carried over");
+            import_note(import, where, name,
+                        is_status ? "is not carried over: every task begins anew"
+                                  : "is not carried over");
         }
     }
 }
 
 static void take_task(struct import *import, json_t *from, const char *id, const char *where)
 {
+    static const char *const known[] = { "task_id",     "name",         "description",
+                                         "tips",        "priority",     "target_device_id",
+                                         "device_type", "timeout",      "retry_count",
+                                         "task_data",   "dependencies", "dependents",
+                                         NULL };
     json_t *task = json_object();
     const char *key = strmap_get(&import->keys, str_of(id));
     if (strcmp(key, id) != 0) {
-        note(import, where, "task_id", "has characters that a key cannot have, and is changed");
+        import_note(import, where, "task_id",
+                    "has characters that a key cannot have, and is changed");
     }
     take_description(import, from, where, task);
     take_command(import, from, where, task);
     bool is_gate = json_object_get(task, "run") == NULL && json_object_get(task, "shell") == NULL;
     if (is_gate) {
-        note(import, where, "", "where and how it would run is left out with what it would run");
+        import_note(import, where, "",
+                    "where and how it would run is left out with what it would run");
     } else {
         take_place(import, from, where, task);
         take_policy(import, from, where, task);
     }
     take_priority(import, from, where, task);
-    take_rest(import, from, where);
+    import_take_rest(import, from, where, known);
     json_object_set_new(import->tasks, key, task);
 }
 
 /* Lists and objects by id are both written. The id of an item; `name` is its place in an object. */
 static const char *id_of(const json_t *item, const char *field, const char *name)
 {
-    const char *id = text_at(item, field);
+    const char *id = import_text_at(item, field);
     return *id != 0 || name == NULL ? id : name;
 }
 
@@ -280,7 +307,7 @@ static void each(struct import *import, const char *list_name, const char *field
 static void name_task(struct import *import, json_t *from, const char *id, const char *where)
 {
     if (!json_is_object(from) || *id == 0 || strmap_get(&import->keys, str_of(id)) != NULL) {
-        note(import, where, "task_id", "is missing or there twice: the task is left out");
+        import_note(import, where, "task_id", "is missing or there twice: the task is left out");
         return;
     }
     const char *key = make_key(import, id);
@@ -296,93 +323,47 @@ static void fill_task(struct import *import, json_t *from, const char *id, const
     }
 }
 
-static void take_line(struct import *import, json_t *line, const char *id, const char *where)
-{
-    (void)id;
-    static const struct {
-        const char *type;
-        const char *when;
-    } types[] = { { "unconditional", "always" },
-                  { "success_only", "success" },
-                  { "completion_only", "finished" },
-                  { "conditional", "success" } };
-    const char *from = strmap_get(&import->keys, str_of(text_at(line, "from_task_id")));
-    const char *to = strmap_get(&import->keys, str_of(text_at(line, "to_task_id")));
-    const char *type = enum_at(line, "dependency_type");
-    if (from == NULL || to == NULL) {
-        note(import, where, "", "goes from or to a task that is not there: it is left out");
-        return;
-    }
-    const char *when = *type == 0 ? "always" : NULL;
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        when = strcasecmp(type, types[i].type) == 0 ? types[i].when : when;
-    }
-    if (when == NULL) {
-        note(import, where, "dependency_type", "is unknown: taken as success_only");
-        when = "success";
-    }
-    if (strcasecmp(type, "conditional") == 0) {
-        note(import, where, "condition_description",
-             "is a sentence, not an expression: taken as success_only; write an if");
-    } else if (*text_at(line, "condition_description") != 0) {
-        note(import, where, "condition_description", "is not carried over");
-    }
-    json_t *task = json_object_get(import->tasks, to);
-    json_t *needs = json_object_get(task, "needs");
-    if (needs == NULL) {
-        needs = json_array();
-        json_object_set_new(task, "needs", needs);
-    }
-    json_t *need = strcmp(when, "success") == 0
-                       ? json_string(from)
-                       : json_pack("{s:s, s:s}", "task", from, "when", when);
-    for (size_t i = 0; i < json_array_size(needs); i++) {
-        if (json_equal(json_array_get(needs, i), need)) {
-            note(import, where, "", "is there twice: it is left out");
-            json_decref(need);
-            return;
-        }
-    }
-    json_array_append_new(needs, need);
-}
-
 /* A name of ours: theirs may be any text. */
-static json_t *name_of(const json_t *root)
+static json_t *name_of(struct import *import, const json_t *root)
 {
-    const char *text = text_at(root, "name");
+    const char *key =
+        import_is_nothing(json_object_get(root, "name")) ? "constellation_id" : "name";
+    const char *text = import_text_at(root, key);
     char name[PLAN_NAME_BYTES_MAX + 1];
     size_t length = 0;
-    text = *text == 0 ? text_at(root, "constellation_id") : text;
-    for (; *text != 0 && length < PLAN_NAME_BYTES_MAX; text++) {
-        bool is_good = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-                       (*text >= '0' && *text <= '9') || *text == '_' || *text == '-';
-        name[length++] = is_good ? *text : '-';
+    for (const char *at = text; *at != 0 && length < PLAN_NAME_BYTES_MAX; at++) {
+        bool is_good = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                       (*at >= '0' && *at <= '9') || *at == '_' || *at == '-';
+        name[length++] = is_good ? *at : '-';
     }
     name[length] = 0;
+    expect_text(import, root, "", key);
+    if (strcmp(name, text) != 0) {
+        import_note(import, "", key,
+                    "is too long or has characters that a name cannot have, and is changed");
+    }
+    if (strcmp(key, "name") == 0 && !import_is_nothing(json_object_get(root, "constellation_id"))) {
+        import_note(import, "", "constellation_id",
+                    "is not carried over: it gets an id of its own");
+    }
     return json_string(length == 0 ? "imported" : name);
 }
 
 static void take_rest_of_root(struct import *import, json_t *root)
 {
-    static const char *const known[] = { "constellation_id", "name", "tasks", "dependencies" };
-    const char *name = NULL;
-    json_t *value = NULL;
-    json_object_foreach(root, name, value)
-    {
-        bool is_known = json_is_null(value);
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-            is_known = is_known || strcmp(name, known[i]) == 0;
-        }
-        if (!is_known) {
-            note(import, "", name, "is not carried over");
-        }
+    static const char *const known[] = { "constellation_id", "name", "tasks", "dependencies",
+                                         NULL };
+    const json_t *lines = json_object_get(root, "dependencies");
+    if (!import_is_nothing(lines) && !json_is_array(lines) && !json_is_object(lines)) {
+        import_note(import, "", "dependencies", "is no list, and is not carried over");
     }
+    import_take_rest(import, root, "", known);
 }
 
 static void finish(struct import *import, const json_t *root, struct buf *json)
 {
     json_t *spec = json_object();
-    json_object_set_new(spec, "name", name_of(root));
+    json_object_set_new(spec, "name", name_of(import, root));
     json_object_set(spec, "tasks", import->tasks);
     char *text = json_dumps(spec, JSON_COMPACT | JSON_REAL_PRECISION(15));
     buf_append_text(json, text);
@@ -414,12 +395,14 @@ enum err import_ufo(struct str text, struct arena *arena, struct buf *json,
         ret_notes->dropped = 0;
         each(&import, "tasks", "task_id", tasks, name_task);
         each(&import, "tasks", "task_id", tasks, fill_task);
-        each(&import, "dependencies", "line_id", lines, take_line);
+        each(&import, "dependencies", "line_id", lines, import_take_line);
+        each(&import, "tasks", "task_id", tasks, import_compare_lists);
         take_rest_of_root(&import, root);
         finish(&import, root, json);
         json_decref(import.tasks);
         strmap_done(&import.keys);
         strmap_done(&import.used);
+        strmap_done(&import.joined);
     }
     json_decref(root);
     return err;

@@ -65,8 +65,9 @@ static void every_field_becomes_a_key_or_a_note(void **state)
                         "Collect\\nTip: t\",\"run\":[\"ls\",\"-l\"],\"device\":\"desk.1\","
                         "\"selector\":\"os=linux\",\"timeout\":\"1500ms\",\"retry\":{"
                         "\"max_attempts\":3},\"priority\":20}}}");
-    assert_int_equal(imported.notes.count, 1);
+    assert_int_equal(imported.notes.count, 2);
     assert_true(is_noted(&imported, "/tasks/0/status"));
+    assert_true(is_noted(&imported, "/name")); /* a blank is no part of ours */
     must_be_a_spec(&imported);
     done(&imported);
 }
@@ -92,6 +93,55 @@ static void lines_of_every_type_become_needs(void **state)
     assert_true(is_noted(&imported, "/dependencies/4/condition_description"));
     assert_true(is_noted(&imported, "/dependencies/5"));
     must_be_a_spec(&imported);
+    done(&imported);
+}
+
+static void whatever_is_not_carried_over_is_noted(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"constellation_id\":\"c-1\",\"name\":\"my plan\",\"metadata\":{\"by\":\"x\"},"
+        "\"tasks\":[{\"task_id\":\"a\",\"name\":5,\"description\":[\"x\"],\"tips\":[\"t\",7],"
+        "\"target_device_id\":7,\"device_type\":3,\"result\":\"\",\"error\":null,"
+        "\"task_data\":{\"command\":\"ls\",\"shell\":\"sh\"},\"dependents\":[\"b\",\"c\"]},"
+        "{\"task_id\":\"b\",\"tips\":\"one\",\"task_data\":\"do it\",\"dependencies\":[\"a\"]},"
+        "{\"task_id\":\"c\",\"dependencies\":[\"b\"]}],"
+        "\"dependencies\":[{\"line_id\":\"l1\",\"from_task_id\":\"a\",\"to_task_id\":\"b\","
+        "\"dependency_type\":5,\"condition_description\":\"\",\"is_satisfied\":true,"
+        "\"metadata\":{}},{\"line_id\":\"l2\",\"from_task_id\":\"a\",\"to_task_id\":\"c\"}]}";
+    static const char *const noted[] = {
+        "/constellation_id",
+        "/name",
+        "/metadata",
+        "/tasks/0/name",
+        "/tasks/0/description",
+        "/tasks/0/tips",
+        "/tasks/0/device_type",
+        "/tasks/0/target_device_id",
+        "/tasks/1/task_data",
+        "/tasks/0/task_data/shell",
+        "/tasks/2/dependencies",
+        "/dependencies/0/dependency_type",
+        "/dependencies/0/line_id",
+        "/dependencies/0/is_satisfied",
+    };
+    struct imported imported;
+    import(&imported, text);
+    assert_int_equal(imported.err, ERR_NONE);
+    for (size_t i = 0; i < sizeof(noted) / sizeof(noted[0]); i++) {
+        if (!is_noted(&imported, noted[i])) {
+            fail_msg("nothing is said of %s", noted[i]);
+        }
+    }
+    /* Of b and c also that they are gates, and that a gate has no place. */
+    assert_int_equal(imported.notes.count, sizeof(noted) / sizeof(noted[0]) + 3);
+    assert_non_null(strstr(buf_text(&imported.json), "Tip: one"));
+    assert_non_null(
+        strstr(buf_text(&imported.json), "\"b\":{\"description\":\"Tip: one\",\"needs\":[\"a\"]}"));
+    must_be_a_spec(&imported);
+    done(&imported);
+    import(&imported, "{\"tasks\":{\"a\":{}},\"dependencies\":\"a before b\"}");
+    assert_true(is_noted(&imported, "/dependencies"));
     done(&imported);
 }
 
@@ -150,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_becomes_a_key_or_a_note),
         cmocka_unit_test(lines_of_every_type_become_needs),
+        cmocka_unit_test(whatever_is_not_carried_over_is_noted),
         cmocka_unit_test(ids_that_are_no_keys_are_changed_and_stay_apart),
         cmocka_unit_test(what_is_none_is_refused),
         cmocka_unit_test(more_notes_than_are_kept_are_counted),
