@@ -8,7 +8,7 @@
 #include "orchestrator/store/query_attention.h"
 #include "orchestrator/store/query_hold.h"
 
-enum { UNKNOWN_LIST_MAX = 100, EXPIRING_MS = 10 * 60 * 1000 };
+enum { UNKNOWN_LIST_MAX = 100, EXPIRING_MS = 10 * 60 * 1000, ENDED_MS = 24 * 60 * 60 * 1000 };
 
 const char *attention_name(enum attention_reason reason)
 {
@@ -213,7 +213,15 @@ static void gather_certificate(struct api *api, struct attention *attention)
     buf_done(&words);
 }
 
-/* Those whose constellation is still live: what has ended needs nobody. */
+/* Somebody may still do something about it: what has ended since the error has ended otherwise than it
+   was meant to, and nobody may have looked meanwhile. */
+static bool is_of_use(const struct query_edge_error *error, int64_t now_ms)
+{
+    return error->state == CONSTELLATION_RUNNING ||
+           ((error->state == CONSTELLATION_SUCCEEDED || error->state == CONSTELLATION_FAILED) &&
+            now_ms - error->finished_wall_ms < ENDED_MS);
+}
+
 static enum err gather_conditions(struct api *api, struct attention *attention,
                                   struct reason *reason)
 {
@@ -222,11 +230,10 @@ static enum err gather_conditions(struct api *api, struct attention *attention,
     enum err err = query_edge_errors(api->config.store, &api->arena, list, QUERY_EDGE_ERRORS_MAX,
                                      &count, reason);
     for (size_t i = 0; i < count && err == ERR_NONE; i++) {
-        const struct constellation_record *record =
-            engine_constellation(api->config.engine, list[i].constellation_id);
-        if (record != NULL && record->state == CONSTELLATION_RUNNING) {
+        if (is_of_use(&list[i], api_now(api).wall_ms)) {
             struct attention_ref ref = { list[i].constellation_id, list[i].task_id, 0, 0 };
-            add(api, attention, ATTENTION_CONDITION_ERROR, list[i].reason, 1, &ref, 0, 0);
+            add(api, attention, ATTENTION_CONDITION_ERROR, list[i].reason, 1, &ref,
+                list[i].finished_wall_ms, 0);
         }
     }
     return err;

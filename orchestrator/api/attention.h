@@ -15,12 +15,12 @@ enum attention_reason {
     ATTENTION_CLONED_IDENTITY, /* two machines under one device's name */
     ATTENTION_UNKNOWN,         /* tasks whose fate someone must decide */
     ATTENTION_APPROVAL,
-    ATTENTION_FAILURE_HELD,  /* a task has failed, and its hold waits for someone to act */
-    ATTENTION_HOLD_EXPIRING, /* what a hold holds will fail */
-    ATTENTION_EDIT_STUCK,    /* one of many operations holds all of it, and does not go on */
-    ATTENTION_CONDITION_ERROR,
-    ATTENTION_NO_DEVICE,   /* for five minutes */
-    ATTENTION_CERTIFICATE, /* the daemon's own has expired, or soon will */
+    ATTENTION_FAILURE_HELD,    /* a task has failed, and its hold waits for someone to act */
+    ATTENTION_HOLD_EXPIRING,   /* what a hold holds will fail */
+    ATTENTION_EDIT_STUCK,      /* one of many operations holds all of it, and does not go on */
+    ATTENTION_CONDITION_ERROR, /* also of one that has ended, for a while: it may have ended so */
+    ATTENTION_NO_DEVICE,       /* for five minutes */
+    ATTENTION_CERTIFICATE,     /* the daemon's own has expired, or soon will */
     ATTENTION_REASONS,
 };
 const char *attention_name(enum attention_reason reason); /* "no_device", … */

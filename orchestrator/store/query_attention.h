@@ -11,6 +11,8 @@ enum { QUERY_EDGE_ERRORS_MAX = 200 };
 struct query_edge_error {
     int64_t constellation_id;
     int64_t task_id; /* that it leads to */
+    enum constellation_state state;
+    int64_t finished_wall_ms; /* 0: it has not ended */
     struct str reason;
 };
 /* The newest dependency first. */

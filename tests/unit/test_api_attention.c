@@ -157,6 +157,23 @@ static void a_condition_that_cannot_be_evaluated_needs_someone(void **state)
     expect_none(house, "condition_error");
 }
 
+static void a_condition_error_outlives_the_end_that_it_has_led_to(void **state)
+{
+    struct house *house = *state;
+    char id[160];
+    house_connect_device(house);
+    house_submit(house,
+                 "name: c\ntasks:\n  a: {noop: true}\n"
+                 "  b: {noop: true, needs: [{task: a, if: \"json_extract(state, '$.a') = 1\"}]}\n",
+                 id);
+    finish(house, 0); /* the last task that runs: b is skipped, and it has succeeded */
+    expect_item(house, "condition_error", 1, "1 condition could not be evaluated");
+    house->skew_ms += 23 * 60 * MINUTE_MS;
+    expect_item(house, "condition_error", 1, "1 condition could not be evaluated");
+    house->skew_ms += 2 * 60 * MINUTE_MS;
+    expect_none(house, "condition_error");
+}
+
 static void a_task_whose_fate_is_not_known_is_resolved(void **state)
 {
     struct house *house = *state;
@@ -302,6 +319,7 @@ int main(void)
         TEST(a_failure_that_is_held_needs_someone),
         TEST(a_hold_whose_end_fails_tasks_is_told_of_in_time),
         TEST(a_condition_that_cannot_be_evaluated_needs_someone),
+        TEST(a_condition_error_outlives_the_end_that_it_has_led_to),
         TEST(a_task_whose_fate_is_not_known_is_resolved),
         TEST(a_drained_device_is_given_nothing_more),
         TEST(a_task_says_what_it_waits_for),
