@@ -220,12 +220,31 @@ static void the_document_of_editing_has_every_code(void **state)
     buf_done(&text);
 }
 
+/* With its status, in a row of its own. */
+static void the_document_of_codes_has_every_problem(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    struct reason reason;
+    assert_int_equal(file_read("docs/codes.md", 1 << 20, &text, &reason), ERR_NONE);
+    for (unsigned code = 0; code < PROBLEM_CODES_COUNT; code++) {
+        char row[96];
+        snprintf(row, sizeof(row), "\n| `%s` | %d | ", problem_name((enum problem_code)code),
+                 problem_status((enum problem_code)code));
+        if (strstr(buf_text(&text), row) == NULL) {
+            fail_msg("docs/codes.md lacks %s", row);
+        }
+    }
+    buf_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_and_the_table_of_routes_agree),
         cmocka_unit_test(the_document_of_events_names_every_kind),
         cmocka_unit_test(the_document_of_editing_has_every_code),
+        cmocka_unit_test(the_document_of_codes_has_every_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
