@@ -52,6 +52,12 @@ static const struct config_row rows[] = {
       .operand = "NAME=AMOUNT",
       .help = "Something that tasks take amounts of, such as gpu=2 or disk=0.5. cpu (the CPUs) and "
               "memory (in bytes) are set unless they are given." },
+    { .name = "tool",
+      .type = CONFIG_LIST,
+      .offset = ROW(tools),
+      .operand = "NAME",
+      .help = "A program that tasks may ask for by its name, beside those that the agent finds "
+              "itself." },
     { .name = "token-file",
       .type = CONFIG_STRING,
       .offset = ROW(token_file),
@@ -186,6 +192,26 @@ static enum err resources_check(const struct agent_settings *settings, struct re
     return ERR_NONE;
 }
 
+/* As a spec takes them. */
+static enum err tools_check(const struct agent_settings *settings, struct reason *reason)
+{
+    if (settings->tools.count > AGENT_TOOLS_MAX) {
+        return reason_set(reason, ERR_INVALID, "--tool: at most %d are allowed", AGENT_TOOLS_MAX);
+    }
+    for (size_t i = 0; i < settings->tools.count; i++) {
+        const char *tool = settings->tools.items[i];
+        size_t length = strspn(tool, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789_-.+");
+        if (length == 0 || tool[length] != '\0' || length > MSG_NAME_BYTES_MAX) {
+            return reason_set(reason, ERR_INVALID,
+                              "--tool %s: a name of letters, digits and any of \"_-.+\" is needed, "
+                              "of at most %d characters",
+                              tool, MSG_NAME_BYTES_MAX);
+        }
+    }
+    return ERR_NONE;
+}
+
 static int64_t cpus_usable(void)
 {
     cpu_set_t set;
@@ -222,5 +248,8 @@ enum err agent_config_load(struct config *config, int argc, const char *const *a
     if (err == ERR_NONE) {
         err = labels_check(settings, reason);
     }
-    return err == ERR_NONE ? resources_check(settings, reason) : err;
+    if (err == ERR_NONE) {
+        err = resources_check(settings, reason);
+    }
+    return err == ERR_NONE ? tools_check(settings, reason) : err;
 }

@@ -4,6 +4,8 @@
 
 #include "common/sys/config.h"
 
+enum { AGENT_TOOLS_MAX = 200 }; /* that are named; others are found */
+
 struct agent_settings {
     const char *server;
     const char *device;
@@ -11,6 +13,7 @@ struct agent_settings {
     int64_t slots;
     struct config_list labels;
     struct config_list resources;
+    struct config_list tools;
     const char *token_file;
     const char *ca_file;
     const char *log_level;

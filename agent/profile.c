@@ -1,6 +1,7 @@
 /* The profile: operating system, processors, memory, tools, labels, resources. */
 #include "agent/profile.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <sched.h>
 #include <stdio.h>
@@ -113,6 +114,36 @@ static void resources_fill(const struct agent_settings *settings, struct arena *
     profile->resources_count = count;
 }
 
+static void tool_add(struct str *tools, size_t *count, const char *name)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (str_is(tools[i], name)) {
+            return;
+        }
+    }
+    tools[(*count)++] = str_of(name);
+}
+
+/* What the operator names is taken at his word: it may be anywhere. */
+static void tools_fill(const struct agent_settings *settings, struct arena *arena,
+                       struct msg_profile *profile)
+{
+    enum { KNOWN = sizeof known_tools / sizeof known_tools[0] };
+    static_assert(KNOWN + AGENT_TOOLS_MAX <= MSG_TOOLS_MAX, "a Hello takes no more");
+    struct str *tools = arena_array(arena, KNOWN + AGENT_TOOLS_MAX, sizeof *tools);
+    size_t count = 0;
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (tool_is_there(known_tools[i])) {
+            tool_add(tools, &count, known_tools[i]);
+        }
+    }
+    for (size_t i = 0; i < settings->tools.count; i++) {
+        tool_add(tools, &count, settings->tools.items[i]);
+    }
+    profile->tools = tools;
+    profile->tools_count = count;
+}
+
 static void machine_fill(struct arena *arena, struct msg_profile *profile)
 {
     struct utsname name;
@@ -141,14 +172,7 @@ void agent_profile_read(const struct agent_settings *settings, struct arena *are
     profile.slots = (uint32_t)settings->slots;
     profile.executors = known_executors;
     profile.executors_count = sizeof known_executors / sizeof known_executors[0];
-    size_t known = sizeof known_tools / sizeof known_tools[0];
-    struct str *tools = arena_array(arena, known, sizeof *tools);
-    for (size_t i = 0; i < known; i++) {
-        if (tool_is_there(known_tools[i])) {
-            tools[profile.tools_count++] = str_of(known_tools[i]);
-        }
-    }
-    profile.tools = tools;
+    tools_fill(settings, arena, &profile);
     labels_fill(settings, arena, &profile);
     resources_fill(settings, arena, &profile);
     *ret_profile = profile;

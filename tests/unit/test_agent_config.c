@@ -195,6 +195,51 @@ static void resources_are_those_that_the_operator_names(void **state)
     config_done(&config);
 }
 
+static void tools_are_those_that_are_found_and_those_that_the_operator_names(void **state)
+{
+    (void)state;
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason;
+    assert_int_equal(load(&config, &settings, nothing, &reason, "--tool=flash-board", "--tool=tar"),
+                     ERR_NONE);
+    struct arena arena = { 0 };
+    struct msg_profile profile;
+    agent_profile_read(&settings, &arena, &profile);
+    size_t named = 0;
+    size_t tars = 0;
+    for (size_t i = 0; i < profile.tools_count; i++) {
+        named += str_is(profile.tools[i], "flash-board");
+        tars += str_is(profile.tools[i], "tar");
+    }
+    assert_int_equal(named, 1);
+    assert_int_equal(tars, 1);
+    arena_done(&arena);
+    config_done(&config);
+    assert_int_equal(load(&config, &settings, nothing, &reason, "--tool=/bin/tar", NULL),
+                     ERR_INVALID);
+    assert_non_null(strstr(reason.text, "--tool /bin/tar"));
+    config_done(&config);
+}
+
+static void more_tools_than_may_be_named_are_refused(void **state)
+{
+    (void)state;
+    struct buf tools = { 0 };
+    buf_append_text(&tools, "ASTERISM_AGENT_TOOL=t0");
+    for (int i = 1; i <= AGENT_TOOLS_MAX; i++) {
+        buf_printf(&tools, ",t%d", i);
+    }
+    struct config config;
+    struct agent_settings settings;
+    struct reason reason;
+    const char *const environment[] = { buf_text(&tools), NULL };
+    assert_int_equal(load(&config, &settings, environment, &reason, NULL, NULL), ERR_INVALID);
+    assert_non_null(strstr(reason.text, "--tool: at most 200"));
+    config_done(&config);
+    buf_done(&tools);
+}
+
 static void the_document_has_the_table_of_settings(void **state)
 {
     (void)state;
@@ -219,6 +264,8 @@ int main(void)
         cmocka_unit_test(labels_of_the_operator_win_over_those_of_the_machine),
         cmocka_unit_test(amounts_are_read_to_the_thousandth_and_no_further),
         cmocka_unit_test(resources_are_those_that_the_operator_names),
+        cmocka_unit_test(tools_are_those_that_are_found_and_those_that_the_operator_names),
+        cmocka_unit_test(more_tools_than_may_be_named_are_refused),
         cmocka_unit_test(the_document_has_the_table_of_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
