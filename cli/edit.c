@@ -224,8 +224,8 @@ const struct verb verb_edit = {
     .text = "A batch is applied whole or not at all; docs/editing.md has its operations, asterism "
             "schema edit its\nform. One operation may stand on the command line: add-task KEY "
             "--spec JSON, remove-task KEY,\nset-task KEY KEY=VALUE…, add-dep FROM TO, remove-dep "
-            "FROM TO, set KEY=VALUE….\nA value is JSON or text; nothing takes the key away. "
-            "Refused, the exit code is 4.",
+            "FROM TO, set KEY=VALUE….\nA value is JSON or text; KEY= alone takes the key "
+            "away. Refused, the exit code is 4.",
     .example = "asterism edit nightly-7k2m -f repair.yaml --dry-run\n"
                "asterism edit nightly-7k2m add-task check --spec '{\"run\": [\"df\", \"-h\"]}'\n"
                "asterism edit nightly-7k2m add-dep check upload --when finished\n"
