@@ -2,6 +2,7 @@
 #include "orchestrator/api/edit_view.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "orchestrator/api/edit_lookup.h"
 
@@ -51,6 +52,23 @@ static struct edit_fault place_of(const struct edit_problem *problem, struct are
     return fault;
 }
 
+/* Of one operation that changes several dependencies each may break the same rule: to whoever sent it
+   that is one problem. They come one after the other. */
+static bool is_told(const struct edit_faults *faults, const struct edit_fault *fault,
+                    struct str detail)
+{
+    for (size_t i = faults->count; i-- > 0;) {
+        const struct edit_fault *told = &faults->list[i];
+        if (told->part != fault->part || told->index != fault->index) {
+            return false;
+        }
+        if (strcmp(told->code, fault->code) == 0 && str_equal(told->detail, detail)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err edit_take_problems(struct store *store, const struct edit_resolved *resolved,
                             const struct edit_result *result, struct edit_faults *faults,
                             struct reason *reason)
@@ -78,7 +96,9 @@ enum err edit_take_problems(struct store *store, const struct edit_resolved *res
         if (problem->code == EDIT_CODE_CYCLE && problem->tasks_count > fault.tasks_count) {
             buf_append_text(&words, " → …");
         }
-        edit_fault_add(faults, &fault, "%s", buf_text(&words));
+        if (!is_told(faults, &fault, str_of(buf_text(&words)))) {
+            edit_fault_add(faults, &fault, "%s", buf_text(&words));
+        }
         buf_done(&words);
     }
     faults->more = faults->more || result->more_problems;

@@ -275,6 +275,19 @@ static void a_task_that_has_started_is_left_alone(void **state)
                    "edit_refused", "task_final");
 }
 
+static void what_several_dependencies_of_an_operation_break_is_told_once(void **state)
+{
+    struct trial *trial = *state;
+    house_connect_device(trial->house);
+    house_started(trial->house, house_take_fence(trial->house));
+    expect_refused(trial,
+                   "{\"operations\": [{\"op\": \"add_task\", \"task\": \"x\", \"spec\": {}},"
+                   "{\"op\": \"add_task\", \"task\": \"y\", \"spec\": {}},"
+                   "{\"op\": \"update_task\", \"task\": \"first\","
+                   " \"set\": {\"needs\": [\"x\", \"y\"]}}]}",
+                   422, "edit_refused", "target_started");
+}
+
 static void removed_and_added_again_is_rewritten(void **state)
 {
     struct trial *trial = *state;
@@ -358,6 +371,7 @@ int main(void)
         ROW(a_dry_run_tells_and_does_nothing),
         ROW(the_same_edit_sent_twice_is_made_once),
         ROW(a_task_that_has_started_is_left_alone),
+        ROW(what_several_dependencies_of_an_operation_break_is_told_once),
         ROW(removed_and_added_again_is_rewritten),
         ROW(the_order_of_operations_does_not_matter),
         ROW(a_reference_makes_its_dependency_and_gives_it_up),
