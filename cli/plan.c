@@ -15,7 +15,7 @@ static void path_field(struct buf *to, const char *name, const json_t *path)
     size_t count = json_array_size(tasks);
     int64_t length = json_number(path, "length");
     struct buf words = { 0 };
-    buf_printf(&words, "%lld tasks: ", (long long)length);
+    buf_printf(&words, "%lld task%s: ", (long long)length, length == 1 ? "" : "s");
     for (size_t i = 0; i < count; i++) {
         const char *key = json_string_value(json_array_get(tasks, i));
         if (i == ENDS && count > 2 * (size_t)ENDS) {

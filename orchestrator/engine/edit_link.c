@@ -153,7 +153,9 @@ static void refuse_cycle(struct batch *batch, const struct edit_operation *opera
 {
     struct edit_problem *problem = batch_refuse(
         batch, operation, EDIT_CODE_CYCLE,
-        engine_text(batch->engine, "it would close a cycle of %u tasks", cycle->total));
+        cycle->total == 1
+            ? STR("it would wait for itself")
+            : engine_text(batch->engine, "it would close a cycle of %u tasks", cycle->total));
     for (uint32_t i = 0; i < cycle->count; i++) {
         problem_add_task(problem, batch_name(batch, cycle->tasks[i]));
     }
