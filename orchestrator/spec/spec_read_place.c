@@ -19,14 +19,24 @@ void spec_read_selector(struct spec_reader *reader, struct spec_draft *draft,
     draft->selected = spec_value(key);
 }
 
-/* A task on whose device, or not on whose device: it must have run, so it is a dependency. */
+/* A task on whose device, or not on whose device: it must have run, so it is a dependency. `opposite`
+   is what has been read of the other key: no device meets both. */
 static uint32_t read_device_of(struct spec_reader *reader, const struct spec_draft *draft,
-                               const struct spec_node *node, const struct spec_path *path)
+                               uint32_t opposite, const struct spec_node *node,
+                               const struct spec_path *path)
 {
     struct str key;
     struct spec_reference reference = { .has_fallback = false };
     if (!spec_take_scalar(reader, node, path, &key) ||
         !spec_find_one(reader, draft, key, node, path, &reference.from)) {
+        return 0;
+    }
+    if (reference.from + 1 == opposite) {
+        key = spec_report_shorten(key);
+        spec_report_add(&reader->report, "bad_value", spec_node_place(node), path, NULL,
+                        "no device is the one where \"%.*s\" has run and another: give one of "
+                        "same_device and other_device",
+                        STR_ARG(key));
         return 0;
     }
     buf_append(&reader->references, &reference, sizeof reference);
@@ -38,7 +48,7 @@ void spec_read_same_device(struct spec_reader *reader, struct spec_draft *draft,
                            const struct spec_path *path)
 {
     (void)row;
-    draft->same_device = read_device_of(reader, draft, spec_value(key), path);
+    draft->same_device = read_device_of(reader, draft, draft->other_device, spec_value(key), path);
 }
 
 void spec_read_other_device(struct spec_reader *reader, struct spec_draft *draft,
@@ -46,7 +56,7 @@ void spec_read_other_device(struct spec_reader *reader, struct spec_draft *draft
                             const struct spec_path *path)
 {
     (void)row;
-    draft->other_device = read_device_of(reader, draft, spec_value(key), path);
+    draft->other_device = read_device_of(reader, draft, draft->same_device, spec_value(key), path);
 }
 
 static int compare_text(struct str a, struct str b)

@@ -230,6 +230,8 @@ static void a_place_has_its_keys(void **state)
     assert_false(spec.plan.tasks[1].has_references);
     refuse("name: n\ntasks: {a: {noop: true, resources: {cpu: 0.0001}}}", "out_of_range",
            "/tasks/a/resources/cpu", "0.001");
+    refuse("name: n\ntasks: {b: {noop: true}, a: {noop: true, same_device: b, other_device: b}}",
+           "bad_value", "/tasks/a/other_device", "no device is the one where \"b\" has run");
     refuse("name: n\ntasks: {a: {noop: true, same_device: a}}", "cycle", "/tasks/a/same_device",
            "wait for itself");
 }
