@@ -100,8 +100,11 @@ static void resolve_expects(struct edit_drafts *drafts, const struct batch *batc
                           "ready") != 0) {
             refuse_expect(drafts, expect, "expect_failed", "it is not ready");
         } else {
-            expects[count++] =
-                (struct edit_expect){ id, (uint8_t)expect->state, expect->attempts, expect->index };
+            expects[count++] = (struct edit_expect){ .task_id = id,
+                                                     .state = (uint8_t)expect->state,
+                                                     .attempts = expect->attempts,
+                                                     .no_attempt = expect->no_attempt,
+                                                     .index = expect->index };
         }
     }
     edit->expects = expects;

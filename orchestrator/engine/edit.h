@@ -78,6 +78,7 @@ struct edit_expect {
     uint8_t state; /* enum task_state */
     uint32_t attempts;
     uint32_t index; /* of the user's expectation */
+    bool no_attempt;
 };
 
 /* What an edit is when it is one part of a larger one that was checked as a whole: its tasks are named

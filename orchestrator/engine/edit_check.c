@@ -237,15 +237,16 @@ static void check_expect(struct batch *batch, const struct edit_expect *expect)
 {
     const struct task *task = constellation_find_task(batch->constellation, expect->task_id);
     bool holds = task != NULL && (expect->state == 0 || task->record.state == expect->state) &&
-                 (expect->attempts == 0 || task->record.attempts == expect->attempts);
+                 (expect->attempts == 0 || task->record.attempts == expect->attempts) &&
+                 (!expect->no_attempt || task->record.attempts == 0);
     if (holds) {
         return;
     }
-    struct str words = task == NULL
-                           ? STR("there is no such task")
-                           : engine_text(batch->engine, "it is %s, with %u attempts",
-                                         task_state_name((enum task_state)task->record.state),
-                                         task->record.attempts);
+    struct str words =
+        task == NULL ? STR("there is no such task")
+                     : engine_text(batch->engine, "it is %s, with %u attempt%s",
+                                   task_state_name((enum task_state)task->record.state),
+                                   task->record.attempts, task->record.attempts == 1 ? "" : "s");
     struct edit_problem *problem = batch_refuse(batch, NULL, EDIT_CODE_EXPECT_FAILED, words);
     problem_add_task(problem, expect->task_id);
     if (problem != NULL) {

@@ -131,8 +131,9 @@ static void read_expect(struct edit_reader *reader, const struct spec_node *node
         } else if (str_is(key, "state")) {
             take_state(reader, name->next, expect);
         } else if (str_is(key, "attempt")) {
-            if (edit_take_integer(reader, name->next, "attempt", 1, UINT32_MAX, &number)) {
+            if (edit_take_integer(reader, name->next, "attempt", 0, UINT32_MAX, &number)) {
                 expect->attempts = (uint32_t)number;
+                expect->no_attempt = number == 0;
             }
         } else {
             edit_unknown_key(reader, name, "", "task, state, attempt");

@@ -54,7 +54,8 @@ struct batch_expect {
     struct str task;
     enum task_state state; /* 0: whatever it is */
     bool is_ready;         /* and ready, which is derived */
-    uint32_t attempts;     /* 0: however many */
+    uint32_t attempts;     /* 0: however many, or none */
+    bool no_attempt;
     uint32_t index;
 };
 

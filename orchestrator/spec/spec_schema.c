@@ -243,7 +243,7 @@ void spec_schema_edit(struct buf *json)
     buf_printf(json, "\"maxItems\":%d,", (int)EDIT_EXPECTS_MAX);
     buf_append_text(json, "\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
                           "\"required\":[\"task\"],\"properties\":{\"task\":" KEY_REF
-                          ",\"attempt\":{\"type\":\"integer\",\"minimum\":1},\"state\":{\"enum\":");
+                          ",\"attempt\":{\"type\":\"integer\",\"minimum\":0},\"state\":{\"enum\":");
     add_states(json);
     buf_append_text(json, "}}}},\"operations\":{\"type\":\"array\",\"minItems\":1,");
     buf_printf(json, "\"maxItems\":%d,\"items\":{\"oneOf\":", (int)EDIT_OPERATIONS_MAX);

@@ -175,7 +175,7 @@ static void what_it_expects_of_others_holds_when_it_becomes_certain(void **state
         client_wait(house, &client, ends == 0 ? "\"revision\":2" : "409 Conflict");
         if (ends == 1) {
             client_wait(house, &client, "\"path\":\"/expect/1\"");
-            client_wait(house, &client, "a: it is succeeded, with 1 attempts");
+            client_wait(house, &client, "a: it is succeeded, with 1 attempt");
         }
         client_close(&client);
         struct answer answer = house_get(house, house_path(trial->id, ""));

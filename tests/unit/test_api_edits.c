@@ -228,6 +228,22 @@ static void an_expectation_that_does_not_hold_refuses_it(void **state)
                 2);
 }
 
+static void it_may_be_expected_that_a_task_has_had_no_attempt(void **state)
+{
+    struct trial *trial = *state;
+    trial_apply(trial,
+                "{\"expect\": [{\"task\": \"first\", \"attempt\": 0}],"
+                " \"operations\": [{\"op\": \"set\", \"description\": \"x\"}]}",
+                2);
+    house_connect_device(trial->house);
+    house_started(trial->house, house_take_fence(trial->house));
+    expect_refused(trial,
+                   "{\"expect\": [{\"task\": \"first\", \"attempt\": 0},"
+                   " {\"task\": \"first\", \"attempt\": 1}],"
+                   " \"operations\": [{\"op\": \"set\", \"description\": \"y\"}]}",
+                   409, "edit_conflict", "expect_failed");
+}
+
 static void a_dry_run_tells_and_does_nothing(void **state)
 {
     struct trial *trial = *state;
@@ -368,6 +384,7 @@ int main(void)
         ROW(what_was_never_made_is_not_undone),
         ROW(what_has_changed_since_the_base_is_a_conflict),
         ROW(an_expectation_that_does_not_hold_refuses_it),
+        ROW(it_may_be_expected_that_a_task_has_had_no_attempt),
         ROW(a_dry_run_tells_and_does_nothing),
         ROW(the_same_edit_sent_twice_is_made_once),
         ROW(a_task_that_has_started_is_left_alone),
