@@ -83,7 +83,8 @@ static void gather_unknown(struct api *api, struct attention *attention, int64_t
         struct attention_ref ref = { constellation_id, ids[i], 0, 0 };
         /* What could not be listed counts with the last one. */
         uint64_t count = i + 1 == found ? counts.unknown - i : 1;
-        add(api, attention, ATTENTION_UNKNOWN, STR(""), count, &ref, 0, 0);
+        add(api, attention, ATTENTION_UNKNOWN, STR(""), count, &ref,
+            engine_unknown_since_wall_ms(api->config.engine, constellation_id, ids[i]), 0);
     }
 }
 

@@ -78,6 +78,15 @@ bool engine_task_is_ready(const struct engine *engine, int64_t constellation_id,
     return task != NULL && task_is_ready(task);
 }
 
+int64_t engine_unknown_since_wall_ms(const struct engine *engine, int64_t constellation_id,
+                                     int64_t task_id)
+{
+    const struct constellation *constellation = find(engine, constellation_id);
+    const struct task *task =
+        constellation == NULL ? NULL : constellation_find_task(constellation, task_id);
+    return task == NULL || task->attempt == NULL ? 0 : task->attempt->record.ended_wall_ms;
+}
+
 int64_t engine_device_contested_wall_ms(const struct engine *engine, int64_t device_id,
                                         struct moment now)
 {

@@ -32,6 +32,10 @@ bool engine_next_ready(const struct engine *engine, struct ready_view *ret_view)
 /* All that the task depends on is open: only a device, or a hold, stands in its way. */
 bool engine_task_is_ready(const struct engine *engine, int64_t constellation_id, int64_t task_id);
 
+/* When the attempt of an unknown task was given up, by the wall clock; 0: not known. */
+int64_t engine_unknown_since_wall_ms(const struct engine *engine, int64_t constellation_id,
+                                     int64_t task_id);
+
 /* Two machines claim the device's name, again and again: wall time of the last time; 0: no. */
 int64_t engine_device_contested_wall_ms(const struct engine *engine, int64_t device_id,
                                         struct moment now);
