@@ -74,9 +74,13 @@ static void take_event(void *context, const char *name, struct str data)
     json_decref(json);
 }
 
-/* Everything, for ever. */
+/* Everything, for ever or until the deadline. */
 static int watch_everything(struct cli *cli)
 {
+    int64_t deadline_ms = 0;
+    if (!watch_deadline(cli, &deadline_ms)) {
+        return CLI_USAGE;
+    }
     struct watch_all all = { .cli = cli };
     struct follow follow;
     follow_init(&follow, cli->http, "/api/v1/changes", take_event, &all);
@@ -84,11 +88,20 @@ static int watch_everything(struct cli *cli)
     if (!cli->json) {
         cli_note("watching %s; Ctrl-C ends it", http_url(cli->http));
     }
-    while (!http_interrupted(cli->http) && follow.refused == 0) {
+    int code = CLI_OK;
+    while (code == CLI_OK) {
         follow_step(&follow);
-        http_poll(cli->http, follow_wait_ms(&follow, 1000));
+        int64_t left_ms = deadline_ms == 0 ? 1000 : deadline_ms - clock_boot_ms();
+        if (follow.refused != 0) {
+            code = follow.refused;
+        } else if (http_interrupted(cli->http)) {
+            code = CLI_INTERRUPTED;
+        } else if (left_ms <= 0) {
+            code = CLI_TIMED_OUT;
+        } else {
+            http_poll(cli->http, follow_wait_ms(&follow, left_ms < 1000 ? (int)left_ms : 1000));
+        }
     }
-    int code = follow.refused != 0 ? follow.refused : CLI_INTERRUPTED;
     follow_done(&follow);
     return code;
 }

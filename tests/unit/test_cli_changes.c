@@ -58,6 +58,20 @@ static void expect_asked(struct buf *request, const struct row *row)
     assert_non_null(strcasestr(text, "\r\nIdempotency-Key: "));
 }
 
+static void a_watch_of_everything_ends_with_its_time(void **state)
+{
+    (void)state;
+    static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                           "\r\n: still here\n\n" };
+    static const char *const words[] = { "watch", "--timeout", "1ms", NULL };
+    static const char *const wrong[] = { "watch", "--timeout", "soon", NULL };
+    struct server server;
+    server_start(&server, answers, 1);
+    assert_int_equal(perform(&server, wrong), CLI_USAGE);
+    assert_int_equal(perform(&server, words), CLI_TIMED_OUT);
+    server_stop(&server);
+}
+
 static void each_verb_asks_for_its_change(void **state)
 {
     (void)state;
@@ -278,6 +292,7 @@ static void many_of_a_group_are_one_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_watch_of_everything_ends_with_its_time),
         cmocka_unit_test(each_verb_asks_for_its_change),
         cmocka_unit_test(an_approval_is_found_by_its_task),
         cmocka_unit_test(a_task_that_waits_for_no_approval_is_refused),
