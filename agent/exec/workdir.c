@@ -134,11 +134,18 @@ void workdirs_init(struct workdirs *dirs, int root_fd)
     for (size_t i = 0; i < sizeof local_kinds / sizeof local_kinds[0] && is_known; i++) {
         dirs->has_local_clock |= (long)status.f_type == local_kinds[i];
     }
+    /* What another machine does there is not heard either. */
+    dirs->watches.fd = -1;
+    if (dirs->has_local_clock) {
+        watches_init(&dirs->watches);
+    }
 }
 
 static void workdir_free(struct workdirs *dirs, struct workdir *dir)
 {
     map_remove(&dirs->by_number, dir->number);
+    watch_unset(&dirs->watches, &dir->outer_watch);
+    watch_unset(&dirs->watches, &dir->inner_watch);
     mem_free(dir);
 }
 
@@ -173,6 +180,7 @@ void workdirs_done(struct workdirs *dirs, struct trash *trash)
         (void)discard(dirs, dir, trash);
         workdir_free(dirs, dir);
     }
+    watches_done(&dirs->watches);
     size_t at = 0;
     uint64_t number;
     void *dir;
@@ -180,7 +188,7 @@ void workdirs_done(struct workdirs *dirs, struct trash *trash)
         mem_free(dir);
     }
     map_done(&dirs->by_number);
-    *dirs = (struct workdirs){ .root_fd = -1 };
+    *dirs = (struct workdirs){ .root_fd = -1, .watches.fd = -1 };
 }
 
 /* NULL with errno: EEXIST if another number may do. */
@@ -219,13 +227,31 @@ static bool still_holds(const struct workdirs *dirs, const char *name,
            is_same_moment(&now, imprint);
 }
 
-bool workdir_is_untouched(const struct workdirs *dirs, const struct workdir *dir)
+/* By its time of change alone. */
+static bool both_hold(const struct workdirs *dirs, const struct workdir *dir)
 {
-    if (!dir->is_provable) {
-        return false;
-    }
-    return still_holds(dirs, dir->outer_name, &dir->outer) &&
+    return dir->is_provable && still_holds(dirs, dir->outer_name, &dir->outer) &&
            still_holds(dirs, dir->inner_name, &dir->inner);
+}
+
+static bool is_listened_to(const struct workdir *dir)
+{
+    return watch_is_silent(&dir->outer_watch) && watch_is_silent(&dir->inner_watch);
+}
+
+/* It is listened to, and nothing was heard of it since it was found clean. */
+static bool is_silent(struct workdirs *dirs, const struct workdir *dir)
+{
+    watches_hear(&dirs->watches);
+    return is_listened_to(dir);
+}
+
+bool workdir_is_untouched(struct workdirs *dirs, const struct workdir *dir)
+{
+    if (!is_silent(dirs, dir)) {
+        return both_hold(dirs, dir);
+    }
+    return dir->is_provable && still_holds(dirs, dir->inner_name, &dir->inner);
 }
 
 static bool is_clean(const struct workdirs *dirs, struct workdir *dir)
@@ -252,7 +278,7 @@ static struct workdir *take_idle(struct workdirs *dirs, struct trash *trash)
         dirs->idle = dir->next_idle;
         dirs->idle_count--;
         dir->next_idle = NULL;
-        if (workdir_is_untouched(dirs, dir) || is_clean(dirs, dir)) {
+        if (is_silent(dirs, dir) || both_hold(dirs, dir) || is_clean(dirs, dir)) {
             return dir;
         }
         dirs->has_lost |= !workdir_remove_take(dirs, dir, trash);
@@ -273,6 +299,17 @@ static struct workdir *make_any(struct workdirs *dirs, struct trash *trash)
     return dir;
 }
 
+/* Listens to one that was found clean, from before that is made sure of. False: it is not clean any more. */
+static bool listen_to(struct workdirs *dirs, struct workdir *dir)
+{
+    if (is_listened_to(dir)) {
+        return true; /* what was done since it was found clean will be heard when it is taken */
+    }
+    return !watch_set(&dirs->watches, &dir->outer_watch, dirs->root_fd, dir->outer_name) ||
+           !watch_set(&dirs->watches, &dir->inner_watch, dirs->root_fd, dir->inner_name) ||
+           both_hold(dirs, dir) || is_clean(dirs, dir);
+}
+
 static void put_idle(struct workdirs *dirs, struct workdir *dir)
 {
     note_clock(dirs, dir);
@@ -285,6 +322,10 @@ bool workdir_add(struct workdirs *dirs, struct trash *trash)
 {
     errno = 0;
     struct workdir *dir = dirs->idle_count == WORKDIR_IDLE_MAX ? NULL : make_any(dirs, trash);
+    if (dir != NULL && !listen_to(dirs, dir)) {
+        (void)workdir_remove_take(dirs, dir, trash);
+        dir = NULL;
+    }
     if (dir != NULL) {
         put_idle(dirs, dir);
     }
@@ -305,7 +346,8 @@ bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_u
 {
     CHECK(dir->next_idle == NULL);
     if (dirs->idle_count == WORKDIR_IDLE_MAX ||
-        !(is_untouched || workdir_is_untouched(dirs, dir) || is_clean(dirs, dir))) {
+        !(is_untouched || workdir_is_untouched(dirs, dir) || is_clean(dirs, dir)) ||
+        !listen_to(dirs, dir)) {
         return false;
     }
     put_idle(dirs, dir);

@@ -6,13 +6,17 @@
    time of change. So one whose imprint still holds is as it was, if that time lay in the past when it
    was handed out: the clock of a file system ticks every few milliseconds, and what was done in the
    same tick would not show. Where the clock may be another machine's, after a change, and where the
-   tick is the same, the directory itself is looked at. */
+   tick is the same, the directory itself is looked at.
+
+   One that comes back is listened to as well (watch.h), so that it need not be looked at again when it is
+   taken, nor NUMBER when the attempt ends; NUMBER/work always is, for what cannot be heard. */
 #ifndef AGENT_EXEC_WORKDIR_H
 #define AGENT_EXEC_WORKDIR_H
 
 #include <stddef.h>
 
 #include "agent/exec/trash.h"
+#include "agent/exec/watch.h"
 #include "common/base/map.h"
 
 enum {
@@ -42,6 +46,8 @@ struct workdir {
     char inner_name[WORKDIR_NAME_BYTES]; /* NUMBER/work */
     struct imprint outer;                /* of NUMBER */
     struct imprint inner;                /* of NUMBER/work */
+    struct watch outer_watch;
+    struct watch inner_watch;
     bool is_provable; /* any change since it was handed out, or kept, shows in its time of change */
     struct workdir *next_idle;
 };
@@ -49,6 +55,7 @@ struct workdir {
 struct workdirs {
     int root_fd; /* borrowed */
     bool has_local_clock;
+    struct watches watches;
     uint64_t next_number;
     struct map by_number; /* struct workdir, all of them */
     struct workdir *idle;
@@ -64,14 +71,14 @@ void workdirs_done(struct workdirs *dirs, struct trash *trash);
 /* Makes one for those to come: the first attempts of an agent need not wait for it. False with errno; with 0
    if there are as many idle ones as may be. */
 bool workdir_add(struct workdirs *dirs, struct trash *trash);
-/* An empty one of its own: one that is idle is looked at once more, as something that an attempt has left
-   running may have come back to it. NULL with errno. */
+/* An empty one of its own: of one that is idle nothing was heard, or it is looked at once more, as something
+   that an attempt has left running may have come back to it. NULL with errno. */
 struct workdir *workdir_take(struct workdirs *dirs, struct trash *trash);
 /* NUMBER itself, to go on from; never what a link that stands in its place leads to. -1 with errno:
    ENOTDIR if it is no directory any more. */
 int workdir_open(const struct workdirs *dirs, const struct workdir *dir);
 /* Nothing was put into or done to it: proven, and cheap. False: perhaps something was. */
-bool workdir_is_untouched(const struct workdirs *dirs, const struct workdir *dir);
+bool workdir_is_untouched(struct workdirs *dirs, const struct workdir *dir);
 /* Takes it for another attempt, if it is as new (or the caller has just seen that it is untouched).
    False: it is the caller's yet. */
 bool workdir_keep_if_clean(struct workdirs *dirs, struct workdir *dir, bool is_untouched);

@@ -181,14 +181,38 @@ static void (*const spoilers[])(struct bench *bench, const struct workdir *dir) 
     spoil_attribute, spoil_by_another, spoil_by_link, spoil_by_removing,
 };
 
+/* How it is noticed. */
+enum way {
+    BY_HEARING,
+    BY_TIME,    /* where nothing can be heard */
+    BY_LOOKING, /* nor the time proves anything */
+    WAYS_END,
+};
+
+/* One that something can be noticed of in this way, and in none before it. */
+static struct workdir *take_for(struct bench *bench, enum way way)
+{
+    watches_done(&bench->dirs.watches);
+    if (way == BY_HEARING) {
+        watches_init(&bench->dirs.watches);
+    }
+    struct workdir *dir = take_provable(bench);
+    assert_true(workdir_keep_if_clean(&bench->dirs, dir, false));
+    assert_ptr_equal(take(bench), dir);
+    if (way == BY_HEARING && bench->dirs.watches.fd >= 0) {
+        assert_true(watch_is_silent(&dir->outer_watch));
+        assert_true(watch_is_silent(&dir->inner_watch));
+    }
+    dir->is_provable = way != BY_LOOKING;
+    return dir;
+}
+
 static void whatever_is_done_to_one_is_noticed(void **state)
 {
     struct bench *bench = *state;
-    for (size_t i = 0; i < 2 * sizeof spoilers / sizeof spoilers[0]; i++) {
-        /* By its time of change, and by looking, where that proves nothing. */
-        struct workdir *dir = i % 2 == 0 ? take_provable(bench) : take(bench);
-        dir->is_provable = i % 2 == 0 && dir->is_provable;
-        spoilers[i / 2](bench, dir);
+    for (size_t i = 0; i < WAYS_END * sizeof spoilers / sizeof spoilers[0]; i++) {
+        struct workdir *dir = take_for(bench, i % WAYS_END);
+        spoilers[i / WAYS_END](bench, dir);
         assert_false(workdir_is_untouched(&bench->dirs, dir));
         assert_false(workdir_keep_if_clean(&bench->dirs, dir, false));
         (void)workdir_remove_take(&bench->dirs, dir, &bench->trash);
@@ -200,12 +224,13 @@ static void whatever_is_done_to_one_is_noticed(void **state)
 static void what_is_done_to_an_idle_one_is_seen_by_no_attempt(void **state)
 {
     struct bench *bench = *state;
-    for (size_t i = 0; i < 2 * sizeof spoilers / sizeof spoilers[0]; i++) {
-        struct workdir *dir = i % 2 == 0 ? take_provable(bench) : take(bench);
+    for (size_t i = 0; i < WAYS_END * sizeof spoilers / sizeof spoilers[0]; i++) {
+        struct workdir *dir = take_for(bench, i % WAYS_END);
         uint64_t number = dir->number;
-        assert_true(workdir_keep_if_clean(&bench->dirs, dir, i % 2 == 0));
-        dir->is_provable = i % 2 == 0 && dir->is_provable;
-        spoilers[i / 2](bench, dir);
+        bool is_provable = dir->is_provable;
+        assert_true(workdir_keep_if_clean(&bench->dirs, dir, is_provable));
+        dir->is_provable = is_provable;
+        spoilers[i / WAYS_END](bench, dir);
         dir = take(bench);
         assert_int_not_equal(dir->number, number);
         assert_true(workdir_keep_if_clean(&bench->dirs, dir, false));
@@ -228,6 +253,46 @@ static void one_that_is_made_ahead_is_taken_first_if_it_is_as_it_was(void **stat
     assert_int_not_equal(dir->number, touched);
     assert_int_equal(bench->dirs.by_number.count, 1);
     assert_true(workdir_keep_if_clean(&bench->dirs, dir, false));
+}
+
+/* What is noted of it says the opposite, so it was not looked at. */
+static void one_of_which_nothing_was_heard_is_not_looked_at(void **state)
+{
+    struct bench *bench = *state;
+    struct workdir *dir = take_for(bench, BY_HEARING);
+    if (bench->dirs.watches.fd < 0) {
+        skip();
+    }
+    struct imprint outer = dir->outer;
+    dir->outer.inode++;
+    assert_true(workdir_is_untouched(&bench->dirs, dir));
+    assert_true(workdir_keep_if_clean(&bench->dirs, dir, true));
+    dir->inner.inode++;
+    assert_ptr_equal(take(bench), dir);
+    assert_false(
+        workdir_is_untouched(&bench->dirs, dir)); /* its work is, at the end of an attempt */
+    dir->outer = outer;
+    dir->inner.inode--;
+    assert_true(workdir_keep_if_clean(&bench->dirs, dir, true));
+}
+
+/* A directory is listened to once, however often it is used, and not when it is gone. */
+static void what_is_listened_to_is_bounded(void **state)
+{
+    struct bench *bench = *state;
+    struct workdir *dir = take_for(bench, BY_HEARING);
+    if (bench->dirs.watches.fd < 0) {
+        skip();
+    }
+    for (int i = 0; i < 100; i++) {
+        make_file(path_of(bench, dir, "/work/file"));
+        assert_int_equal(unlink(path_of(bench, dir, "/work/file")), 0);
+        assert_true(workdir_keep_if_clean(&bench->dirs, dir, false));
+        assert_int_equal(bench->dirs.watches.by_number.count, 2);
+        assert_ptr_equal(take(bench), dir);
+    }
+    assert_true(workdir_remove_take(&bench->dirs, dir, &bench->trash));
+    assert_int_equal(bench->dirs.watches.by_number.count, 0);
 }
 
 static void one_that_was_used_and_cleaned_is_kept(void **state)
@@ -279,6 +344,8 @@ int main(void)
         TEST(whatever_is_done_to_one_is_noticed),
         TEST(what_is_done_to_an_idle_one_is_seen_by_no_attempt),
         TEST(one_that_is_made_ahead_is_taken_first_if_it_is_as_it_was),
+        TEST(one_of_which_nothing_was_heard_is_not_looked_at),
+        TEST(what_is_listened_to_is_bounded),
         TEST(one_that_was_used_and_cleaned_is_kept),
         TEST(of_idle_ones_there_is_a_limit),
         TEST(one_that_was_moved_away_is_told),
