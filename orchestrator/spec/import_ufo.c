@@ -59,15 +59,22 @@ const char *import_enum_at(const json_t *object, const char *key)
     return dot == NULL ? text : dot + 1;
 }
 
+/* Itself, if keys and names of ours may have it. */
+static char plain_of(char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_') {
+        return c;
+    }
+    return '-';
+}
+
 /* A key that ours may have, and nobody has yet. */
 static const char *make_key(struct import *import, const char *id)
 {
     char key[PLAN_KEY_BYTES_MAX + 1];
     size_t length = 0;
     for (; *id != 0 && length < PLAN_KEY_BYTES_MAX - 8; id++) {
-        bool is_good = (*id >= 'a' && *id <= 'z') || (*id >= 'A' && *id <= 'Z') ||
-                       (*id >= '0' && *id <= '9') || *id == '_' || *id == '-';
-        key[length++] = is_good ? *id : '-';
+        key[length++] = plain_of(*id);
     }
     if (length == 0) {
         memcpy(key, "task", 4);
@@ -332,9 +339,7 @@ static json_t *name_of(struct import *import, const json_t *root)
     char name[PLAN_NAME_BYTES_MAX + 1];
     size_t length = 0;
     for (const char *at = text; *at != 0 && length < PLAN_NAME_BYTES_MAX; at++) {
-        bool is_good = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-                       (*at >= '0' && *at <= '9') || *at == '_' || *at == '-';
-        name[length++] = is_good ? *at : '-';
+        name[length++] = plain_of(*at);
     }
     name[length] = 0;
     expect_text(import, root, "", key);
