@@ -44,6 +44,13 @@ static void explain_hold(const struct task *task, struct wait *wait)
     }
 }
 
+/* Only its approval holds it, and nobody needs to think of that before its turn has come. */
+static bool is_before_its_turn(const struct task *task, const struct wait *held)
+{
+    return held->count == 1 && task->undecided > 0 && !task_is_ready(task) &&
+           hold_of_root(task->constellation, task->record.id, HOLD_APPROVAL) != NULL;
+}
+
 /* Room for one more line about a device; NULL: there are enough. */
 static char *line_about(const struct device *device, struct wait *wait)
 {
@@ -229,6 +236,10 @@ void engine_explain(const struct engine *engine, int64_t constellation_id, int64
     case TASK_WAITING:
         if (task_is_held(task)) {
             explain_hold(task, ret_wait);
+            if (is_before_its_turn(task, ret_wait)) {
+                *ret_wait = (struct wait){ 0 };
+                explain_dependencies(task, ret_wait);
+            }
         } else if (task_ways(task) == WAYS_OPEN && !constellation->finally_open &&
                    (task->record.flags & TASK_FINALLY) != 0) {
             ret_wait->kind = WAIT_FINALLY;

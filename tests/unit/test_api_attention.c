@@ -108,6 +108,9 @@ static void an_approval_is_asked_for_when_its_turn_has_come(void **state)
                  "name: s\ntasks:\n  a: {noop: true}\n"
                  "  go: {noop: true, needs: a, hold: \"ask the boss\"}\n",
                  id);
+    struct answer answer = house_get(house, house_path(id, "/tasks/go"));
+    assert_string_equal(answer_text(&answer, "waiting_for"), "waits for a");
+    answer_done(&answer);
     expect_none(house, "approval");
     finish(house, 0);
     expect_item(house, "approval", 1, "1 task waits for an approval: ask the boss");
