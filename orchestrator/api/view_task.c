@@ -4,6 +4,8 @@
 #include "orchestrator/api/api_inner.h"
 #include "orchestrator/api/view.h"
 #include "orchestrator/engine/attention.h"
+#include "orchestrator/spec/spec_task.h"
+#include "orchestrator/spec/spec_text.h"
 
 const char *view_task_state(const struct api *api, int64_t constellation_id,
                             const struct task_record *task)
@@ -80,6 +82,19 @@ static bool kind_opens(enum edge_when when, enum task_state state)
     return false;
 }
 
+/* With the values that it was asked with: a placeholder says nothing to who looks for the cause. */
+static void append_condition(const struct query_need *need, struct buf *words)
+{
+    enum { SHOWN_BYTES_MAX = 4096 };
+    struct buf text = { NULL, 0, 0 };
+    spec_render_condition(need->condition, need->arguments, &text);
+    struct str whole = { (const char *)text.data, text.length };
+    struct str shown = spec_text_cut(whole, SHOWN_BYTES_MAX);
+    buf_append(words, shown.data, shown.length);
+    buf_append_text(words, shown.length < whole.length ? "…" : "");
+    buf_done(&text);
+}
+
 /* Why a task was not begun: "scan failed" if that closed the way to it. Appended to `words`. */
 static void skipped_words(struct store *store, struct arena *arena, const struct query_task *task,
                           const struct query_need *needs, size_t count, struct buf *words)
@@ -107,7 +122,8 @@ static void skipped_words(struct store *store, struct arena *arena, const struct
     buf_printf(words, "%.*s %s%s", STR_ARG(needs[i].task), is_passive ? "was " : "",
                task_state_name(state));
     if (needs[i].condition.length > 0 && kind_opens(needs[i].when, state)) {
-        buf_printf(words, ", but not: %.*s", STR_ARG(needs[i].condition));
+        buf_append_text(words, ", but not: ");
+        append_condition(&needs[i], words);
     }
 }
 

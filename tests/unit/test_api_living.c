@@ -79,6 +79,11 @@ static void a_condition_compares_with_a_param_of_its_type(void **state)
         house_turn(house);
         answer = house_get(house, path);
         assert_string_equal(answer_text(&answer, "state"), cases[i].state);
+        if (strcmp(cases[i].state, "skipped") == 0) {
+            snprintf(path, sizeof(path),
+                     "a succeeded, but not: json_extract(output, '$.rows') > %d", i == 1 ? 3 : 10);
+            assert_string_equal(answer_text(&answer, "reason"), path);
+        }
         answer_done(&answer);
         while (house->fences_count > 0) {
             house_take_fence(house);
