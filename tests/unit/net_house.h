@@ -70,7 +70,7 @@ struct raw {
     struct event *ready;
     struct buf got;
     int fd;
-    bool ended;   /* by the other side */
+    bool ended; /* by the other side */
 };
 
 void raw_open(struct raw *raw, struct house *house);
