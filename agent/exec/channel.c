@@ -258,13 +258,12 @@ static void hand_out(struct channel *channel, const uint8_t *data, size_t length
     }
 }
 
-/* As recv, with what travels along. */
-static ssize_t receive(int fd, uint8_t *data, size_t bytes_max, struct fd_list *ret_list)
+/* As recv into `part`, with what travels along. */
+static ssize_t receive(int fd, struct iovec *part, struct fd_list *ret_list)
 {
     static _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * PROTOCOL_PACKET_FDS_MAX)];
-    struct iovec part = { .iov_base = data, .iov_len = bytes_max };
     struct msghdr message = {
-        .msg_iov = &part,
+        .msg_iov = part,
         .msg_iovlen = 1,
         .msg_control = control,
         .msg_controllen = sizeof control,
@@ -287,7 +286,8 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     static uint8_t data[PROTOCOL_PACKET_BYTES_MAX];
     for (int i = 0; i < PACKETS_A_PASS_MAX; i++) {
         struct fd_list list;
-        ssize_t length = receive((int)fd, data, sizeof data, &list);
+        struct iovec part = { .iov_base = data, .iov_len = sizeof data };
+        ssize_t length = receive((int)fd, &part, &list);
         if (length < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }

@@ -12,6 +12,7 @@
 
 #include "common/base/err.h"
 #include "common/base/mem.h"
+#include "common/net/ws_url.h"
 #include "common/sys/clock.h"
 #include "common/sys/random.h"
 #include "proto/wire.h"
@@ -141,14 +142,13 @@ static bool wait_for(struct fake *fake, enum msg_kind kind, struct msg *ret_msg)
 
 static bool connect_to(struct fake *fake, const char *url)
 {
-    unsigned port = 0;
-    char host[INET_ADDRSTRLEN] = "";
     struct sockaddr_in address = { .sin_family = AF_INET };
-    if (sscanf(url, "http://%15[0-9.]:%u", host, &port) != 2 ||
-        inet_pton(AF_INET, host, &address.sin_addr) != 1) {
+    struct ws_url parts;
+    if (ws_url_parse(url, &parts, NULL) != ERR_NONE ||
+        inet_pton(AF_INET, parts.host, &address.sin_addr) != 1) {
         bench_die("no agent can dial %s", url);
     }
-    address.sin_port = htons((uint16_t)port);
+    address.sin_port = htons((uint16_t)parts.port);
     int on = 1;
     struct timeval limit = { .tv_sec = WAIT_S_MAX };
     fake->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
