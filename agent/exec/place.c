@@ -24,6 +24,7 @@ enum {
     PLACE_TIDY_STEPS = 128,  /* about 3 ms: between two of them the loop does all else */
     PLACE_ROOM_STEPS = 4096, /* when nothing else can go on anyway */
     PLACE_CLOSE_MS = 1000,
+    PLACE_SPARES_MS = 3,
 };
 
 /* What stands on the disk of an attempt. One of which nothing does has none. */
@@ -111,19 +112,23 @@ bool place_is_untidy(const struct place *place)
     return place->has_strays || !place->trash.is_done || place->spares > 0;
 }
 
-/* Once: those that go later are made when they are asked for. Should it fail, the attempts say so. */
-static void make_spare(struct place *place)
+/* Once: those that go later are made when they are asked for. Should it fail, the attempts say so. One takes
+   a few hundredths of a millisecond, or a whole one where a file system finds room slowly. */
+static void make_spares(struct place *place)
 {
-    if (place->workdirs.by_number.count >= place->spares ||
-        !workdir_add(&place->workdirs, &place->trash)) {
-        place->spares = 0;
-    }
+    int64_t until_ms = moment_boot_ms() + PLACE_SPARES_MS;
+    do {
+        if (place->workdirs.by_number.count >= place->spares ||
+            !workdir_add(&place->workdirs, &place->trash)) {
+            place->spares = 0;
+        }
+    } while (place->spares > 0 && moment_boot_ms() < until_ms);
 }
 
 void place_tidy(struct place *place)
 {
     if (place->spares > 0) {
-        make_spare(place);
+        make_spares(place);
     }
     if (place->has_strays) {
         place->has_strays = false;
