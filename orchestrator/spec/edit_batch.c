@@ -2,11 +2,13 @@
 #include "orchestrator/spec/edit_batch.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "orchestrator/spec/edit_json.h"
 #include "orchestrator/spec/edit_operation.h"
 #include "orchestrator/spec/spec_nearest.h"
 #include "orchestrator/spec/spec_report.h"
+#include "orchestrator/spec/spec_task.h"
 #include "orchestrator/spec/spec_text.h"
 
 static const char batch_names[] = "base_revision, author, reason, expect, release, operations";
@@ -240,6 +242,79 @@ static void read_key(struct edit_reader *reader, const struct spec_node *name, s
     }
 }
 
+/* --- The tasks of a batch that cannot be read --- */
+
+static bool may_be_there(void *context, struct str key)
+{
+    (void)context;
+    (void)key;
+    return true;
+}
+
+/* Whether that is wrong whatever the plan holds, and whatever else the task has that `set` changes. */
+static bool is_certain(const struct spec_problem *problem, enum batch_kind kind)
+{
+    static const char *const certain[] = { "wrong_type",   "unknown_key",   "out_of_range",
+                                           "bad_selector", "bad_condition", "bad_reference" };
+    if (kind == BATCH_ADD_TASK) {
+        return !str_is(str_of(problem->code), "unknown_limit");
+    }
+    for (size_t i = 0; i < sizeof certain / sizeof certain[0]; i++) {
+        if (str_is(str_of(problem->code), certain[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_task(const struct batch_operation *operation, struct arena *arena,
+                       struct edit_faults *faults)
+{
+    static const struct spec_scope scope = { .has_task = may_be_there };
+    struct spec_one one;
+    struct spec_problems problems = { .count = 0 };
+    struct str text = operation->text;
+    if (operation->kind == BATCH_UPDATE_TASK) {
+        struct buf json = { 0 };
+        edit_json_merge(STR("{\"run\":[\"any\"]}"), text, arena, &json);
+        text = arena_str(arena, (struct str){ (const char *)json.data, json.length });
+        buf_done(&json);
+    }
+    if (spec_read_one(operation->task, text, &scope, arena, &one, &problems) == ERR_NONE) {
+        return;
+    }
+    for (size_t i = 0; i < problems.count; i++) {
+        const struct spec_problem *problem = &problems.list[i];
+        char path[512];
+        snprintf(path, sizeof path, "/operations/%u/%s%.*s", operation->index,
+                 operation->kind == BATCH_ADD_TASK ? "spec" : "set", STR_ARG(problem->path));
+        const struct edit_fault fault = {
+            .part = EDIT_PART_OPERATION,
+            .index = operation->index,
+            .code = problem->code,
+            .path = arena_str(arena, str_of(path)),
+            .allowed = arena_str(arena, problem->allowed),
+        };
+        if (is_certain(problem, operation->kind)) {
+            edit_fault_add(faults, &fault, "%.*s", STR_ARG(problem->detail));
+        }
+    }
+}
+
+/* What the tasks hold is looked at when the batch meets the plan. One that never will is refused with what
+   can be known without it, so that nothing of that is left for the next try. */
+static void check_tasks(const struct batch *batch, struct arena *arena, struct edit_faults *faults)
+{
+    for (size_t i = 0; i < batch->operations_count && !faults->more; i++) {
+        const struct batch_operation *operation = &batch->operations[i];
+        bool has_text = operation->text.length > 0 && operation->task.length > 0;
+        if (has_text &&
+            (operation->kind == BATCH_ADD_TASK || operation->kind == BATCH_UPDATE_TASK)) {
+            check_task(operation, arena, faults);
+        }
+    }
+}
+
 static enum err read_batch(struct str text, enum spec_format format, uint32_t operations_max,
                            struct arena *arena, struct batch *ret_batch, struct edit_faults *faults)
 {
@@ -265,8 +340,9 @@ static enum err read_batch(struct str text, enum spec_format format, uint32_t op
         edit_refuse(&reader, root, "", "missing_key", batch_names,
                     "the key \"operations\" is missing");
     }
-    edit_faults_sort(faults);
     if (faults->count > 0) {
+        check_tasks(&batch, arena, faults);
+        edit_faults_sort(faults);
         return ERR_INVALID;
     }
     *ret_batch = batch;

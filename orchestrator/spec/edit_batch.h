@@ -73,7 +73,8 @@ struct batch {
 };
 
 /* ERR_INVALID with faults; nothing else fails. Everything lives in `arena`, which has no limit, or
-   points into `text`. What the specs of tasks hold is not looked at. */
+   points into `text`. What the specs of tasks hold is looked at only when something else is wrong, as far as
+   that can be known without the plan. */
 enum err batch_read(struct str text, enum spec_format format, struct arena *arena,
                     struct batch *ret_batch, struct edit_faults *faults);
 

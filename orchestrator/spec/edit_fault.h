@@ -1,5 +1,5 @@
 /* What is wrong with an edit: all of it at once, each with the operation that it is about, so that a
-   program can repair its batch. docs/editing.md has the codes. */
+   program can repair its batch. docs/codes.md has the codes. */
 #ifndef ORCHESTRATOR_SPEC_EDIT_FAULT_H
 #define ORCHESTRATOR_SPEC_EDIT_FAULT_H
 

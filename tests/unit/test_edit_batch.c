@@ -55,6 +55,41 @@ static void expect_fault(const char *text, const char *code, const char *path, c
     arena_done(&reading.arena);
 }
 
+/* Those of all operations, in their order: what only the plan knows is not among them. */
+static void a_batch_that_cannot_be_read_says_what_is_wrong_inside_its_tasks_too(void **state)
+{
+    (void)state;
+    static const char *const expected[][2] = {
+        { "unknown_key", "/operations/0/spec/retrry" },
+        { "out_of_range", "/operations/0/spec/priority" },
+        { "missing_key", "/operations/1/task" },
+        { "bad_selector", "/operations/3/set/selector" },
+        { "two_executors", "/operations/4/spec/sleep" },
+    };
+    struct reading reading;
+    read_text(
+        &reading,
+        "{\"operations\": ["
+        "{\"op\": \"add_task\", \"task\": \"a\", \"spec\": {\"noop\": true, \"retrry\": 1,"
+        " \"priority\": 1000000, \"needs\": [\"nobody\"], \"limits\": {\"unheard\": 1}}},"
+        "{\"op\": \"remove_task\"},"
+        "{\"op\": \"update_task\", \"task\": \"b\", \"set\": {\"env\": null, \"stdin\": \"x\"}},"
+        "{\"op\": \"update_task\", \"task\": \"c\", \"set\": {\"selector\": \"a in (\"}},"
+        "{\"op\": \"add_task\", \"task\": \"d\", \"spec\": {\"noop\": true, \"sleep\": \"1s\"}}"
+        "]}");
+    assert_int_equal(reading.err, ERR_INVALID);
+    for (size_t i = 0; i < reading.faults.count; i++) {
+        const struct edit_fault *fault = &reading.faults.list[i];
+        if (i >= sizeof expected / sizeof expected[0] || strcmp(fault->code, expected[i][0]) != 0 ||
+            !str_is(fault->path, expected[i][1])) {
+            fail_msg("%zu: %s at %.*s: %.*s", i, fault->code, STR_ARG(fault->path),
+                     STR_ARG(fault->detail));
+        }
+    }
+    assert_int_equal(reading.faults.count, sizeof expected / sizeof expected[0]);
+    arena_done(&reading.arena);
+}
+
 static void everything_that_a_batch_may_hold_is_read(void **state)
 {
     (void)state;
@@ -271,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_that_a_batch_may_hold_is_read),
+        cmocka_unit_test(a_batch_that_cannot_be_read_says_what_is_wrong_inside_its_tasks_too),
         cmocka_unit_test(a_batch_may_be_written_as_yaml),
         cmocka_unit_test(every_mistake_is_told_with_its_operation),
         cmocka_unit_test(each_value_is_checked),
